@@ -1,0 +1,80 @@
+/* vigie COMMAND …: finds the command and runs it. */
+#include "cli/cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* key of knowledge/words/cli.json */
+} Command;
+
+static const Command commands[] = {
+    {0},
+};
+
+static int print_help(FILE *out, VigieLang lang) {
+    fprintf(out, "%s\n\n", vigie_word(lang, "cli.usage"));
+    for (const Command *command = commands; command->name; command++)
+        fprintf(out, "  %-10s %s\n", command->name, vigie_word(lang, command->summary));
+    fprintf(out, "\n%s\n", vigie_word(lang, "cli.more"));
+    return out == stdout ? CLI_WELL : CLI_FAILED;
+}
+
+bool cli_colour(void) {
+    return isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+}
+
+int cli_fail(const char *command, const GError *error) {
+    fprintf(stderr, "vigie %s: %s\n", command, error->message);
+    return CLI_FAILED;
+}
+
+bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *example,
+               VigieLang *ret_lang, int *ret_status) {
+    g_autofree char *lang_text = NULL;
+    const GOptionEntry common[] = {
+        {"lang", 0, 0, G_OPTION_ARG_STRING, &lang_text, "fr | en", "LANG"},
+        {0},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(usage);
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_add_main_entries(context, common, NULL);
+    g_option_context_set_description(context, example);
+    g_autoptr(GError) error = NULL;
+    *ret_status = CLI_FAILED;
+    if (!g_option_context_parse(context, argc, argv, &error)) {
+        cli_fail((*argv)[0], error);
+        return false;
+    }
+    *ret_lang = vigie_lang_default();
+    if (lang_text && !vigie_lang_parse(lang_text, ret_lang)) {
+        fprintf(stderr, "vigie %s: --lang %s: fr or en is wanted, as in --lang fr\n", (*argv)[0], lang_text);
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv) {
+    setlocale(LC_CTYPE, "C.UTF-8");
+    g_autoptr(GError) error = NULL;
+    if (!vigie_words_load(&error))
+        return cli_fail("start", error);
+    VigieLang lang = vigie_lang_default();
+    if (argc < 2)
+        return print_help(stderr, lang);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return print_help(stdout, lang);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("vigie %s\n", VIGIE_VERSION);
+        return CLI_WELL;
+    }
+    for (const Command *command = commands; command->name; command++)
+        if (strcmp(command->name, argv[1]) == 0)
+            return command->run(argc - 1, argv + 1);
+    fprintf(stderr, "vigie: %s\n", argv[1]);
+    return print_help(stderr, lang);
+}
