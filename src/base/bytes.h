@@ -1,9 +1,9 @@
 /* Byte cursors: the only way in which the parsers touch bytes from strangers.
  *
  * A VigieBytes is a borrowed view. A VigieReader walks one; a read past the end fails, sets `failed`, which
- * sticks, and leaves the output zeroed, so that a parser may read several fields and check once. A VigieWriter
- * fills a buffer of fixed capacity; what does not fit sets `failed` and writes nothing more. Integers are
- * big-endian, as on the wire. No allocation, no GLib, no abort.
+ * sticks, and leaves the output zeroed, so that a parser may read several fields and check once. A
+ * VigieWriter fills a buffer of fixed capacity; what does not fit sets `failed` and writes nothing more.
+ * Integers are big-endian, as on the wire. No allocation, no GLib, no abort.
  */
 #pragma once
 
@@ -103,7 +103,8 @@ static inline void vigie_write(VigieWriter *writer, const void *data, size_t siz
 }
 
 static inline void vigie_write_uint(VigieWriter *writer, uint32_t value, size_t octets) {
-    uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+                        (uint8_t)value};
     vigie_write(writer, bytes + 4 - octets, octets);
 }
 
@@ -122,7 +123,8 @@ static inline size_t vigie_write_open(VigieWriter *writer, size_t octets) {
     return mark;
 }
 
-/* Closes the vector opened at `mark` with the same `octets`; a content too long for its prefix sets `failed`. */
+/* Closes the vector opened at `mark` with the same `octets`; a content too long for its prefix sets `failed`.
+ */
 static inline void vigie_write_close(VigieWriter *writer, size_t mark, size_t octets) {
     if (writer->failed)
         return;

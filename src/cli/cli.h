@@ -1,5 +1,6 @@
 /* cli: one file per subcommand. It reads arguments, calls a room and prints; no logic.
- * Exit status: 0 all well; 1 something is wrong with what was examined; 2 the command could not do its work. */
+ * Exit status: 0 all well; 1 something is wrong with what was examined; 2 the command could not do its work.
+ */
 #pragma once
 
 #include "base/base.h"
@@ -13,8 +14,8 @@ int cli_serve(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 
-/* Parses argv with these entries, `--help` with `example` at its end, and `--lang`; what remains is left in argv.
- * False: the error is printed, or the help; leave with *ret_status. */
+/* Parses argv with these entries, `--help` with `example` at its end, and `--lang`; what remains is left in
+ * argv. False: the error is printed, or the help; leave with *ret_status. */
 bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *example,
                VigieLang *ret_lang, int *ret_status);
 /* "vigie COMMAND: message" on stderr; returns CLI_FAILED. */

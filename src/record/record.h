@@ -1,7 +1,9 @@
-/* record: what was seen at one endpoint, the same whoever saw it: the survey, later the listener and the capture.
+/* record: what was seen at one endpoint, the same whoever saw it: the survey, later the listener and the
+ * capture.
  *
- * A target says where to look; a record says what was there, immutable once made; findings say what of it is wrong,
- * derived by rules that live in knowledge/; a diagnosis says it in words. The fleet stores records, the faces show them.
+ * A target says where to look; a record says what was there, immutable once made; findings say what of it is
+ * wrong, derived by rules that live in knowledge/; a diagnosis says it in words. The fleet stores records,
+ * the faces show them.
  */
 #pragma once
 
@@ -9,7 +11,8 @@
 #include "tls/tls.h"
 #include "x509/x509.h"
 
-/* ---- Targets ------------------------------------------------------------------------------------------------*/
+/* ---- Targets
+ * ------------------------------------------------------------------------------------------------*/
 /* What is spoken on a port. Direct: TLS from the first byte. STARTTLS: a clear dialogue first. */
 typedef enum {
     VIGIE_PROTOCOL_TLS, /* TLS direct, what is inside is not known */
@@ -51,7 +54,8 @@ typedef struct {
 
 void vigie_target_clear(VigieTarget *target);
 
-/* ---- Records ------------------------------------------------------------------------------------------------*/
+/* ---- Records
+ * ------------------------------------------------------------------------------------------------*/
 typedef enum { VIGIE_DEPTH_CERTIFICATE, VIGIE_DEPTH_PROTOCOLS, VIGIE_DEPTH_FULL } VigieDepth;
 
 typedef enum {
@@ -68,25 +72,32 @@ typedef enum {
     VIGIE_OUTCOME_ALERT,     /* detail: the alert's name, RFC 8446 B.2 */
     VIGIE_OUTCOME_MALFORMED, /* detail: the clause that the answer breaks */
     VIGIE_OUTCOME_STARTTLS_REFUSED, /* detail: the protocol's own answer, shortened */
-    VIGIE_OUTCOME_LIMIT,     /* detail: which of our bounds the answer went past */
+    VIGIE_OUTCOME_LIMIT,            /* detail: which of our bounds the answer went past */
     VIGIE_OUTCOME_INTERRUPTED,
     VIGIE_OUTCOMES
 } VigieOutcome;
 
-/* "ok", "refused", "not-tls", "alert" …: the first part of the outcome; with its detail, "alert:handshake_failure". */
+/* "ok", "refused", "not-tls", "alert" …: the first part of the outcome; with its detail,
+ * "alert:handshake_failure". */
 const char *vigie_outcome_name(VigieOutcome outcome);
 
 typedef enum { VIGIE_UNKNOWN = -1, VIGIE_NO = 0, VIGIE_YES = 1 } VigieTernary;
 
-typedef enum { VIGIE_SEVERITY_INFO, VIGIE_SEVERITY_LOW, VIGIE_SEVERITY_MEDIUM, VIGIE_SEVERITY_HIGH,
-               VIGIE_SEVERITY_CRITICAL } VigieSeverity;
+typedef enum {
+    VIGIE_SEVERITY_INFO,
+    VIGIE_SEVERITY_LOW,
+    VIGIE_SEVERITY_MEDIUM,
+    VIGIE_SEVERITY_HIGH,
+    VIGIE_SEVERITY_CRITICAL
+} VigieSeverity;
 const char *vigie_severity_name(VigieSeverity severity);
 
 /* One thing that is wrong, or will be. `id` is one of knowledge/diagnosis.json's. */
 typedef struct {
     const char *id; /* static or interned: never freed */
     VigieSeverity severity;
-    json_t *evidence; /* an object of what was measured: {"days": 3, "not_after": "…"}; owned by the finding */
+    json_t
+        *evidence; /* an object of what was measured: {"days": 3, "not_after": "…"}; owned by the finding */
 } VigieFinding;
 
 typedef struct {
@@ -107,9 +118,9 @@ typedef struct {
     uint16_t *groups; /* IANA values; owned */
     size_t group_count;
 
-    VigieVersion version;  /* of the handshake in which the chain was read; VIGIE_VERSIONS where none was */
-    VigieChain *chain;     /* as served, leaf first; shared, counted (x509/); NULL where none was seen */
-    VigieTrust trust;      /* x509/'s verdict on it against the roots given */
+    VigieVersion version; /* of the handshake in which the chain was read; VIGIE_VERSIONS where none was */
+    VigieChain *chain;    /* as served, leaf first; shared, counted (x509/); NULL where none was seen */
+    VigieTrust trust;     /* x509/'s verdict on it against the roots given */
     VigieTernary name_match;
     VigieTernary client_certificate; /* demanded */
     bool clock_known;
@@ -131,7 +142,8 @@ void vigie_record_clear(VigieRecord *record);
 /* One line of JSON without the newline: the record's public form, described in doc/record.md. */
 void record_append_json(const VigieRecord *record, GString *out);
 
-/* ---- Findings -----------------------------------------------------------------------------------------------*/
+/* ---- Findings
+ * -----------------------------------------------------------------------------------------------*/
 /* Derives record->findings from what was seen, by the rules of knowledge/findings.json, at `now`. */
 typedef struct VigieRules VigieRules;
 VigieRules *record_rules_load(GError **error);
@@ -139,17 +151,19 @@ void record_rules_free(VigieRules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRules, record_rules_free)
 void record_rules_apply(const VigieRules *rules, VigieRecord *record, VigieTime now);
 
-/* ---- Diagnosis ----------------------------------------------------------------------------------------------
- * A record in words, in the order of what to do first (the golden rule: the clock before all else): an object
- *     { "target": …, "outcome": …, "healthy": bool, "headline": "…",
- *       "causes": [ { "id", "severity", "order", "title", "symptom", "cause", "evidence", "action": [ "…" ],
- *                     "ask_dsi": "…", "next": "…", "terms": [ "csr" … ], "measured": { the finding's evidence } } ],
- *       "glossary": [ { "id", "term", "definition", "remember" } ] }
- * from knowledge/diagnosis.json and knowledge/glossary.json. Both are loaded and checked by record_rules_load. */
+/* ---- Diagnosis
+ * ---------------------------------------------------------------------------------------------- A record in
+ * words, in the order of what to do first (the golden rule: the clock before all else): an object { "target":
+ * …, "outcome": …, "healthy": bool, "headline": "…", "causes": [ { "id", "severity", "order", "title",
+ * "symptom", "cause", "evidence", "action": [ "…" ], "ask_dsi": "…", "next": "…", "terms": [ "csr" … ],
+ * "measured": { the finding's evidence } } ], "glossary": [ { "id", "term", "definition", "remember" } ] }
+ * from knowledge/diagnosis.json and knowledge/glossary.json. Both are loaded and checked by
+ * record_rules_load. */
 json_t *record_diagnose(const VigieRules *rules, const VigieRecord *record, VigieLang lang, GTimeZone *zone,
                         VigieTime now);
-/* The short title of a finding's id in a language ("Certificat expiré"); the id itself where it is unknown. */
+/* The short title of a finding's id in a language ("Certificat expiré"); the id itself where it is unknown.
+ */
 const char *record_finding_title(const VigieRules *rules, const char *id, VigieLang lang);
 /* One finding in words, the same object as in "causes": for pages that show stored findings. */
-json_t *record_explain(const VigieRules *rules, const char *id, VigieSeverity severity, const json_t *evidence,
-                       VigieLang lang, GTimeZone *zone, VigieTime now);
+json_t *record_explain(const VigieRules *rules, const char *id, VigieSeverity severity,
+                       const json_t *evidence, VigieLang lang, GTimeZone *zone, VigieTime now);

@@ -1,12 +1,13 @@
 /* store: one database interface; SQLite and PostgreSQL behind it; migrations; the job queue.
  *
- * One SQL dialect, the common part of both, with $1 parameters, always bound. Types: BIGINT (times are seconds
- * UTC), DOUBLE PRECISION, TEXT (UTF-8), and in a schema file the words @ID@ (an automatic BIGINT primary key) and
+ * One SQL dialect, the common part of both, with $1 parameters, always bound. Types: BIGINT (times are
+ * seconds UTC), DOUBLE PRECISION, TEXT (UTF-8), and in a schema file the words @ID@ (an automatic BIGINT
+ * primary key) and
  * @BLOB@. Booleans are BIGINT 0 or 1. A new row's id comes from `RETURNING id`.
  *
  * A VigieStore is one connection and belongs to one thread; open as many as there are threads. Errors are
- * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk or a
- * server that is down, each with the remedy in words.
+ * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk
+ * or a server that is down, each with the remedy in words.
  */
 #pragma once
 
@@ -28,15 +29,16 @@ bool store_migrate(VigieStore *store, GError **error);
 /* The schema's version in the store and in the program. */
 bool store_version(VigieStore *store, int64_t *ret_store, int64_t *ret_program, GError **error);
 
-/* Parameters: one letter each in `types`: i int64_t, d double, t const char * (NULL is SQL NULL), b VigieBytes *
- * (NULL is SQL NULL), n nothing, SQL NULL. So: store_exec(s, &e, "UPDATE x SET a = $1 WHERE id = $2", "ti", a, id).
- * Pass integers as (int64_t). */
+/* Parameters: one letter each in `types`: i int64_t, d double, t const char * (NULL is SQL NULL), b
+ * VigieBytes * (NULL is SQL NULL), n nothing, SQL NULL. So: store_exec(s, &e, "UPDATE x SET a = $1 WHERE id =
+ * $2", "ti", a, id). Pass integers as (int64_t). */
 bool store_exec(VigieStore *store, GError **error, const char *sql, const char *types, ...);
 /* The same, with the number of rows touched. */
-bool store_exec_count(VigieStore *store, int64_t *ret_rows, GError **error, const char *sql, const char *types,
-                      ...);
+bool store_exec_count(VigieStore *store, int64_t *ret_rows, GError **error, const char *sql,
+                      const char *types, ...);
 /* One integer from the first row: a count, a new id. NOT_FOUND where there is no row. */
-bool store_get_int(VigieStore *store, int64_t *ret_value, GError **error, const char *sql, const char *types, ...);
+bool store_get_int(VigieStore *store, int64_t *ret_value, GError **error, const char *sql, const char *types,
+                   ...);
 
 /* A query's rows, read one by one; one statement may be open inside another's loop. */
 typedef struct VigieRows VigieRows;
@@ -50,8 +52,8 @@ typedef union {
 } VigieValue;
 VigieRows *store_query_values(VigieStore *store, GError **error, const char *sql, const char *types,
                               const VigieValue *values);
-bool store_exec_values(VigieStore *store, int64_t *ret_rows, GError **error, const char *sql, const char *types,
-                       const VigieValue *values);
+bool store_exec_values(VigieStore *store, int64_t *ret_rows, GError **error, const char *sql,
+                       const char *types, const VigieValue *values);
 /* True with the next row; false at the end, or on an error: then `*error` is set. */
 bool rows_next(VigieRows *rows, GError **error);
 void rows_free(VigieRows *rows);
@@ -73,8 +75,9 @@ bool store_commit(VigieTransaction **tx, GError **error);
 void store_rollback(VigieTransaction *tx);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieTransaction, store_rollback)
 
-/* ---- Jobs ----------------------------------------------------------------------------------------------------
- * What has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
+/* ---- Jobs
+ * ---------------------------------------------------------------------------------------------------- What
+ * has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
  * worker that dies loses its lease and the job is taken again. A failed job comes back after a back-off that
  * doubles (30 s to 6 h), and is set aside as `dead`, visible, after `max_tries`. */
 typedef struct {
@@ -88,19 +91,19 @@ typedef struct {
 void job_free(VigieJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieJob, job_free)
 
-/* Adds a job to run at `run_at`. With a `unique_key`, a waiting or running job of that key is left as it is and
- * its id returned: adding twice is adding once. ret_id may be NULL. */
-bool store_job_add(VigieStore *store, const char *kind, json_t *payload, VigieTime run_at, const char *unique_key,
-                   int64_t *ret_id, GError **error);
-/* The next job due of one of `kinds` (NULL-terminated; NULL for all), leased for `lease` seconds to `worker`; NULL
- * without an error where there is none. */
+/* Adds a job to run at `run_at`. With a `unique_key`, a waiting or running job of that key is left as it is
+ * and its id returned: adding twice is adding once. ret_id may be NULL. */
+bool store_job_add(VigieStore *store, const char *kind, json_t *payload, VigieTime run_at,
+                   const char *unique_key, int64_t *ret_id, GError **error);
+/* The next job due of one of `kinds` (NULL-terminated; NULL for all), leased for `lease` seconds to `worker`;
+ * NULL without an error where there is none. */
 VigieJob *store_job_take(VigieStore *store, const char *const *kinds, const char *worker, int64_t lease,
                          VigieTime now, GError **error);
 /* Extends the lease; DENIED where it was lost meanwhile: stop working on it. */
 bool store_job_renew(VigieStore *store, const VigieJob *job, const char *worker, int64_t lease, VigieTime now,
                      GError **error);
 bool store_job_done(VigieStore *store, const VigieJob *job, const char *worker, GError **error);
-bool store_job_failed(VigieStore *store, const VigieJob *job, const char *worker, const char *reason, VigieTime now,
-                      GError **error);
+bool store_job_failed(VigieStore *store, const VigieJob *job, const char *worker, const char *reason,
+                      VigieTime now, GError **error);
 /* Waits until a job was added (PostgreSQL: LISTEN; SQLite: polled), or `timeout_ms` passed. */
 bool store_job_wait(VigieStore *store, int timeout_ms, GError **error);

@@ -1,4 +1,5 @@
-/* tls: the wire codec of SSLv2 to TLS 1.3, as a surveyor needs it. It opens no socket: bytes in, facts out. */
+/* tls: the wire codec of SSLv2 to TLS 1.3, as a surveyor needs it. It opens no socket: bytes in, facts out.
+ */
 #pragma once
 
 #include "base/bytes.h"
@@ -14,5 +15,5 @@ typedef enum {
     VIGIE_VERSIONS
 } VigieVersion;
 
-const char *tls_version_name(VigieVersion version);  /* "SSLv2" … "TLSv1.3", as records write it */
-uint16_t tls_version_wire(VigieVersion version);     /* 0x0002, 0x0300 … 0x0304 */
+const char *tls_version_name(VigieVersion version); /* "SSLv2" … "TLSv1.3", as records write it */
+uint16_t tls_version_wire(VigieVersion version);    /* 0x0002, 0x0300 … 0x0304 */

@@ -5,11 +5,25 @@
 
 #include "base/base.h"
 
-/* ---- One certificate ----------------------------------------------------------------------------------------*/
-typedef enum { VIGIE_KEY_UNKNOWN, VIGIE_KEY_RSA, VIGIE_KEY_EC, VIGIE_KEY_ED25519, VIGIE_KEY_ED448, VIGIE_KEY_DSA,
-               VIGIE_KEY_RSA_PSS } VigieKeyType;
+/* ---- One certificate
+ * ----------------------------------------------------------------------------------------*/
+typedef enum {
+    VIGIE_KEY_UNKNOWN,
+    VIGIE_KEY_RSA,
+    VIGIE_KEY_EC,
+    VIGIE_KEY_ED25519,
+    VIGIE_KEY_ED448,
+    VIGIE_KEY_DSA,
+    VIGIE_KEY_RSA_PSS
+} VigieKeyType;
 
-typedef enum { VIGIE_NAME_DNS, VIGIE_NAME_IP, VIGIE_NAME_EMAIL, VIGIE_NAME_URI, VIGIE_NAME_OTHER } VigieNameType;
+typedef enum {
+    VIGIE_NAME_DNS,
+    VIGIE_NAME_IP,
+    VIGIE_NAME_EMAIL,
+    VIGIE_NAME_URI,
+    VIGIE_NAME_OTHER
+} VigieNameType;
 
 typedef struct {
     VigieNameType type;
@@ -37,8 +51,8 @@ typedef struct {
     bool is_ca;
     bool for_servers; /* no extendedKeyUsage, or one with serverAuth or any */
     uint8_t spki_sha256[32];
-    const char *malformed; /* the first clause it breaks ("RFC 5280 4.1.2.2: serial number longer than 20 octets"),
-                              or NULL; what could be read was read all the same; static */
+    const char *malformed; /* the first clause it breaks ("RFC 5280 4.1.2.2: serial number longer than 20
+                              octets"), or NULL; what could be read was read all the same; static */
 } VigieCertificate;
 
 /* Decodes; NULL with INVALID only where it is not a certificate at all. 1 MiB at most. */
@@ -51,11 +65,13 @@ const char *x509_key_name(VigieKeyType type); /* "RSA", "EC" … */
 /* The first certificate of each PEM block, or the one DER, in a file's bytes. */
 GPtrArray *x509_certificates_read(VigieBytes file, GError **error);
 
-/* Does the certificate name this host (RFC 9525, RFC 6125 6.4.4 where there is no subjectAltName at all)? `name` is
- * a DNS name in UTF-8 or A-labels, or an IP address. `ret_by_common_name`, may be NULL: only the CN matched. */
+/* Does the certificate name this host (RFC 9525, RFC 6125 6.4.4 where there is no subjectAltName at all)?
+ * `name` is a DNS name in UTF-8 or A-labels, or an IP address. `ret_by_common_name`, may be NULL: only the CN
+ * matched. */
 bool x509_certificate_names(const VigieCertificate *certificate, const char *name, bool *ret_by_common_name);
 
-/* ---- A chain as served --------------------------------------------------------------------------------------*/
+/* ---- A chain as served
+ * --------------------------------------------------------------------------------------*/
 /* Immutable and counted: endpoints that serve the same bytes share one. */
 typedef struct {
     VigieCertificate **certificates; /* as served, leaf first */
@@ -75,7 +91,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieChainCache, x509_chain_cache_free)
 /* `der[0..count)` are the certificates in the order served. A new reference, or NULL with the clause. */
 VigieChain *x509_chain_cache_get(VigieChainCache *cache, const VigieBytes *der, size_t count, GError **error);
 
-/* ---- Trust --------------------------------------------------------------------------------------------------*/
+/* ---- Trust
+ * --------------------------------------------------------------------------------------------------*/
 typedef struct VigieRoots VigieRoots;
 
 /* Roots from the system (/etc/ssl/certs) and, by name, from the hospital's own files. */
@@ -84,19 +101,20 @@ void x509_roots_free(VigieRoots *roots);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRoots, x509_roots_free)
 bool x509_roots_add_system(VigieRoots *roots, GError **error);
 /* PEM or DER; `label` names them in verdicts ("AC Équipements CHU"). ret_count may be NULL. */
-bool x509_roots_add_file(VigieRoots *roots, const char *path, const char *label, size_t *ret_count, GError **error);
+bool x509_roots_add_file(VigieRoots *roots, const char *path, const char *label, size_t *ret_count,
+                         GError **error);
 
 typedef enum {
     VIGIE_TRUST_UNJUDGED, /* no chain, or no roots given */
     VIGIE_TRUST_TRUSTED,
-    VIGIE_TRUST_EXPIRED,           /* a certificate of the path, see `at` */
+    VIGIE_TRUST_EXPIRED, /* a certificate of the path, see `at` */
     VIGIE_TRUST_NOT_YET_VALID,
     VIGIE_TRUST_SELF_SIGNED,       /* the leaf signs itself and no root knows it */
     VIGIE_TRUST_UNKNOWN_AUTHORITY, /* the path ends at a root that is not known */
     VIGIE_TRUST_INCOMPLETE,        /* an intermediate is missing; `detail` names it */
     VIGIE_TRUST_BAD_SIGNATURE,
-    VIGIE_TRUST_WEAK,              /* refused for its key or digest */
-    VIGIE_TRUST_CONSTRAINT,        /* CA flag, path length, key usage, name constraints: `detail` cites */
+    VIGIE_TRUST_WEAK,       /* refused for its key or digest */
+    VIGIE_TRUST_CONSTRAINT, /* CA flag, path length, key usage, name constraints: `detail` cites */
 } VigieTrustVerdict;
 
 typedef struct {
@@ -110,6 +128,6 @@ typedef struct {
 
 const char *x509_trust_name(VigieTrustVerdict verdict); /* "trusted", "unknown-authority" … */
 
-/* Judges a chain at `now` as a TLS client would, names aside. Verdicts are cached in `roots` by chain until the
- * first date of it that changes them. One thread at a time. */
+/* Judges a chain at `now` as a TLS client would, names aside. Verdicts are cached in `roots` by chain until
+ * the first date of it that changes them. One thread at a time. */
 VigieTrust x509_chain_judge(const VigieRoots *roots, const VigieChain *chain, VigieTime now);

@@ -1,0 +1,227 @@
+/* Configuration: one declared table of keys, one file, one line of error. */
+#include "base/base.h"
+
+#include <string.h>
+
+#define DEFAULT_PATH "/etc/vigie/vigie.conf"
+
+typedef enum { TYPE_TEXT, TYPE_INT, TYPE_BOOL, TYPE_SECONDS, TYPE_LIST } Type;
+
+static const char *const type_names[] = {"text", "a whole number", "true or false", "a duration",
+                                         "a list, ';' between"};
+
+typedef struct {
+    const char *key; /* group.name */
+    Type type;
+    const char *fallback;
+    const char *example;
+    const char *meaning;
+} Key;
+
+/* In the order in which the example shows them: a group's keys stand together. */
+static const Key keys[] = {
+    {"site.name", TYPE_TEXT, "Vigie", "CHU de Kermarec",
+     "the establishment's name, as pages and mails show it"},
+    {"site.url", TYPE_TEXT, "http://127.0.0.1:8080", "https://vigie.chu.example",
+     "where people reach the portal"},
+    {"site.time_zone", TYPE_TEXT, "Europe/Paris", "Europe/Zurich", "the readers' time zone"},
+    {"site.language", TYPE_TEXT, "fr", "en", "fr or en, where the reader's own is not known"},
+    {"store.url", TYPE_TEXT, "sqlite:/var/lib/vigie/vigie.db", "postgresql:///vigie?host=/run/postgresql",
+     "the database: sqlite:PATH or postgresql://…"},
+    {"trust.roots", TYPE_LIST, "", "/etc/vigie/roots/ac-racine-chu.pem",
+     "files of the hospital's own root certificates"},
+    {"trust.system", TYPE_BOOL, "true", "false", "trust the system's roots too"},
+    {"alarms.days", TYPE_LIST, "90;30;7;1;0", "60;30;15;0",
+     "days before a certificate's end at which its owner is told"},
+};
+
+typedef struct {
+    const Key *key;
+    char *text;
+    char **list;
+    int64_t number;
+} Value;
+
+struct VigieConfig {
+    char *path;
+    GTimeZone *zone;
+    Value values[G_N_ELEMENTS(keys)];
+};
+
+void vigie_config_free(VigieConfig *config) {
+    if (!config)
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_free(config->values[i].text);
+        g_strfreev(config->values[i].list);
+    }
+    g_clear_pointer(&config->zone, g_time_zone_unref);
+    g_free(config->path);
+    g_free(config);
+}
+
+static bool parse_int(const char *text, int64_t *ret_number) {
+    char *end = NULL;
+    *ret_number = g_ascii_strtoll(text, &end, 10);
+    return end != text && *end == '\0';
+}
+
+static bool parse_value(Value *value, const char *text) {
+    value->text = g_strdup(text);
+    switch (value->key->type) {
+    case TYPE_TEXT:
+        return true;
+    case TYPE_INT:
+        return parse_int(text, &value->number);
+    case TYPE_BOOL:
+        value->number = strcmp(text, "true") == 0;
+        return value->number || strcmp(text, "false") == 0;
+    case TYPE_SECONDS:
+        return vigie_duration_parse(text, &value->number, NULL);
+    case TYPE_LIST:
+        value->list = g_strsplit(text, ";", -1);
+        size_t kept = 0;
+        for (size_t i = 0; value->list[i]; i++) {
+            char *item = value->list[i];
+            if (*g_strstrip(item))
+                value->list[kept++] = item;
+            else
+                g_free(item);
+        }
+        value->list[kept] = NULL;
+        return true;
+    }
+    return false;
+}
+
+static const Key *find_key(const char *group, const char *name) {
+    g_autofree char *full = g_strconcat(group, ".", name, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (strcmp(keys[i].key, full) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static bool check_known(GKeyFile *file, const char *path, GError **error) {
+    g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+    for (size_t g = 0; groups[g]; g++) {
+        g_auto(GStrv) names = g_key_file_get_keys(file, groups[g], NULL, NULL);
+        for (size_t n = 0; names && names[n]; n++) {
+            if (find_key(groups[g], names[n]))
+                continue;
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                        "%s: [%s] %s is not a key of Vigie; `vigie doctor --example` lists them all", path,
+                        groups[g], names[n]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool set_value(Value *value, GKeyFile *file, const char *path, GError **error) {
+    const char *dot = strchr(value->key->key, '.');
+    g_autofree char *group = g_strndup(value->key->key, (gsize)(dot - value->key->key));
+    g_autofree char *given = file ? g_key_file_get_string(file, group, dot + 1, NULL) : NULL;
+    if (parse_value(value, given ? given : value->key->fallback))
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                "%s: [%s] %s = %s: %s is wanted (%s), as in: %s = %s", path ? path : "default", group,
+                dot + 1, given, type_names[value->key->type], value->key->meaning, dot + 1,
+                value->key->example);
+    return false;
+}
+
+/* What a type cannot say. */
+static bool check_values(VigieConfig *config, GError **error) {
+    VigieLang lang = VIGIE_FR;
+    const char *zone = vigie_config_text(config, "site.time_zone");
+    config->zone = g_time_zone_new_identifier(zone);
+    const char *url = vigie_config_text(config, "store.url");
+    const char *wrong = NULL;
+    if (!config->zone)
+        wrong = "[site] time_zone is not a zone of this system, as in: time_zone = Europe/Paris";
+    else if (!vigie_lang_parse(vigie_config_text(config, "site.language"), &lang))
+        wrong = "[site] language is fr or en, as in: language = fr";
+    else if (!g_str_has_prefix(url, "sqlite:") && !g_str_has_prefix(url, "postgresql:"))
+        wrong = "[store] url begins with sqlite: or postgresql:, as in: url = sqlite:/var/lib/vigie/vigie.db";
+    if (wrong)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: %s",
+                    config->path ? config->path : "default", wrong);
+    return !wrong;
+}
+
+VigieConfig *vigie_config_load(const char *path, GError **error) {
+    bool given = path != NULL;
+    path = given ? path : DEFAULT_PATH;
+    g_autoptr(VigieConfig) config = g_new0(VigieConfig, 1);
+    g_autoptr(GKeyFile) file = NULL;
+    if (given || g_file_test(path, G_FILE_TEST_EXISTS)) {
+        file = g_key_file_new();
+        config->path = g_strdup(path);
+        if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, error)) {
+            g_prefix_error(error, "%s: ", path);
+            return NULL;
+        }
+        if (!check_known(file, path, error))
+            return NULL;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        config->values[i].key = &keys[i];
+        if (!set_value(&config->values[i], file, config->path, error))
+            return NULL;
+    }
+    return check_values(config, error) ? g_steal_pointer(&config) : NULL;
+}
+
+const char *vigie_config_path(const VigieConfig *config) {
+    return config->path;
+}
+
+static const Value *value_of(const VigieConfig *config, const char *key, Type type) {
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (strcmp(keys[i].key, key) == 0 && keys[i].type == type)
+            return &config->values[i];
+    g_error("configuration key %s is not declared as %s", key, type_names[type]);
+}
+
+const char *vigie_config_text(const VigieConfig *config, const char *key) {
+    return value_of(config, key, TYPE_TEXT)->text;
+}
+
+int64_t vigie_config_int(const VigieConfig *config, const char *key) {
+    return value_of(config, key, TYPE_INT)->number;
+}
+
+bool vigie_config_bool(const VigieConfig *config, const char *key) {
+    return value_of(config, key, TYPE_BOOL)->number != 0;
+}
+
+int64_t vigie_config_seconds(const VigieConfig *config, const char *key) {
+    return value_of(config, key, TYPE_SECONDS)->number;
+}
+
+const char *const *vigie_config_list(const VigieConfig *config, const char *key) {
+    return (const char *const *)value_of(config, key, TYPE_LIST)->list;
+}
+
+GTimeZone *vigie_config_zone(const VigieConfig *config) {
+    return config->zone;
+}
+
+char *vigie_config_example(void) {
+    GString *out = g_string_new(
+        "# Vigie's configuration. Every key is shown with its default; remove # to change it.\n");
+    const char *group = "";
+    size_t group_size = 0;
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *name = strchr(keys[i].key, '.') + 1;
+        size_t size = (size_t)(name - keys[i].key - 1);
+        if (size != group_size || strncmp(group, keys[i].key, size) != 0)
+            g_string_append_printf(out, "\n[%.*s]\n", (int)size, keys[i].key);
+        group = keys[i].key;
+        group_size = size;
+        g_string_append_printf(out, "# %s (%s); for example: %s\n#%s = %s\n", keys[i].meaning,
+                               type_names[keys[i].type], keys[i].example, name, keys[i].fallback);
+    }
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,177 @@
+/* Words in the reader's language, from catalogues that hold both languages side by side. */
+#include "base/base.h"
+
+#include <string.h>
+
+static GHashTable *catalogue; /* key → const json_t * {"fr": …, "en": …}; filled once, read by all threads */
+
+bool vigie_lang_parse(const char *text, VigieLang *ret_lang) {
+    static const char *const codes[VIGIE_LANGS] = {"fr", "en"};
+    for (int lang = 0; lang < VIGIE_LANGS; lang++) {
+        if (g_ascii_strncasecmp(text, codes[lang], 2) == 0 && !g_ascii_isalpha(text[2])) {
+            *ret_lang = (VigieLang)lang;
+            return true;
+        }
+    }
+    return false;
+}
+
+VigieLang vigie_lang_default(void) {
+    static const char *const variables[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    VigieLang lang = VIGIE_FR;
+    for (size_t i = 0; i < G_N_ELEMENTS(variables); i++) {
+        const char *value = g_getenv(variables[i]);
+        if (!value || !*value)
+            continue;
+        (void)vigie_lang_parse(value, &lang);
+        break;
+    }
+    return lang;
+}
+
+const char *vigie_lang_code(VigieLang lang) {
+    return lang == VIGIE_EN ? "en" : "fr";
+}
+
+const char *vigie_text_in(VigieLang lang, const json_t *texts) {
+    const char *text = json_string_value(json_object_get(texts, vigie_lang_code(lang)));
+    return text ? text : "";
+}
+
+/* The name of the placeholder that opens at `text`, a '{'; its length in *ret_size; NULL where it is none. */
+static const char *placeholder(const char *text, size_t *ret_size) {
+    size_t size = strspn(text + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (size == 0 || text[1 + size] != '}')
+        return NULL;
+    *ret_size = size;
+    return text + 1;
+}
+
+typedef char *(*Lookup)(const char *name, void *data);
+
+static char *fill(const char *text, Lookup lookup, void *data) {
+    GString *out = g_string_new(NULL);
+    for (const char *brace; (brace = strchr(text, '{'));) {
+        size_t size = 0;
+        const char *name = placeholder(brace, &size);
+        g_string_append_len(out, text, brace - text + (name ? 0 : 1));
+        text = brace + 1;
+        if (!name)
+            continue;
+        g_autofree char *key = g_strndup(name, size);
+        g_autofree char *value = lookup(key, data);
+        if (value)
+            g_string_append(out, value);
+        else
+            g_string_append_printf(out, "{%s}", key);
+        text = name + size + 1;
+    }
+    g_string_append(out, text);
+    return g_string_free(out, FALSE);
+}
+
+static char *lookup_json(const char *name, void *data) {
+    const json_t *value = json_object_get((const json_t *)data, name);
+    if (json_is_string(value))
+        return g_strdup(json_string_value(value));
+    return value ? vigie_json_text(value) : NULL;
+}
+
+char *vigie_text_fill(const char *text, const json_t *values) {
+    return fill(text, lookup_json, (void *)values);
+}
+
+const char *vigie_word(VigieLang lang, const char *key) {
+    const json_t *texts = catalogue ? g_hash_table_lookup(catalogue, key) : NULL;
+    return texts ? vigie_text_in(lang, texts) : key;
+}
+
+static char *lookup_pairs(const char *name, void *data) {
+    const char *const *pairs = data;
+    for (size_t i = 0; pairs[i]; i += 2)
+        if (strcmp(pairs[i], name) == 0)
+            return g_strdup(pairs[i + 1]);
+    return NULL;
+}
+
+char *vigie_words(VigieLang lang, const char *key, ...) {
+    const char *pairs[33] = {NULL};
+    va_list list;
+    va_start(list, key);
+    for (size_t i = 0; i + 1 < G_N_ELEMENTS(pairs) && (pairs[i] = va_arg(list, const char *)); i++)
+        ;
+    va_end(list);
+    return fill(vigie_word(lang, key), lookup_pairs, pairs);
+}
+
+static char *note_placeholder(const char *name, void *data) {
+    g_hash_table_add(data, g_strdup(name));
+    return NULL;
+}
+
+static GHashTable *placeholders(const char *text) {
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_free(fill(text, note_placeholder, names));
+    return names;
+}
+
+static bool same_placeholders(const char *a, const char *b) {
+    g_autoptr(GHashTable) in_a = placeholders(a);
+    g_autoptr(GHashTable) in_b = placeholders(b);
+    GHashTableIter iter;
+    g_hash_table_iter_init(&iter, in_a);
+    for (void *name; g_hash_table_iter_next(&iter, &name, NULL);)
+        if (!g_hash_table_contains(in_b, name))
+            return false;
+    return g_hash_table_size(in_a) == g_hash_table_size(in_b);
+}
+
+static bool check_entry(const char *file, const char *key, const json_t *texts, GError **error) {
+    const char *fr = vigie_text_in(VIGIE_FR, texts), *en = vigie_text_in(VIGIE_EN, texts);
+    if (!*fr || !*en || json_object_size(texts) != 2)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s: \"%s\" wants two texts, { \"fr\": \"…\", \"en\": \"…\" }", file, key);
+    else if (!same_placeholders(fr, en))
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s: \"%s\" has not the same {placeholders} in both languages", file, key);
+    else
+        return true;
+    return false;
+}
+
+static bool load_file(GHashTable *words, const char *name, GError **error) {
+    g_autofree char *path = g_build_filename("words", name, NULL);
+    g_autoptr(json_t) entries = vigie_knowledge_json(path, error);
+    if (!entries)
+        return false;
+    const char *key = NULL;
+    json_t *texts = NULL;
+    json_object_foreach(entries, key, texts) {
+        if (!check_entry(path, key, texts, error))
+            return false;
+        if (!g_hash_table_insert(words, g_strdup(key), json_incref(texts))) {
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: \"%s\" stands in another catalogue too",
+                        path, key);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vigie_words_load(GError **error) {
+    if (catalogue)
+        return true;
+    g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), "words", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
+    if (!dir) {
+        g_prefix_error(error, "the words of Vigie are not where they should be (set VIGIE_KNOWLEDGE): ");
+        return false;
+    }
+    g_autoptr(GHashTable) words =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);
+    for (const char *name; (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ".json") && !load_file(words, name, error))
+            return false;
+    catalogue = g_steal_pointer(&words);
+    return true;
+}

@@ -1,0 +1,75 @@
+#include "base/base.h"
+
+#include <glib/gstdio.h>
+
+static VigieConfig *load(const char *content, GError **error) {
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("vigie-XXXXXX.conf", &path, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    g_close(fd, NULL);
+    g_assert_true(g_file_set_contents(path, content, -1, NULL));
+    VigieConfig *config = vigie_config_load(path, error);
+    g_remove(path);
+    return config;
+}
+
+static void test_values_and_defaults(void) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieConfig) config =
+        load("[site]\nname = CHU\n[alarms]\ndays = 60; 30;\n[trust]\nsystem=false\n", &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(vigie_config_text(config, "site.name"), ==, "CHU");
+    g_assert_cmpstr(vigie_config_text(config, "site.language"), ==, "fr");
+    g_assert_false(vigie_config_bool(config, "trust.system"));
+    const char *const *days = vigie_config_list(config, "alarms.days");
+    g_assert_cmpuint(g_strv_length((char **)days), ==, 2);
+    g_assert_cmpstr(days[1], ==, "30");
+}
+
+static void test_refusals_say_key_reason_and_example(void) {
+    static const struct {
+        const char *content, *key, *because;
+    } cases[] = {
+        {"[site]\nnom = CHU\n", "nom", "is not a key"},
+        {"[trust]\nsystem = perhaps\n", "system", "true or false"},
+        {"[site]\ntime_zone = Mars/Olympus\n", "time_zone", "Europe/Paris"},
+        {"[store]\nurl = mysql:x\n", "url", "sqlite:"},
+        {"[site]\nlanguage = de\n", "language", "language = fr"},
+        {"[site\n", ".conf", ""},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VigieConfig) config = load(cases[i].content, &error);
+        g_assert_null(config);
+        g_assert_nonnull(strstr(error->message, cases[i].key));
+        g_assert_nonnull(strstr(error->message, cases[i].because));
+        g_assert_null(strchr(error->message, '\n'));
+    }
+}
+
+static void test_missing_file_that_was_named(void) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieConfig) config = vigie_config_load("/nonexistent/vigie.conf", &error);
+    g_assert_null(config);
+    g_assert_nonnull(strstr(error->message, "/nonexistent/vigie.conf"));
+}
+
+static void test_the_example_loads(void) {
+    g_autofree char *example = vigie_config_example();
+    g_autoptr(GString) all = g_string_new(example);
+    g_string_replace(all, "\n#", "\n", 0);
+    g_string_replace(all, "\n ", "\n# ", 0);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieConfig) config = load(all->str, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(config);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/values-and-defaults", test_values_and_defaults);
+    g_test_add_func("/config/refusals-say-key-reason-and-example", test_refusals_say_key_reason_and_example);
+    g_test_add_func("/config/missing-file-that-was-named", test_missing_file_that_was_named);
+    g_test_add_func("/config/the-example-loads", test_the_example_loads);
+    return g_test_run();
+}
