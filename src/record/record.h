@@ -53,6 +53,8 @@ typedef struct {
 } VigieTarget;
 
 void vigie_target_clear(VigieTarget *target);
+/* "host:port/protocol", an IPv6 address in brackets: the form that records show. Free with g_free. */
+char *vigie_target_text(const VigieTarget *target);
 
 /* ---- Records
  * ------------------------------------------------------------------------------------------------*/
@@ -91,6 +93,7 @@ typedef enum {
     VIGIE_SEVERITY_CRITICAL
 } VigieSeverity;
 const char *vigie_severity_name(VigieSeverity severity);
+bool vigie_severity_parse(const char *name, VigieSeverity *ret_severity);
 
 /* One thing that is wrong, or will be. `id` is one of knowledge/diagnosis.json's. */
 typedef struct {
@@ -137,6 +140,8 @@ typedef struct {
     size_t finding_count;
 } VigieRecord;
 
+/* Frees what it holds and leaves a record of which nothing is known: an engine starts each one with it (on a
+ * zeroed record too). */
 void vigie_record_clear(VigieRecord *record);
 
 /* One line of JSON without the newline: the record's public form, described in doc/record.md. */
