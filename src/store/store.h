@@ -3,7 +3,10 @@
  * One SQL dialect, the common part of both, with $1 parameters, always bound. Types: BIGINT (times are
  * seconds UTC), DOUBLE PRECISION, TEXT (UTF-8), and in a schema file the words @ID@ (an automatic BIGINT
  * primary key) and
- * @BLOB@. Booleans are BIGINT 0 or 1. A new row's id comes from `RETURNING id`.
+ * @BLOB@. Booleans are BIGINT 0 or 1 (`WHERE acknowledged = 1`). A new row's id comes from `RETURNING id`. An
+ * order by a column that may be NULL says NULLS FIRST or NULLS LAST, and one by names uses a column of
+ * vigie_text_fold. LIKE tells case apart. TEXT is valid UTF-8: what strangers sent is stored as bytes, or
+ * converted first.
  *
  * A VigieStore is one connection and belongs to one thread; open as many as there are threads. Errors are
  * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk
@@ -40,7 +43,9 @@ bool store_exec_count(VigieStore *store, int64_t *ret_rows, GError **error, cons
 bool store_get_int(VigieStore *store, int64_t *ret_value, GError **error, const char *sql, const char *types,
                    ...);
 
-/* A query's rows, read one by one; one statement may be open inside another's loop. */
+/* A query's rows, read one by one; one statement may be open inside another's loop (where the inner one
+ * writes, begin a transaction before the outer). PostgreSQL hands over the whole answer at once: page through
+ * large ones (WHERE id > $1 ORDER BY id LIMIT $2). */
 typedef struct VigieRows VigieRows;
 VigieRows *store_query(VigieStore *store, GError **error, const char *sql, const char *types, ...);
 /* The same with parameters built at run time: values[i] of kind types[i]. */
@@ -68,7 +73,10 @@ VigieBytes rows_blob(const VigieRows *rows, int column);
 /* Transactions. A guard rolls back where it leaves the scope uncommitted:
  *     g_autoptr(VigieTransaction) tx = store_begin(store, error);
  *     … return store_commit(&tx, error);
- * A transaction inside a transaction is a savepoint. */
+ * A transaction inside a transaction is a savepoint. A commit that fails has rolled back. After a statement
+ * failed, the transaction it was in accepts nothing but the rollback; what may fail and be passed over (a
+ * CONFLICT) goes in a savepoint of its own, or says ON CONFLICT. Others' commits are seen between two
+ * statements of a transaction: to change a value that was read, say so in one UPDATE. */
 typedef struct VigieTransaction VigieTransaction;
 VigieTransaction *store_begin(VigieStore *store, GError **error);
 bool store_commit(VigieTransaction **tx, GError **error);
@@ -79,7 +87,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieTransaction, store_rollback)
  * ---------------------------------------------------------------------------------------------------- What
  * has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
  * worker that dies loses its lease and the job is taken again. A failed job comes back after a back-off that
- * doubles (30 s to 6 h), and is set aside as `dead`, visible, after `max_tries`. */
+ * doubles (30 s to 6 h), and is set aside as `dead`, visible, after STORE_JOB_TRIES (about half a day). */
+enum { STORE_JOB_TRIES = 12 };
+
 typedef struct {
     int64_t id;
     char *kind;       /* "survey", "mail", … : the room that handles it declares it */
@@ -107,3 +117,10 @@ bool store_job_failed(VigieStore *store, const VigieJob *job, const char *worker
                       VigieTime now, GError **error);
 /* Waits until a job was added (PostgreSQL: LISTEN; SQLite: polled), or `timeout_ms` passed. */
 bool store_job_wait(VigieStore *store, int timeout_ms, GError **error);
+
+/* What waits, runs and was set aside, for the dashboard and the doctor:
+ *     { "kinds": [ { "kind", "waiting", "running", "dead", "next_at": time or null } ],
+ *       "dead": [ { "id", "kind", "unique_key", "tries", "died_at", "reason" } ] }   the last 100 */
+json_t *store_job_list(VigieStore *store, GError **error);
+/* Runs a dead job again, its tries forgotten. */
+bool store_job_retry(VigieStore *store, int64_t id, VigieTime now, GError **error);
