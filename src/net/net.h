@@ -1,0 +1,148 @@
+/* net: sockets without waiting. The epoll reactor with its timers, name resolution, dialling, pacing.
+ *
+ * One thread drives one reactor. Watches, timers, turns and queries are embedded in the caller's own
+ * structures: nothing is allocated for a connection. Callbacks come from net_reactor_run() alone, never from
+ * within the call that asked, but for net_pacer_ask() (see there). Times are nanoseconds of the monotonic
+ * clock.
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+#include <glib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define NET_SECOND ((int64_t)1000000000)
+#define NET_MILLISECOND ((int64_t)1000000)
+
+int64_t net_now(void);
+
+/* ---- Addresses
+ * ----------------------------------------------------------------------------------------------*/
+typedef struct {
+    uint8_t octets[16]; /* network order; an IPv4 address fills the first four, the rest is zero */
+    bool v6;
+} VigieAddress;
+
+enum { NET_ADDRESS_TEXT = 46 };
+
+/* "10.1.2.3", "2001:db8::1"; without brackets, port or zone. */
+bool net_address_parse(const char *text, VigieAddress *ret_address);
+void net_address_text(const VigieAddress *address, char text[NET_ADDRESS_TEXT]);
+/* The address `offset` after this one; wraps at the end of the family. */
+VigieAddress net_address_plus(const VigieAddress *address, uint64_t offset);
+
+/* ---- Names
+ * --------------------------------------------------------------------------------------------------*/
+enum { NET_NAME_MAX = 254 }; /* octets with the NUL: RFC 1035 3.1 */
+
+/* A host name in UTF-8 as A-labels in lower case (IDNA 2008, UTS 46 non-transitional), checked: labels of 1
+ * to 63 letters, digits, hyphens and underscores, 253 octets in all; a final dot is dropped. False:
+ * `*ret_problem` says what is wrong with it, in English; static. */
+bool net_name_ascii(const char *name, char ret_ascii[NET_NAME_MAX], const char **ret_problem);
+
+/* ---- The reactor
+ * --------------------------------------------------------------------------------------------*/
+typedef struct VigieReactor VigieReactor;
+VigieReactor *net_reactor_new(void); /* NULL: errno says why */
+void net_reactor_free(VigieReactor *reactor);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieReactor, net_reactor_free)
+
+typedef struct VigieWatch {
+    int fd;
+    void (*ready)(struct VigieWatch *watch, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+} VigieWatch;
+
+/* Edge-triggered by EPOLLET in `events`. False: errno. */
+bool net_watch_start(VigieReactor *reactor, VigieWatch *watch, uint32_t events);
+/* No callback comes after this; the descriptor is closed (which takes it out of epoll) by the caller. */
+void net_watch_end(VigieReactor *reactor, VigieWatch *watch);
+/* The same for a descriptor that stays open. */
+void net_watch_change(VigieReactor *reactor, VigieWatch *watch, uint32_t events);
+
+/* Zeroed, a timer is not set. */
+typedef struct VigieTimer {
+    int64_t due;
+    void (*expired)(struct VigieTimer *timer);
+    size_t place; /* in the heap, from 1; 0: not set */
+} VigieTimer;
+
+/* Sets it, or sets it anew. */
+void net_timer_set(VigieReactor *reactor, VigieTimer *timer, int64_t due);
+void net_timer_cancel(VigieReactor *reactor, VigieTimer *timer);
+
+/* Waits for events or timers, `max_wait` nanoseconds at most (less than 0: no limit), and runs their
+ * callbacks once. */
+void net_reactor_run(VigieReactor *reactor, int64_t max_wait);
+/* The clock as it was when the callbacks of this round began. */
+int64_t net_reactor_now(const VigieReactor *reactor);
+
+/* ---- Dialling
+ * -----------------------------------------------------------------------------------------------*/
+/* Begins to connect; the descriptor, or -errno. Writable: connected, or failed: see net_dial_error(). */
+int net_dial(const VigieAddress *address, uint16_t port);
+/* 0, or the errno with which the connection failed. */
+int net_dial_error(int fd);
+/* Closes. `abrupt`: by RST, so that neither side keeps a TIME_WAIT for a connection that is of no more use.
+ */
+void net_hang_up(int fd, bool abrupt);
+/* Lets this process have `count` descriptors besides those it needs anyway, as far as it may; how many it
+ * has. */
+size_t net_descriptors(size_t count);
+
+/* ---- Pacing
+ * ------------------------------------------------------------------------------------------------- Every
+ * connection asks for its turn. A turn is granted when there is room at its address and the rate allows. */
+typedef struct {
+    double rate;          /* turns a second, all together; 0: no limit */
+    unsigned per_host;    /* to one address at once, at least 1 */
+    int64_t gentle_pause; /* between the end of a gentle turn and the beginning of the next at that address */
+} VigiePace;
+
+typedef struct VigiePacer VigiePacer;
+VigiePacer *net_pacer_new(VigieReactor *reactor, const VigiePace *pace);
+void net_pacer_free(VigiePacer *pacer); /* turns still waiting are forgotten */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigiePacer, net_pacer_free)
+
+/* Zeroed before its first use. `gentle`: alone at its address, and with pauses. */
+typedef struct VigieTurn {
+    VigieAddress address;
+    bool gentle;
+    void (*granted)(struct VigieTurn *turn);
+    /* the pacer's own */
+    struct VigieHost *host;
+    struct VigieTurn *next;
+    uint8_t state;
+} VigieTurn;
+
+/* True: granted at once, without a callback; false: granted() will be called. */
+bool net_pacer_ask(VigiePacer *pacer, VigieTurn *turn);
+/* The connection is over, or the turn no longer wanted; does nothing where none was asked for. */
+void net_pacer_release(VigiePacer *pacer, VigieTurn *turn);
+
+/* ---- Name resolution
+ * ---------------------------------------------------------------------------------------- /etc/hosts and DNS
+ * as the system's resolver is set up (c-ares), A and AAAA. Answers are kept for five minutes at most, 4,096
+ * at most; names asked for twice at once are asked once. */
+enum { NET_RESOLVE_ADDRESSES = 6 };
+
+typedef enum { NET_RESOLVED, NET_RESOLVE_NOT_FOUND, NET_RESOLVE_FAILED } VigieResolveOutcome;
+
+typedef struct VigieResolver VigieResolver;
+VigieResolver *net_resolver_new(VigieReactor *reactor, int timeout_ms); /* NULL: c-ares did not start */
+void net_resolver_free(VigieResolver *resolver);                        /* queries still open are forgotten */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieResolver, net_resolver_free)
+
+typedef struct VigieQuery {
+    /* The addresses, best first (RFC 6724), borrowed for the call. */
+    void (*answered)(struct VigieQuery *query, VigieResolveOutcome outcome, const VigieAddress *addresses,
+                     size_t count);
+    /* the resolver's own */
+    struct VigieQuery *next;
+    struct VigieNameEntry *entry;
+} VigieQuery;
+
+/* `name`: A-labels. The callback comes from net_reactor_run(), even where the answer is known already. */
+void net_resolve(VigieResolver *resolver, VigieQuery *query, const char *name);
+void net_resolve_cancel(VigieResolver *resolver, VigieQuery *query);
