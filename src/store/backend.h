@@ -27,7 +27,7 @@ typedef struct {
     VigieBytes (*get_blob)(const VigieRows *rows, int column);
     void (*free_rows)(VigieRows *rows);
 
-    /* Several statements without parameters. */
+    /* Several statements without parameters, or one that opens or ends a transaction. */
     bool (*script)(VigieStore *store, const char *sql, GError **error);
     /* In a transaction: keeps other processes from migrating until it ends. */
     bool (*migration_lock)(VigieStore *store, GError **error);
@@ -51,6 +51,7 @@ struct VigieRows {
 };
 
 VigieStore *sqlite_open(const char *path, GError **error);
+VigieStore *postgresql_open(const char *url, GError **error);
 
 /* How long a statement waits for a lock before it is BUSY. */
 enum { STORE_LOCK_WAIT_MS = 10000 };

@@ -10,9 +10,12 @@ struct VigieTransaction {
 VigieStore *store_open(const char *url, GError **error) {
     if (g_str_has_prefix(url, "sqlite:"))
         return sqlite_open(url + strlen("sqlite:"), error);
+    if (g_str_has_prefix(url, "postgresql://") || g_str_has_prefix(url, "postgres://"))
+        return postgresql_open(url, error);
     /* Not quoted: it may hold a password. */
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "store: the address must begin with sqlite:, as in sqlite:/var/lib/vigie/vigie.db");
+                        "store: the address must begin with sqlite: or postgresql://, as in "
+                        "sqlite:/var/lib/vigie/vigie.db or postgresql://vigie@db.example.org/vigie");
     return NULL;
 }
 
@@ -201,22 +204,16 @@ VigieBytes rows_blob(const VigieRows *rows, int column) {
 /* ---- Transactions
  * -------------------------------------------------------------------------------------------*/
 
-static bool run(VigieStore *store, const char *sql, GError **error) {
-    VigieRows *rows = store->backend->query(store, sql, "", NULL, error);
-    rows_free(rows);
-    return rows != NULL;
-}
-
 static bool run_savepoint(VigieStore *store, const char *verb, int depth, GError **error) {
     g_autofree char *sql = g_strdup_printf("%s level%d", verb, depth);
-    return run(store, sql, error);
+    return store->backend->script(store, sql, error);
 }
 
 VigieTransaction *store_begin(VigieStore *store, GError **error) {
     if (!usable(store, error))
         return NULL;
     GError *failure = NULL;
-    bool begun = store->depth == 0 ? run(store, store->backend->begin, &failure)
+    bool begun = store->depth == 0 ? store->backend->script(store, store->backend->begin, &failure)
                                    : run_savepoint(store, "SAVEPOINT", store->depth + 1, &failure);
     if (!begun) {
         note_failure(store, failure);
@@ -237,7 +234,7 @@ bool store_commit(VigieTransaction **tx, GError **error) {
     *tx = NULL;
     GError *failure = NULL;
     bool done = usable(store, &failure) &&
-                (mine->depth == 1 ? run(store, "COMMIT", &failure)
+                (mine->depth == 1 ? store->backend->script(store, "COMMIT", &failure)
                                   : run_savepoint(store, "RELEASE SAVEPOINT", mine->depth, &failure));
     if (!done) {
         note_failure(store, failure);
@@ -258,7 +255,7 @@ void store_rollback(VigieTransaction *tx) {
     /* Where a rollback fails, the database has done it already (a full disk, a lost connection). */
     if (tx->depth == 1) {
         store->broken = false;
-        run(store, "ROLLBACK", NULL);
+        store->backend->script(store, "ROLLBACK", NULL);
     } else {
         store->broken = !run_savepoint(store, "ROLLBACK TO SAVEPOINT", tx->depth, NULL) ||
                         !run_savepoint(store, "RELEASE SAVEPOINT", tx->depth, NULL);

@@ -164,7 +164,7 @@ static void test_constraints(void) {
     exec(store, "INSERT INTO part VALUES (1)");
     exec(store, "DELETE FROM thing WHERE id = 1");
     g_assert_cmpint(count(store, "SELECT count(*) FROM part"), ==, 0);
-    g_assert_false(store_exec(store, &error, "SELECT nothing FROM nowhere", ""));
+    g_assert_false(store_exec(store, &error, "SELECT colour FROM nowhere", ""));
     test_error_says(&error, VIGIE_ERROR_INTERNAL, "nowhere", NULL);
 }
 
