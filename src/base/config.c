@@ -39,6 +39,19 @@ static const Key keys[] = {
     {"trust.system", TYPE_BOOL, "true", "false", "trust the system's roots too"},
     {"alarms.days", TYPE_LIST, "90;30;7;1;0", "60;30;15;0",
      "days before a certificate's end at which its owner is told"},
+    {"mail.server", TYPE_TEXT, "", "smtp://relais.chu.example:587",
+     "the SMTP server that takes our mail, smtp:// or smtps://; empty: no mail is sent"},
+    {"mail.tls", TYPE_TEXT, "required", "none",
+     "STARTTLS with an smtp:// server: required, opportunistic, or none (a relay on this machine)"},
+    {"mail.ca_file", TYPE_TEXT, "", "/etc/vigie/roots/ac-racine-chu.pem",
+     "the authority of the server's certificate, where the system does not know it"},
+    {"mail.user", TYPE_TEXT, "", "vigie", "the account at the server, where it wants one"},
+    {"mail.password_file", TYPE_TEXT, "", "/etc/vigie/smtp-password",
+     "a file whose first line is that account's password; mode 0640 at most"},
+    {"mail.from", TYPE_TEXT, "", "Vigie <vigie@chu.example>", "whom our mail is from"},
+    {"mail.timeout", TYPE_SECONDS, "60 s", "2 min", "how long one conversation with the server may last"},
+    {"mail.give_up", TYPE_SECONDS, "2 d", "5 d",
+     "how long a message is tried again before it counts as failed"},
 };
 
 typedef struct {

@@ -1,0 +1,204 @@
+/* The outgoing queue: rows whose state never claims more than is known. */
+#include "mail/mail.h"
+
+#include <string.h>
+
+typedef struct {
+    int64_t id, created;
+    char *message_id, *sender, *recipient, *subject, *body, *lang, *state, *answer;
+} Row;
+
+static void row_free(Row *row) {
+    char *texts[] = {row->message_id, row->sender, row->recipient, row->subject,
+                     row->body,       row->lang,   row->state,     row->answer};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free(texts[i]);
+    g_free(row);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Row, row_free)
+
+typedef struct {
+    VigieStore *store;
+    int64_t id;
+    VigieTime (*clock)(void);
+    GError *error;
+} Commit;
+
+/* ---- Adding
+ * -------------------------------------------------------------------------------------------------*/
+static char *new_message_id(const char *address) {
+    g_autofree char *uuid = g_uuid_string_random();
+    return g_strdup_printf("%s%s", uuid, strchr(address, '@'));
+}
+
+static bool find_by_key(VigieStore *store, const char *unique_key, int64_t *ret_id, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT id FROM mail WHERE unique_key = $1", "t", unique_key);
+    *ret_id = 0;
+    if (!rows)
+        return false;
+    g_autoptr(GError) failure = NULL;
+    if (rows_next(rows, &failure))
+        *ret_id = rows_int(rows, 0);
+    if (failure)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return *ret_id || !(error && *error);
+}
+
+bool mail_queue_add(VigieStore *store, const VigieMail *mail, const char *unique_key, VigieTime now,
+                    int64_t *ret_id, GError **error) {
+    g_autofree char *address = mail_address(mail->from, error);
+    if (!address)
+        return false;
+    g_autofree char *message_id = new_message_id(address);
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GBytes) probe = mail_build(mail, message_id, now, utc, error);
+    int64_t id = 0;
+    if (!probe || (unique_key && !find_by_key(store, unique_key, &id, error)))
+        return false;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    if (!tx)
+        return false;
+    if (id == 0) {
+        if (!store_get_int(
+                store, &id, error,
+                "INSERT INTO mail (unique_key, message_id, sender, recipient, subject, body, lang, state, "
+                "created, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $8) RETURNING id",
+                "tttttt"
+                "ti",
+                unique_key, message_id, mail->from, mail->to, mail->subject, mail->text, mail->lang, now))
+            return false;
+        g_autoptr(json_t) payload = json_pack("{s:I}", "mail", (json_int_t)id);
+        g_autofree char *key = g_strdup_printf("mail:%" G_GINT64_FORMAT, id);
+        if (!store_job_add(store, MAIL_JOB_KIND, payload, now, key, NULL, error))
+            return false;
+    }
+    if (!store_commit(&tx, error))
+        return false;
+    if (ret_id)
+        *ret_id = id;
+    return true;
+}
+
+/* ---- Sending
+ * ------------------------------------------------------------------------------------------------*/
+static Row *load_row(VigieStore *store, int64_t id, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error,
+                    "SELECT created, message_id, sender, recipient, subject, body, lang, state, answer "
+                    "FROM mail WHERE id = $1",
+                    "i", id);
+    if (!rows || !rows_next(rows, error))
+        return NULL;
+    Row *row = g_new0(Row, 1);
+    row->id = id;
+    row->created = rows_int(rows, 0);
+    char **texts[] = {&row->message_id, &row->sender, &row->recipient, &row->subject,
+                      &row->body,       &row->lang,   &row->state,     &row->answer};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        *texts[i] = g_strdup(rows_text(rows, (int)i + 1));
+    return row;
+}
+
+/* Only one process can pass here for a message, whatever became of leases. */
+static bool mark_sending(void *data) {
+    Commit *commit = data;
+    int64_t rows = 0;
+    return store_exec_count(commit->store, &rows, &commit->error,
+                            "UPDATE mail SET state = 'sending', tries = tries + 1, changed = $2 "
+                            "WHERE id = $1 AND state = 'queued'",
+                            "ii", commit->id, commit->clock()) &&
+           rows == 1;
+}
+
+static bool set_state(VigieStore *store, int64_t id, const char *state, const char *answer, VigieTime now,
+                      GError **error) {
+    return store_exec(store, error, "UPDATE mail SET state = $2, answer = $3, changed = $4 WHERE id = $1",
+                      "itti", id, state, answer, now);
+}
+
+/* Both or neither: a worker that lost its lease meanwhile must not bring back what another judged. */
+static bool try_later(VigieStore *store, const Row *row, const VigieJob *job, const char *worker,
+                      const char *answer, int64_t give_up, VigieTime now, GError **error) {
+    bool over = now - row->created >= give_up;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    return tx && set_state(store, row->id, over ? "failed" : "queued", answer, now, error) &&
+           (over ? store_job_done(store, job, worker, error)
+                 : store_job_failed(store, job, worker, answer, now, error)) &&
+           store_commit(&tx, error);
+}
+
+/* The state is written, and committed, before the job is ended: a job that runs again finds it. */
+static bool send_row(VigieStore *store, const VigieMailServer *server, const Row *row, const VigieJob *job,
+                     const char *worker, int64_t give_up, GTimeZone *zone, VigieTime (*clock)(void),
+                     GError **error) {
+    VigieMail mail = {row->sender, row->recipient, row->subject, row->body, row->lang};
+    g_autofree char *from = mail_address(row->sender, error);
+    g_autofree char *to = from ? mail_address(row->recipient, error) : NULL;
+    g_autoptr(GBytes) message = to ? mail_build(&mail, row->message_id, clock(), zone, error) : NULL;
+    if (!message)
+        return false;
+    Commit commit = {store, row->id, clock, NULL};
+    g_autofree char *answer = NULL;
+    VigieMailResult result = mail_server_send(server, from, to, message, mark_sending, &commit, &answer);
+    if (commit.error) {
+        g_propagate_error(error, commit.error);
+        return false;
+    }
+    static const char *const states[] = {
+        [VIGIE_MAIL_SENT] = "sent", [VIGIE_MAIL_REFUSED] = "failed", [VIGIE_MAIL_UNKNOWN] = "unknown"};
+    if (result == VIGIE_MAIL_LATER)
+        return try_later(store, row, job, worker, answer, give_up, clock(), error);
+    return set_state(store, row->id, states[result], answer, clock(), error) &&
+           store_job_done(store, job, worker, error);
+}
+
+bool mail_queue_send(VigieStore *store, const VigieMailServer *server, const VigieJob *job,
+                     const char *worker, int64_t give_up, GTimeZone *zone, VigieTime (*clock)(void),
+                     GError **error) {
+    int64_t id = json_integer_value(json_object_get(job->payload, "mail"));
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(Row) row = load_row(store, id, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (row && strcmp(row->state, "queued") == 0)
+        return send_row(store, server, row, job, worker, give_up, zone, clock, error);
+    if (row && strcmp(row->state, "sending") == 0 &&
+        !set_state(store, id, "unknown", "the program ended before the server answered", clock(), error))
+        return false;
+    return store_job_done(store, job, worker, error);
+}
+
+/* ---- Looking
+ * ------------------------------------------------------------------------------------------------*/
+bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT state, COUNT(*), MIN(created) FROM mail GROUP BY state", "");
+    if (!rows)
+        return false;
+    VigieMailCounts counts = {0};
+    const struct {
+        const char *state;
+        int64_t *count;
+    } states[] = {{"queued", &counts.queued},
+                  {"sending", &counts.sending},
+                  {"sent", &counts.sent},
+                  {"failed", &counts.failed},
+                  {"unknown", &counts.unknown}};
+    g_autoptr(GError) failure = NULL;
+    while (rows_next(rows, &failure))
+        for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
+            if (strcmp(states[i].state, rows_text(rows, 0)) == 0) {
+                *states[i].count = rows_int(rows, 1);
+                if (i == 0)
+                    counts.oldest_queued = rows_int(rows, 2);
+            }
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    *ret_counts = counts;
+    return true;
+}
