@@ -50,7 +50,7 @@ static const Key keys[] = {
      "a file whose first line is that account's password; mode 0640 at most"},
     {"mail.from", TYPE_TEXT, "", "Vigie <vigie@chu.example>", "whom our mail is from"},
     {"mail.timeout", TYPE_SECONDS, "60 s", "2 min", "how long one conversation with the server may last"},
-    {"mail.give_up", TYPE_SECONDS, "2 d", "5 d",
+    {"mail.give_up", TYPE_SECONDS, "5 d", "2 d",
      "how long a message is tried again before it counts as failed"},
 };
 

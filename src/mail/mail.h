@@ -17,8 +17,7 @@
 #include "base/base.h"
 #include "store/store.h"
 
-/* ---- Messages
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Messages ---- */
 typedef struct {
     const char *from;    /* "CSIRT Santé <csirt@chu.test>" or "csirt@chu.test"; one address */
     const char *to;      /* the same; a domain in UTF-8 is sent as A-labels */
@@ -37,11 +36,10 @@ char *mail_address(const char *text, GError **error);
 /* `text` wrapped as VigieMail says, with the soft line breaks of RFC 3676. Free with g_free. */
 char *mail_text_flow(const char *text);
 
-/* ---- The server
- * --------------------------------------------------------------------------------------------- From the
- * configuration: mail.server ("smtp://HOST[:PORT]", "smtps://…"; empty: mail is off), mail.tls, mail.ca_file,
- * mail.user, mail.password_file, mail.timeout. The password is read for each connection and wiped after it.
- */
+/* ---- The server ----
+ * From the configuration: mail.server ("smtp://HOST[:PORT]", "smtps://…"; empty: mail is off), mail.tls,
+ * mail.ca_file, mail.user, mail.password_file, mail.timeout. The password is read for each connection and wiped
+ * after it. */
 typedef struct VigieMailServer VigieMailServer;
 
 /* NULL without an error where mail is off. Does not connect. */
@@ -68,8 +66,7 @@ typedef bool (*VigieMailCommit)(void *data);
 VigieMailResult mail_server_send(const VigieMailServer *server, const char *from, const char *to,
                                  GBytes *message, VigieMailCommit commit, void *data, char **ret_answer);
 
-/* ---- The outgoing queue
- * -------------------------------------------------------------------------------------*/
+/* ---- The outgoing queue ---- */
 #define MAIL_JOB_KIND "mail"
 
 /* Queues a message inside the caller's transaction. `unique_key` ("alarm:12"), may be NULL: adding it a

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { LONG_WAIT = 6 * 3600 };
+
 typedef struct {
     int64_t id, created;
     char *message_id, *sender, *recipient, *subject, *body, *lang, *state, *answer;
@@ -21,11 +23,11 @@ typedef struct {
     VigieStore *store;
     int64_t id;
     VigieTime (*clock)(void);
+    bool lost; /* another worker has it, or had it */
     GError *error;
 } Commit;
 
-/* ---- Adding
- * -------------------------------------------------------------------------------------------------*/
+/* ---- Adding ---- */
 static char *new_message_id(const char *address) {
     g_autofree char *uuid = g_uuid_string_random();
     return g_strdup_printf("%s%s", uuid, strchr(address, '@'));
@@ -43,6 +45,12 @@ static bool find_by_key(VigieStore *store, const char *unique_key, int64_t *ret_
     if (failure)
         g_propagate_error(error, g_steal_pointer(&failure));
     return *ret_id || !(error && *error);
+}
+
+static bool add_job(VigieStore *store, int64_t id, VigieTime run_at, GError **error) {
+    g_autoptr(json_t) payload = json_pack("{s:I}", "mail", (json_int_t)id);
+    g_autofree char *key = g_strdup_printf("mail:%" G_GINT64_FORMAT, id);
+    return store_job_add(store, MAIL_JOB_KIND, payload, run_at, key, NULL, error);
 }
 
 bool mail_queue_add(VigieStore *store, const VigieMail *mail, const char *unique_key, VigieTime now,
@@ -68,9 +76,7 @@ bool mail_queue_add(VigieStore *store, const VigieMail *mail, const char *unique
                 "ti",
                 unique_key, message_id, mail->from, mail->to, mail->subject, mail->text, mail->lang, now))
             return false;
-        g_autoptr(json_t) payload = json_pack("{s:I}", "mail", (json_int_t)id);
-        g_autofree char *key = g_strdup_printf("mail:%" G_GINT64_FORMAT, id);
-        if (!store_job_add(store, MAIL_JOB_KIND, payload, now, key, NULL, error))
+        if (!add_job(store, id, now, error))
             return false;
     }
     if (!store_commit(&tx, error))
@@ -80,8 +86,7 @@ bool mail_queue_add(VigieStore *store, const VigieMail *mail, const char *unique
     return true;
 }
 
-/* ---- Sending
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Sending ---- */
 static Row *load_row(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error,
@@ -104,17 +109,27 @@ static Row *load_row(VigieStore *store, int64_t id, GError **error) {
 static bool mark_sending(void *data) {
     Commit *commit = data;
     int64_t rows = 0;
-    return store_exec_count(commit->store, &rows, &commit->error,
-                            "UPDATE mail SET state = 'sending', tries = tries + 1, changed = $2 "
-                            "WHERE id = $1 AND state = 'queued'",
-                            "ii", commit->id, commit->clock()) &&
-           rows == 1;
+    if (!store_exec_count(commit->store, &rows, &commit->error,
+                          "UPDATE mail SET state = 'sending', tries = tries + 1, changed = $2 "
+                          "WHERE id = $1 AND state = 'queued'",
+                          "ii", commit->id, commit->clock()))
+        return false;
+    commit->lost = rows == 0;
+    return !commit->lost;
 }
 
 static bool set_state(VigieStore *store, int64_t id, const char *state, const char *answer, VigieTime now,
                       GError **error) {
     return store_exec(store, error, "UPDATE mail SET state = $2, answer = $3, changed = $4 WHERE id = $1",
                       "itti", id, state, answer, now);
+}
+
+/* The queue buries a job after half a day of tries; a message waits longer for its server, in a new one. */
+static bool wait_on(VigieStore *store, const Row *row, const VigieJob *job, const char *worker,
+                    const char *answer, VigieTime now, GError **error) {
+    if (job->tries < STORE_JOB_TRIES)
+        return store_job_failed(store, job, worker, answer, now, error);
+    return store_job_done(store, job, worker, error) && add_job(store, row->id, now + LONG_WAIT, error);
 }
 
 /* Both or neither: a worker that lost its lease meanwhile must not bring back what another judged. */
@@ -124,7 +139,7 @@ static bool try_later(VigieStore *store, const Row *row, const VigieJob *job, co
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     return tx && set_state(store, row->id, over ? "failed" : "queued", answer, now, error) &&
            (over ? store_job_done(store, job, worker, error)
-                 : store_job_failed(store, job, worker, answer, now, error)) &&
+                 : wait_on(store, row, job, worker, answer, now, error)) &&
            store_commit(&tx, error);
 }
 
@@ -138,13 +153,15 @@ static bool send_row(VigieStore *store, const VigieMailServer *server, const Row
     g_autoptr(GBytes) message = to ? mail_build(&mail, row->message_id, clock(), zone, error) : NULL;
     if (!message)
         return false;
-    Commit commit = {store, row->id, clock, NULL};
+    Commit commit = {.store = store, .id = row->id, .clock = clock};
     g_autofree char *answer = NULL;
     VigieMailResult result = mail_server_send(server, from, to, message, mark_sending, &commit, &answer);
     if (commit.error) {
         g_propagate_error(error, commit.error);
         return false;
     }
+    if (commit.lost)
+        return true;
     static const char *const states[] = {
         [VIGIE_MAIL_SENT] = "sent", [VIGIE_MAIL_REFUSED] = "failed", [VIGIE_MAIL_UNKNOWN] = "unknown"};
     if (result == VIGIE_MAIL_LATER)
@@ -171,8 +188,7 @@ bool mail_queue_send(VigieStore *store, const VigieMailServer *server, const Vig
     return store_job_done(store, job, worker, error);
 }
 
-/* ---- Looking
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Looking ---- */
 bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT state, COUNT(*), MIN(created) FROM mail GROUP BY state", "");

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,8 +34,7 @@ typedef struct {
     char answer[ANSWER_MAX + 1];
 } Transfer;
 
-/* ---- The configuration
- * --------------------------------------------------------------------------------------*/
+/* ---- The configuration ---- */
 static const struct {
     const char *name;
     curl_usessl tls;
@@ -141,8 +141,7 @@ void mail_server_free(VigieMailServer *server) {
     g_free(server);
 }
 
-/* ---- The password
- * -------------------------------------------------------------------------------------------*/
+/* ---- The password ---- */
 /* The first line of the file, on the caller's stack so that it can be wiped. */
 static bool read_password(const char *path, char ret_password[PASSWORD_MAX], GError **error) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -167,8 +166,7 @@ static bool read_password(const char *path, char ret_password[PASSWORD_MAX], GEr
     return true;
 }
 
-/* ---- A conversation
- * -----------------------------------------------------------------------------------------*/
+/* ---- A conversation ---- */
 static size_t give_message(char *buffer, size_t size, size_t count, void *data) {
     Transfer *transfer = data;
     size_t piece = MIN(size * count, transfer->rest.size);
@@ -184,9 +182,11 @@ static size_t give_message(char *buffer, size_t size, size_t count, void *data) 
     return 0;
 }
 
-/* libcurl passes each line of the server here. */
+/* libcurl passes each line of the server here; the one that answers its QUIT says nothing of the message. */
 static size_t hear_line(char *line, size_t size, size_t count, void *data) {
     Transfer *transfer = data;
+    if (size * count >= 3 && memcmp(line, "221", 3) == 0)
+        return size * count;
     size_t length = MIN(size * count, (size_t)ANSWER_MAX);
     while (length > 0 && g_ascii_isspace(line[length - 1]))
         length--;
@@ -232,12 +232,12 @@ static CURL *open_conversation(const VigieMailServer *server, Transfer *transfer
     return curl;
 }
 
-/* ---- What came of it
- * ----------------------------------------------------------------------------------------*/
+/* ---- What came of it ---- */
 /* A 5xx is about the message only where it answers MAIL, RCPT or DATA, for which libcurl says SEND_ERROR, and
  * is not 530 (log in, or secure the line, first: RFC 4954 6, RFC 3207 4). All else is a matter of the server
  * or of our configuration, and may be mended while the message waits. */
-static VigieMailResult judge(CURLcode code, long reply, const Transfer *transfer) {
+static VigieMailResult judge(CURLcode code, const Transfer *transfer) {
+    int reply = atoi(transfer->answer);
     if (code == CURLE_OK)
         return VIGIE_MAIL_SENT;
     if (!transfer->given)
@@ -279,9 +279,7 @@ VigieMailResult mail_server_send(const VigieMailServer *server, const char *from
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_message);
     curl_easy_setopt(curl, CURLOPT_READDATA, &transfer);
     CURLcode code = curl_easy_perform(curl);
-    long reply = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply);
-    VigieMailResult result = judge(code, reply, &transfer);
+    VigieMailResult result = judge(code, &transfer);
     *ret_answer = tell(server, code, &transfer, reason);
     curl_slist_free_all(recipients);
     curl_easy_cleanup(curl);

@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""Mail against a real SMTP server: delivered once, whatever happens."""
+import email
+import email.policy
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import smtp
+import tap
+
+logging.disable(logging.CRITICAL)
+TOOL = sys.argv[1]
+FOLDER = tempfile.TemporaryDirectory()
+COUNT = 0
+
+
+def path(name):
+    return os.path.join(FOLDER.name, name)
+
+
+def make_certificate():
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=relay.test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
+                    "-keyout", path("key.pem"), "-out", path("cert.pem")], check=True, capture_output=True)
+
+
+class Client:
+    """A store and a configuration of its own."""
+
+    def __init__(self, port, scheme="smtp", **keys):
+        global COUNT
+        COUNT += 1
+        self.config = path("vigie-%d.conf" % COUNT)
+        settings = {"server": "%s://127.0.0.1:%d" % (scheme, port), "from": "Vigie <vigie@chu.test>",
+                    "tls": "none", "timeout": "5 s"}
+        settings.update(keys)
+        with open(self.config, "w") as out:
+            out.write("[store]\nurl = sqlite:%s\n[mail]\n" % path("store-%d.db" % COUNT))
+            for key, value in settings.items():
+                out.write("%s = %s\n" % (key, value))
+
+    def tool(self, *words, check=True):
+        done = subprocess.run([TOOL, self.config, *words], capture_output=True, text=True, timeout=60)
+        if check and done.returncode != 0:
+            raise AssertionError(done.stderr)
+        return done
+
+    def add(self, to="Atelier biomédical <biomed@chu.test>", subject="Échéance : 29 jours", text="Bonjour,\n",
+            key="k1"):
+        self.tool("add", "Vigie <vigie@chu.test>", to, subject, text, key)
+
+    def run(self, offset=0):
+        self.tool("run", str(offset))
+
+    def states(self):
+        return [line.split(" ", 2) for line in self.tool("show").stdout.splitlines()]
+
+
+def equal(got, wanted):
+    if got != wanted:
+        raise AssertionError("%r, not %r" % (got, wanted))
+
+
+def delivered_once():
+    """a message queued twice under one key arrives once, as it was written"""
+    with smtp.Server() as server:
+        client = Client(server.port)
+        text = "Un paragraphe « long » " + "de mots accentués " * 12 + "fin.\n\n  SHA-256  9f:1c\n.\n..point\nFrom ici\n"
+        client.add(text=text)
+        client.add(text=text)
+        client.run()
+        client.run(7200)
+        equal(len(server.handler.messages), 1)
+        sender, recipients, data = server.handler.messages[0]
+        equal((sender, recipients), ("vigie@chu.test", ["biomed@chu.test"]))
+        message = email.message_from_bytes(data, policy=email.policy.default)
+        equal(message["subject"], "Échéance : 29 jours")
+        equal(message["to"].addresses[0].display_name, "Atelier biomédical")
+        equal(message["auto-submitted"], "auto-generated")
+        equal(message.defects, [])
+        lines = message.get_content().replace("\r\n", "\n").split("\n")
+        if any(len(line) > 72 for line in lines):
+            raise AssertionError("a line is longer than 72: %r" % lines)
+        lines = [line[1:] if line.startswith(" ") else line for line in lines]  # RFC 3676 4.4
+        joined = "".join(line if line.endswith(" ") else line + "\n" for line in lines)
+        equal(joined.rstrip("\n"), text.rstrip("\n"))
+        state, tries, answer = client.states()[0]
+        equal((state, tries, answer), ("sent", "1", "250 2.0.0 taken as 1"))
+
+
+def later():
+    """a 4xx answer, to the recipient or to the message, is tried again and then delivered once"""
+    with smtp.Server() as server:
+        server.handler.recipient_answers = ["451 4.3.0 greylisted"]
+        server.handler.data_answers = ["452 4.3.1 disk full"]
+        client = Client(server.port)
+        client.add()
+        client.run()
+        equal([s[0] for s in client.states()], ["queued"])
+        equal(client.states()[0][2], "451 4.3.0 greylisted")
+        client.run(1)  # not due yet
+        equal(client.states()[0][2], "451 4.3.0 greylisted")
+        client.run(100)
+        equal(client.states()[0][0::2], ["queued", "452 4.3.1 disk full"])
+        client.run(1000)
+        equal(client.states()[0][0], "sent")
+        equal(len(server.handler.messages), 1)
+
+
+def refused():
+    """a 5xx answer is final, and visible with the server's words"""
+    with smtp.Server() as server:
+        server.handler.recipient_answers = ["550 5.1.1 no such mailbox"]
+        server.handler.data_answers = ["554 5.7.1 looks like spam"]
+        client = Client(server.port)
+        client.add(key="a")
+        client.add(key="b")
+        client.run()
+        client.run(100000)
+        equal([s[0] for s in client.states()], ["failed", "failed"])
+        equal(sorted(s[2] for s in client.states()), ["550 5.1.1 no such mailbox", "554 5.7.1 looks like spam"])
+        equal(server.handler.messages, [])
+
+
+def down_then_up():
+    """a server that is down is tried again, for days if need be; in the end it is told as failed"""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    client = Client(port)
+    client.add(key="a")
+    client.run()
+    equal(client.states()[0][0], "queued")
+    for day in range(1, 20):
+        client.run(day * 6 * 3600)
+    equal(client.states()[0][0], "queued")
+    if "127.0.0.1:%d" % port not in client.states()[0][2]:
+        raise AssertionError(client.states())
+    with smtp.Server(port=port) as server:
+        client.run(121 * 3600 - 7200)
+        equal(client.states()[0][0], "sent")
+        equal(len(server.handler.messages), 1)
+    client.add(key="b")
+    client.run(121 * 3600)
+    equal(client.states()[1][0], "failed")
+
+
+def kill_while_waiting():
+    """killed between the final dot and the answer: told as unknown, never sent again"""
+    with smtp.Server() as server:
+        server.handler.delay = 2
+        client = Client(server.port)
+        client.add()
+        child = subprocess.Popen([TOOL, client.config, "run", "0"])
+        if not server.handler.delivered.wait(20):
+            raise AssertionError("nothing arrived")
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        equal(client.states()[0][0], "sending")
+        client.run(61)  # after the lease
+        client.run(100000)
+        equal(client.states()[0][0], "unknown")
+        equal(len(server.handler.messages), 1)
+
+
+def silence_after_dot():
+    """a server that takes the message and never answers: unknown, not sent again"""
+    with smtp.Server() as server:
+        server.handler.delay = 30
+        client = Client(server.port, timeout="2 s")
+        client.add()
+        client.run()
+        client.run(100000)
+        equal(client.states()[0][0], "unknown")
+        equal(len(server.handler.messages), 1)
+
+
+def kill_before_dot():
+    """killed before the message was given whole: sent by the next try, once"""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        client = Client(port)
+        client.add()
+        child = subprocess.Popen([TOOL, client.config, "run", "0"])
+        connection = listener.accept()[0]
+        connection.sendall(b"220 relay.test\r\n")
+        connection.recv(500)
+        connection.sendall(b"250 relay.test\r\n")
+        if not connection.recv(500).startswith(b"MAIL"):
+            raise AssertionError("MAIL was expected")
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        connection.close()
+    equal(client.states()[0][0], "queued")
+    with smtp.Server(port=port) as server:
+        client.run(61)
+        equal(client.states()[0][0], "sent")
+        equal(len(server.handler.messages), 1)
+
+
+def secured():
+    """STARTTLS is demanded and the certificate verified; a login is only sent over TLS"""
+    with open(path("password"), "w") as out:
+        out.write("s3cret é\n")
+    os.chmod(path("password"), 0o600)
+    cert, key = path("cert.pem"), path("key.pem")
+    login = {"user": "vigie", "password_file": path("password")}
+    for implicit in (False, True):
+        scheme = "smtps" if implicit else "smtp"
+        with smtp.Server(cert, key, implicit=implicit, user="vigie", password="s3cret é") as server:
+            client = Client(server.port, scheme=scheme, tls="required", ca_file=cert, **login)
+            equal(client.tool("check").stdout[:3], "250")
+            client.add()
+            client.run()
+            equal(client.states()[0][0], "sent")
+            stranger = Client(server.port, scheme=scheme, tls="required", **login)
+            stranger.add()
+            stranger.run()
+            equal(stranger.states()[0][0], "queued")
+            if "certificate" not in stranger.states()[0][2].lower():
+                raise AssertionError(stranger.states())
+            equal(stranger.tool("check", check=False).returncode, 1)
+            equal(len(server.handler.messages), 1)
+    with smtp.Server() as server:
+        client = Client(server.port, tls="required", ca_file=cert)
+        client.add()
+        client.run()
+        equal(client.states()[0][0], "queued")
+        equal(server.handler.messages, [])
+
+
+def wrong_login():
+    """a refused login is a matter of configuration: the message waits"""
+    with open(path("wrong"), "w") as out:
+        out.write("wrong\n")
+    os.chmod(path("wrong"), 0o600)
+    cert, key = path("cert.pem"), path("key.pem")
+    with smtp.Server(cert, key, user="vigie", password="right") as server:
+        client = Client(server.port, tls="required", ca_file=cert, user="vigie", password_file=path("wrong"))
+        client.add()
+        client.run()
+        equal(client.states()[0][0], "queued")
+        if not client.states()[0][2].startswith("535"):
+            raise AssertionError(client.states())
+        os.chmod(path("wrong"), 0o644)
+        done = client.tool("check", check=False)
+        if "chmod" not in done.stderr:
+            raise AssertionError(done.stderr)
+
+
+def bad_configuration():
+    """each wrong key is told in one line with an example"""
+    cases = [({"server": "http://x"}, "[mail] server"), ({"tls": "maybe"}, "[mail] tls"),
+             ({"from": "nobody"}, "[mail] from"), ({"user": "vigie"}, "in clear"),
+             ({"tls": "required", "user": "vigie"}, "password_file"),
+             ({"server": "smtp://vigie:secret@127.0.0.1"}, "[mail] server")]
+    for keys, part in cases:
+        done = Client(25, **keys).tool("check", check=False)
+        equal(done.returncode, 1)
+        if part not in done.stderr or "as in:" not in done.stderr and "as in" not in done.stderr:
+            raise AssertionError(done.stderr)
+        equal(done.stderr.count("\n"), 1)
+
+
+make_certificate()
+tap.run([delivered_once, later, refused, down_then_up, kill_while_waiting, silence_after_dot, kill_before_dot,
+         secured, wrong_login, bad_configuration])

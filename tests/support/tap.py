@@ -1,0 +1,18 @@
+"""TAP from plain functions: each function of the list is one test, its docstring what it proves."""
+import sys
+import traceback
+
+
+def run(tests):
+    print("1..%d" % len(tests), flush=True)
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            state = "ok"
+        except Exception:
+            traceback.print_exc()
+            failed += 1
+            state = "not ok"
+        print("%s %d - %s" % (state, number, (test.__doc__ or test.__name__).split("\n")[0]), flush=True)
+    sys.exit(1 if failed else 0)
