@@ -274,8 +274,11 @@ bool store_job_retry(VigieStore *store, int64_t id, VigieTime now, GError **erro
     if (!store_exec_count(
             store, &rows, error,
             "UPDATE job SET state = 'waiting', due_at = $2, tries = 0 WHERE id = $1 AND state = 'dead'", "ii",
-            id, now))
+            id, now)) {
+        if (error && g_error_matches(*error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT))
+            g_prefix_error(error, "the same job waits or runs already: ");
         return false;
+    }
     if (rows == 1)
         return store->backend->job_notify(store, error);
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
