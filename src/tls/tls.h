@@ -87,6 +87,7 @@ typedef struct {
     size_t signature_count;
     const char *server_name; /* A-labels; NULL or an IP address: no server_name extension (RFC 6066 3) */
     const char *alpn;        /* "h2,http/1.1"; NULL: not offered */
+    bool deflate; /* offers compression too, to see whether the server is open to CRIME; not with TLS 1.3 */
 } VigieHello;
 
 /* Enough for every plan with 700 suites, three shares and a name of 255 octets. */
@@ -95,9 +96,9 @@ typedef struct {
 /* A plan that nearly every server of these versions answers: some 50 usual suites, the usual groups, one
  * x25519 share, all signature schemes. Its lists are static. */
 VigieHello tls_hello_plan(uint8_t versions);
-/* How many suites the form has room for: 128 at most where a server refuses more is the caller's choice; this
- * is what fits in 255 octets for VIGIE_HELLO_SMALL, and 700 else. */
-size_t tls_hello_room(const VigieHello *plan);
+/* How many suites the plan's form has room for: what fits in 255 octets for VIGIE_HELLO_SMALL, 700 otherwise.
+ */
+size_t tls_hello_room(VigieTlsContext *tls, const VigieHello *plan);
 /* Writes the record to send, with fresh random octets; its size, or 0 when the plan cannot be written:
  * nothing offered, more than fits, a share that cannot be made. */
 size_t tls_hello_write(VigieTlsContext *tls, const VigieHello *plan, uint8_t *buffer, size_t capacity);
@@ -172,10 +173,10 @@ typedef struct {
     VigieBytes hello;
     VigieTlsUntil until;
     struct VigieTlsBuffer *buffer;
-    uint8_t step, header_size, header[5], flags;
-    uint16_t empty_records;
+    uint8_t step, header_size, header[5];
+    uint8_t idle; /* records that brought nothing: empty, change_cipher_spec, warnings */
+    bool retried;
     uint32_t record_rest;
-    struct VigieTlsKeys *keys;
 } VigieTlsReader;
 
 /* `hello` is what was sent, borrowed until tls_reader_end() or tls_reader_retry(). Any earlier use of
@@ -226,8 +227,9 @@ typedef struct {
     uint32_t id;      /* IANA value; SSLv2: three octets */
     const char *name; /* "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "SSL_CK_RC4_128_WITH_MD5" */
     const char *key_exchange, *authentication, *cipher, *mac; /* "ECDHE", "RSA", "AES_256_GCM", "AEAD" */
-    uint8_t versions; /* set of versions in which it can be negotiated; 0: signalling (SCSV, GREASE) */
-    uint8_t verdict;  /* VigieSuiteVerdict */
+    uint8_t
+        versions;    /* set of versions in which it can be negotiated; 0: never (NULL_WITH_NULL_NULL, SCSV) */
+    uint8_t verdict; /* VigieSuiteVerdict */
 } VigieSuite;
 
 /* NULL where it is not known. Static. */
