@@ -65,7 +65,7 @@ static const Failure failures[] = {
 };
 
 static void set_lost(PgStore *store, GError **error) {
-    g_autofree char *detail = g_strstrip(g_strdup(PQerrorMessage(store->session)));
+    g_autofree char *detail = g_strstrip(g_strdelimit(g_strdup(PQerrorMessage(store->session)), "\n\t", ' '));
     g_set_error(
         error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
         "store %s: the server does not answer (%s); check that it runs, and the host, port, user, password "
@@ -126,11 +126,13 @@ static bool prepare_session(PgStore *store, GError **error) {
     return simple(store, settings, error);
 }
 
-/* A server that was restarted has closed the session, and that can be read before anything is sent. */
+/* A server that was restarted has closed the session, and that can be read before anything is sent: first a
+ * farewell, then the end. */
 static bool closed_meanwhile(PgStore *store) {
     struct pollfd poll_on = {.fd = PQsocket(store->session), .events = POLLIN};
-    if (PQstatus(store->session) == CONNECTION_OK && poll(&poll_on, 1, 0) > 0)
-        PQconsumeInput(store->session);
+    while (PQstatus(store->session) == CONNECTION_OK && poll(&poll_on, 1, 0) > 0)
+        if (!PQconsumeInput(store->session))
+            break;
     return PQstatus(store->session) == CONNECTION_BAD;
 }
 

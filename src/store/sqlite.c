@@ -36,30 +36,20 @@ enum { POLL_MS = 100 };
 /* ---- Errors
  * -------------------------------------------------------------------------------------------------*/
 
-static bool no_space(sqlite3 *db, int code) {
-    if ((code & 0xff) == SQLITE_FULL)
-        return true;
-    if ((code & 0xff) != SQLITE_IOERR)
-        return false;
-    int cause = sqlite3_system_errno(db);
-    return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
-}
-
 /* `sql` may be NULL: a bug of ours is told with its statement. */
 static void set_error(SqliteStore *store, const char *sql, GError **error) {
     int code = sqlite3_extended_errcode(store->db);
     const char *detail = sqlite3_errmsg(store->db);
     const char *path = store->path;
-    if (no_space(store->db, code)) {
-        g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *folder = g_path_get_dirname(path);
+    switch (code & 0xff) {
+    case SQLITE_FULL:
         g_set_error(
             error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
             "store %s: the disk is full, the change was not made and nothing written before is lost; free "
             "some space (df -h %s), then try again",
             path, folder);
         return;
-    }
-    switch (code & 0xff) {
     case SQLITE_CONSTRAINT:
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "store %s: it contradicts what is stored: %s",
                     path, detail);
@@ -96,10 +86,11 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
         return;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-        g_set_error(
-            error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-            "store %s: cannot be read or written: %s (%s); check the disk (dmesg) and the file's owner", path,
-            detail, g_strerror(sqlite3_system_errno(store->db)));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                    "store %s: cannot be read or written (%s); a full disk (df -h %s), a quota or a limit on "
+                    "the file's "
+                    "size (ulimit -f), a wrong owner (ls -la %s) or a failing disk (dmesg) does this",
+                    path, detail, folder, folder);
         return;
     default:
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "store %s: %s%s%s", path, detail,
