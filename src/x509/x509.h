@@ -45,7 +45,8 @@ typedef struct {
     VigieKeyType key;
     unsigned key_bits;
     const char *curve;               /* "secp256r1" …, or NULL; static */
-    const char *signature_algorithm; /* "sha256WithRSAEncryption" …, or a dotted OID; interned */
+    const char *signature_algorithm; /* "sha256WithRSAEncryption" …, or a dotted OID; static, or the
+                                        certificate's own */
     bool signature_weak;             /* MD2, MD4, MD5, SHA-1 */
     bool self_issued;                /* subject equals issuer */
     bool is_ca;
