@@ -220,6 +220,7 @@ static void test_transactions(void) {
     g_autoptr(GError) error = NULL;
     {
         g_autoptr(VigieTransaction) left = store_begin(store, &error);
+        g_assert_nonnull(left);
         add(store, 4, &error);
         g_assert_no_error(error);
     }
@@ -228,6 +229,7 @@ static void test_transactions(void) {
     add(store, 4, &error);
     {
         g_autoptr(VigieTransaction) left = store_begin(store, &error);
+        g_assert_nonnull(left);
         add(store, 5, &error);
         g_autoptr(VigieTransaction) kept_in_left = store_begin(store, &error);
         add(store, 6, &error);
@@ -250,6 +252,7 @@ static void test_failure_in_transaction(void) {
     add(store, 4, &error);
     {
         g_autoptr(VigieTransaction) point = store_begin(store, &error);
+        g_assert_nonnull(point);
         add(store, 5, &error);
         g_assert_no_error(error);
         add(store, 4, &error);
