@@ -59,6 +59,7 @@ static void test_unique(void) {
     g_assert_cmpint(add(store, "survey", "survey:7", 50), ==, id);
     g_assert_cmpint(add(store, "survey", "survey:8", 50), !=, id);
     g_autoptr(VigieJob) other = take(store, 60);
+    g_assert_cmpstr(other->unique_key, ==, "survey:8");
     g_assert_null(take(store, 60));
     g_autoptr(VigieJob) job = take(store, 100);
     g_assert_cmpint(job->id, ==, id);
@@ -185,6 +186,7 @@ static void test_list(void) {
     add(store, "mail", NULL, 20);
     add(store, "survey", NULL, 10);
     g_autoptr(VigieJob) job = take(store, 10);
+    g_assert_cmpstr(job->kind, ==, "survey");
     g_autoptr(json_t) told = store_job_list(store, &error);
     g_assert_no_error(error);
     g_autoptr(json_t) wanted =
