@@ -29,8 +29,7 @@ typedef struct {
     GPtrArray *blobs; /* decoded for this row */
 } PgRows;
 
-/* ---- Errors
- * -------------------------------------------------------------------------------------------------*/
+/* ---- Errors ----------------------------------------------------------------------------------------------*/
 
 typedef struct {
     const char *state; /* the beginning of a SQLSTATE */
@@ -94,8 +93,7 @@ static void set_error(PgStore *store, const PGresult *result, const char *sql, G
                 sql ? "; in: " : "", sql ? sql : "");
 }
 
-/* ---- Session
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Session ---------------------------------------------------------------------------------------------*/
 
 static void silent(void *data, const char *message) {
     (void)data;
@@ -177,8 +175,7 @@ static bool script(VigieStore *base, const char *sql, GError **error) {
     }
 }
 
-/* ---- Statements
- * ---------------------------------------------------------------------------------------------*/
+/* ---- Statements ------------------------------------------------------------------------------------------*/
 
 typedef struct {
     Oid *types;
@@ -315,8 +312,7 @@ static VigieRows *query(VigieStore *base, const char *sql, const char *types, co
     }
 }
 
-/* ---- Rows
- * ---------------------------------------------------------------------------------------------------*/
+/* ---- Rows ------------------------------------------------------------------------------------------------*/
 
 static bool next(VigieRows *base, GError **error) {
     (void)error;
@@ -379,8 +375,7 @@ static VigieBytes get_blob(const VigieRows *base, int column) {
     return vigie_bytes(data, size);
 }
 
-/* ---- Jobs, migrations
- * ---------------------------------------------------------------------------------------*/
+/* ---- Jobs, migrations ------------------------------------------------------------------------------------*/
 
 /* Another process may migrate for longer than a lock is worth waiting for otherwise. The number spells
  * "vigie". */
@@ -427,8 +422,7 @@ static bool job_wait(VigieStore *base, int timeout_ms, GError **error) {
     return true;
 }
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Opening ---------------------------------------------------------------------------------------------*/
 
 static void close_store(VigieStore *base) {
     PgStore *store = (PgStore *)base;

@@ -1,12 +1,10 @@
 /* store: one database interface; SQLite and PostgreSQL behind it; migrations; the job queue.
  *
- * One SQL dialect, the common part of both, with $1 parameters, always bound. Types: BIGINT (times are
- * seconds UTC), DOUBLE PRECISION, TEXT (UTF-8), and in a schema file the words @ID@ (an automatic BIGINT
- * primary key) and
- * @BLOB@. Booleans are BIGINT 0 or 1 (`WHERE acknowledged = 1`). A new row's id comes from `RETURNING id`. An
- * order by a column that may be NULL says NULLS FIRST or NULLS LAST, and one by names uses a column of
- * vigie_text_fold. LIKE tells case apart. TEXT is valid UTF-8: what strangers sent is stored as bytes, or
- * converted first.
+ * One SQL dialect, the common part of both, with $1 parameters, always bound. Types: BIGINT (times are seconds
+ * UTC), DOUBLE PRECISION, TEXT (UTF-8), and in a schema file the words @ID@ (an automatic BIGINT primary key) and
+ * @BLOB@. Booleans are BIGINT 0 or 1 (`WHERE acknowledged = 1`). A new row's id comes from `RETURNING id`. An order
+ * by a column that may be NULL says NULLS FIRST or NULLS LAST, and one by names uses a column of vigie_text_fold.
+ * LIKE tells case apart. TEXT is valid UTF-8: what strangers sent is stored as bytes, or converted first.
  *
  * A VigieStore is one connection and belongs to one thread; open as many as there are threads. Errors are
  * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk
