@@ -117,6 +117,20 @@ GTimeZone *vigie_config_zone(const VigieConfig *config);
 /* Every declared key with its default, type, example and meaning, as a commented file. Free with g_free. */
 char *vigie_config_example(void);
 
+/* ---- Log ----------------------------------------------------------------------------------------------------
+ * For the faces alone: libraries return errors. One line on stderr, with the levels that the journal knows. No
+ * secret goes in. Safe from any thread once the name is set. */
+typedef enum {
+    VIGIE_LOG_ERROR = 3,   /* something that was asked for is not done */
+    VIGIE_LOG_WARNING = 4, /* it works, with less than it should */
+    VIGIE_LOG_NOTICE = 5,  /* starts, stops */
+    VIGIE_LOG_INFO = 6,
+} VigieLogLevel;
+
+/* Who speaks: "vigie worker". Borrowed, for good. */
+void vigie_log_name(const char *name);
+void vigie_log(VigieLogLevel level, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* ---- Text
  * ---------------------------------------------------------------------------------------------------*/
 /* Appends a JSON string literal, quotes included. Bytes that are not UTF-8 become U+FFFD, so that what a
