@@ -1,0 +1,138 @@
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- What it may touch ---- */
+Sandbox *sandbox_new(void) {
+    Sandbox *sandbox = g_new0(Sandbox, 1);
+    sandbox->read = g_ptr_array_new_with_free_func(g_free);
+    sandbox->write = g_ptr_array_new_with_free_func(g_free);
+    return sandbox;
+}
+
+void sandbox_free(Sandbox *sandbox) {
+    if (!sandbox)
+        return;
+    g_ptr_array_unref(sandbox->read);
+    g_ptr_array_unref(sandbox->write);
+    g_clear_pointer(&sandbox->ports, g_array_unref);
+    g_free(sandbox);
+}
+
+void sandbox_allow_read(Sandbox *sandbox, const char *path) {
+    if (path && *path)
+        g_ptr_array_add(sandbox->read, g_strdup(path));
+}
+
+void sandbox_allow_write(Sandbox *sandbox, const char *folder) {
+    if (folder && *folder)
+        g_ptr_array_add(sandbox->write, g_strdup(folder));
+}
+
+void sandbox_allow_system(Sandbox *sandbox) {
+    static const char *const paths[] = {
+        "/dev/null",
+        "/dev/random",
+        "/dev/urandom",
+        /* loaded late: name services, OpenSSL's providers, character sets */
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/usr/share/zoneinfo",
+        "/etc/ssl",
+        "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates",
+        "/etc/nsswitch.conf",
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/host.conf",
+        "/etc/gai.conf",
+        "/etc/services",
+        "/etc/protocols",
+        "/etc/passwd",
+        "/proc/sys/crypto",
+        "/proc/sys/net/core",
+        "/sys/devices/system/cpu",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
+        sandbox_allow_read(sandbox, paths[i]);
+    /* Where /etc/resolv.conf is a link, whoever keeps it replaces the file it leads to. */
+    char resolver[4096];
+    if (realpath("/etc/resolv.conf", resolver) && !g_str_has_prefix(resolver, "/etc/")) {
+        *strrchr(resolver, '/') = '\0';
+        sandbox_allow_read(sandbox, resolver);
+    }
+}
+
+/* ---- Rights ---- */
+static bool become(const char *user, GError **error) {
+    const struct passwd *account = getpwnam(user);
+    if (!account) {
+        g_set_error(
+            error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+            "[process] user = %s: there is no such account; adduser --system --group %s, or name another",
+            user, user);
+        return false;
+    }
+    if (geteuid() == account->pw_uid)
+        return true;
+    if (geteuid() != 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                    "[process] user = %s: only root can become another; start as root or as %s", user, user);
+        return false;
+    }
+    if (initgroups(user, account->pw_gid) != 0 ||
+        setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
+        setresuid(account->pw_uid, account->pw_uid, account->pw_uid) != 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "[process] user = %s: %s", user,
+                    g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void drop_capabilities(void) {
+    for (int capability = 0; cap_get_bound(capability) >= 0; capability++)
+        cap_drop_bound(capability);
+    cap_reset_ambient();
+    cap_t none = cap_init();
+    if (!none || cap_set_proc(none) != 0)
+        vigie_log(VIGIE_LOG_WARNING, "capabilities could not be dropped: %s", g_strerror(errno));
+    cap_free(none);
+}
+
+bool sandbox_drop_rights(const char *user, GError **error) {
+    if (*user && !become(user, error))
+        return false;
+    drop_capabilities();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "PR_SET_NO_NEW_PRIVS: %s", g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+void sandbox_limit(void) {
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = MIN(files.rlim_max, 65536);
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+bool sandbox_enter(const Sandbox *sandbox, GError **error) {
+    return landlock_enter(sandbox, error) && seccomp_enter(sandbox, error);
+}

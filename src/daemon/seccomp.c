@@ -1,0 +1,296 @@
+/* System calls by allow list. What is not listed does not exist (ENOSYS), as on an older kernel: libraries cope. What
+ * only an intruder would ask for ends the process. */
+#include "daemon/sandbox.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(scmp_filter_ctx, seccomp_release, NULL)
+
+static const char *const allowed[] = {
+    /* files */
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "pwrite64",
+    "preadv",
+    "pwritev",
+    "preadv2",
+    "pwritev2",
+    "open",
+    "openat",
+    "close",
+    "close_range",
+    "stat",
+    "fstat",
+    "lstat",
+    "newfstatat",
+    "statx",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+    "getdents64",
+    "lseek",
+    "_llseek",
+    "fcntl",
+    "fcntl64",
+    "flock",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "fallocate",
+    "fadvise64",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "fchmod",
+    "fchown",
+    "umask",
+    "getcwd",
+    "statfs",
+    "fstatfs",
+    "dup",
+    "dup3",
+    "pipe2",
+    "sendfile",
+    /* memory */
+    "munmap",
+    "mremap",
+    "madvise",
+    "brk",
+    "mlock",
+    "munlock",
+    "mincore",
+    /* waiting */
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_create",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "eventfd2",
+    "timerfd_create",
+    "timerfd_settime",
+    "timerfd_gettime",
+    "signalfd4",
+    "nanosleep",
+    "clock_nanosleep",
+    "restart_syscall",
+    /* sockets; socket(), connect() and their families are below */
+    "socketpair",
+    "bind",
+    "accept",
+    "accept4",
+    "getsockname",
+    "getpeername",
+    "getsockopt",
+    "setsockopt",
+    "sendto",
+    "recvfrom",
+    "sendmsg",
+    "recvmsg",
+    "sendmmsg",
+    "recvmmsg",
+    "shutdown",
+    /* time */
+    "clock_gettime",
+    "clock_getres",
+    "gettimeofday",
+    "time",
+    "times",
+    /* threads and signals */
+    "futex",
+    "futex_waitv",
+    "set_robust_list",
+    "get_robust_list",
+    "rseq",
+    "set_tid_address",
+    "sched_yield",
+    "sched_getaffinity",
+    "sched_getparam",
+    "sched_getscheduler",
+    "membarrier",
+    "getcpu",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "rt_sigtimedwait",
+    "rt_sigpending",
+    "sigaltstack",
+    "exit",
+    "exit_group",
+    "arch_prctl",
+    /* oneself */
+    "getpid",
+    "getppid",
+    "gettid",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getgroups",
+    "getrandom",
+    "getrusage",
+    "getrlimit",
+    "sysinfo",
+    "uname",
+    "capget",
+};
+
+static const char *const fatal[] = {
+    "execve",
+    "execveat",
+    "fork",
+    "vfork",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "unshare",
+    "setns",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "open_by_handle_at",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
+    "capset",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "iopl",
+    "ioperm",
+    "settimeofday",
+    "clock_settime",
+    "sethostname",
+};
+
+/* Arguments of the calls that are allowed in part; a mask of 0 compares for equality. */
+typedef struct {
+    const char *call;
+    unsigned argument;
+    uint64_t mask, value;
+} Partial;
+
+static const Partial partial[] = {
+    {"socket", 0, 0, AF_UNIX},
+    {"socket", 0, 0, AF_INET},
+    {"socket", 0, 0, AF_INET6},
+    {"socket", 0, 0, AF_NETLINK}, /* which addresses this machine has: getaddrinfo */
+    {"mmap", 2, PROT_WRITE | PROT_EXEC, 0},
+    {"mmap", 2, PROT_WRITE | PROT_EXEC, PROT_WRITE},
+    {"mmap", 2, PROT_WRITE | PROT_EXEC, PROT_EXEC}, /* libraries loaded late */
+    {"mprotect", 2, PROT_EXEC, 0},
+    {"clone", 0, CLONE_VM | CLONE_THREAD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID,
+     CLONE_VM | CLONE_THREAD},
+    {"ioctl", 1, 0, FIONREAD},
+    {"ioctl", 1, 0, FIONBIO},
+    {"ioctl", 1, 0, TCGETS},
+    {"ioctl", 1, 0, TIOCGWINSZ},
+    {"prctl", 0, 0, PR_SET_NAME},
+    {"prctl", 0, 0, PR_GET_NAME},
+    {"prctl", 0, 0, PR_GET_DUMPABLE},
+    {"prctl", 0, 0, PR_SET_VMA},
+    {"prlimit64", 2, 0, 0}, /* reading alone */
+};
+
+static bool add_rule(scmp_filter_ctx filter, uint32_t action, const char *call,
+                     const struct scmp_arg_cmp *compare, GError **error) {
+    int number = seccomp_syscall_resolve_name(call);
+    if (number == __NR_SCMP_ERROR)
+        return true; /* unknown to this machine */
+    int result = seccomp_rule_add_array(filter, action, number, compare ? 1 : 0, compare);
+    if (result == 0 || result == -EDOM) /* EDOM: the architecture has no such call */
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "seccomp: %s: %s", call, g_strerror(-result));
+    return false;
+}
+
+static bool add_list(scmp_filter_ctx filter, uint32_t action, const char *const *calls, size_t count,
+                     GError **error) {
+    for (size_t i = 0; i < count; i++)
+        if (!add_rule(filter, action, calls[i], NULL, error))
+            return false;
+    return true;
+}
+
+static bool add_partial(scmp_filter_ctx filter, const Partial *rule, GError **error) {
+    struct scmp_arg_cmp compare = {.arg = rule->argument, .op = SCMP_CMP_MASKED_EQ};
+    compare.datum_a = rule->mask ? rule->mask : UINT64_MAX;
+    compare.datum_b = rule->value;
+    /* int arguments leave the upper half of the register undefined */
+    if (!rule->mask && strcmp(rule->call, "prlimit64") != 0)
+        compare.datum_a = UINT32_MAX;
+    return add_rule(filter, SCMP_ACT_ALLOW, rule->call, &compare, error);
+}
+
+static bool fill(scmp_filter_ctx filter, const Sandbox *sandbox, GError **error) {
+    for (size_t i = 0; i < G_N_ELEMENTS(partial); i++)
+        if (!add_partial(filter, &partial[i], error))
+            return false;
+    struct scmp_arg_cmp self = SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+    return add_rule(filter, SCMP_ACT_ALLOW, "tgkill", &self, error) &&
+           add_rule(filter, sandbox->connects ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), "connect", NULL,
+                    error) &&
+           add_list(filter, SCMP_ACT_ALLOW, allowed, G_N_ELEMENTS(allowed), error) &&
+           add_list(filter, SCMP_ACT_KILL_PROCESS, fatal, G_N_ELEMENTS(fatal), error);
+}
+
+bool sandbox_seccomp_works(void) {
+    return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+}
+
+bool seccomp_enter(const Sandbox *sandbox, GError **error) {
+    if (!sandbox_seccomp_works()) {
+        vigie_log(VIGIE_LOG_WARNING, "this kernel has no seccomp: the process can make every system call");
+        return true;
+    }
+    g_auto(scmp_filter_ctx) filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    if (!filter) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "seccomp: out of memory");
+        return false;
+    }
+    seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: a survey makes many calls */
+    if (!fill(filter, sandbox, error))
+        return false;
+    int result = seccomp_load(filter);
+    if (result == 0)
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "seccomp: %s", g_strerror(-result));
+    return false;
+}
