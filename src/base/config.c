@@ -39,6 +39,14 @@ static const Key keys[] = {
     {"trust.system", TYPE_BOOL, "true", "false", "trust the system's roots too"},
     {"alarms.days", TYPE_LIST, "90;30;7;1;0", "60;30;15;0",
      "days before a certificate's end at which its owner is told"},
+    {"survey.schedule", TYPE_LIST, "", "02:30;sun 14:00",
+     "when the fleet is surveyed, local time, each HH:MM or DAY HH:MM (mon … sun); empty: only when asked"},
+    {"survey.depth", TYPE_TEXT, "protocols", "full",
+     "how deep those surveys look: certificate, protocols or full"},
+    {"survey.by_organisation", TYPE_BOOL, "false", "true",
+     "a survey of its own for each organisation, instead of one of the whole fleet"},
+    {"survey.parallel", TYPE_INT, "500", "5000", "connections in flight, all endpoints together"},
+    {"survey.rate", TYPE_INT, "0", "200", "new connections a second at most; 0: no limit"},
     {"mail.server", TYPE_TEXT, "", "smtp://relais.chu.example:587",
      "the SMTP server that takes our mail, smtp:// or smtps://; empty: no mail is sent"},
     {"mail.tls", TYPE_TEXT, "required", "none",
@@ -52,6 +60,12 @@ static const Key keys[] = {
     {"mail.timeout", TYPE_SECONDS, "60 s", "2 min", "how long one conversation with the server may last"},
     {"mail.give_up", TYPE_SECONDS, "5 d", "2 d",
      "how long a message is tried again before it counts as failed"},
+    {"retention.observations", TYPE_SECONDS, "400 d", "1095 d",
+     "how long observations that changed nothing are kept"},
+    {"retention.mail", TYPE_SECONDS, "400 d", "90 d", "how long messages are kept after they were sent"},
+    {"process.user", TYPE_TEXT, "", "vigie", "the account that `vigie serve` becomes when root starts it"},
+    {"process.lease", TYPE_SECONDS, "60 s", "5 min",
+     "how long a job waits after its worker died before another takes it"},
 };
 
 typedef struct {

@@ -86,3 +86,5 @@ typedef struct {
     VigieTime oldest_queued; /* 0 where none is */
 } VigieMailCounts;
 bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **error);
+/* Removes messages that were sent before `before`; the others stay until somebody looked. */
+bool mail_queue_forget(VigieStore *store, VigieTime before, GError **error);

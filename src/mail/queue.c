@@ -218,3 +218,7 @@ bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **
     *ret_counts = counts;
     return true;
 }
+
+bool mail_queue_forget(VigieStore *store, VigieTime before, GError **error) {
+    return store_exec(store, error, "DELETE FROM mail WHERE state = 'sent' AND changed < $1", "i", before);
+}

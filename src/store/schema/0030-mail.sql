@@ -15,3 +15,9 @@ CREATE TABLE mail (
     answer TEXT
 );
 CREATE INDEX mail_state ON mail (state, created);
+
+-- What is done at set times: the last time that was taken care of, so that one worker alone does it, once.
+CREATE TABLE schedule (
+    name TEXT PRIMARY KEY,
+    last BIGINT NOT NULL
+);
