@@ -118,8 +118,7 @@ typedef struct {
     LabIdentity *identity; /* NULL where it shows none */
     SSL_CTX *tls;          /* NULL where it speaks none that libssl does */
     LabSpeech speech;
-    const char *mail_folder; /* where mail to the hospital's people is kept */
-    int fd;                  /* listening */
+    int fd; /* listening */
 } LabEndpoint;
 
 struct LabSession {

@@ -13,7 +13,6 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
-    {"survey", cli_survey, "survey.summary-line"},
     {0},
 };
 

@@ -1,4 +1,4 @@
-#include "record/rules.h"
+#include "record/record.h"
 
 #include <string.h>
 
@@ -16,12 +16,10 @@ char *vigie_target_text(const VigieTarget *target) {
                            vigie_protocol_name(target->protocol));
 }
 
-void record_findings_clear(VigieRecord *record) {
+static void clear_findings(VigieRecord *record) {
     for (size_t i = 0; i < record->finding_count; i++)
         json_decref(record->findings[i].evidence);
     g_free(record->findings);
-    record->findings = NULL;
-    record->finding_count = 0;
 }
 
 void vigie_record_clear(VigieRecord *record) {
@@ -31,7 +29,7 @@ void vigie_record_clear(VigieRecord *record) {
     g_free(record->groups);
     if (record->chain)
         x509_chain_unref(record->chain);
-    record_findings_clear(record);
+    clear_findings(record);
     *record = (VigieRecord){
         .server_preference = VIGIE_UNKNOWN,
         .version = VIGIE_VERSIONS,
