@@ -118,7 +118,8 @@ typedef struct {
     LabIdentity *identity; /* NULL where it shows none */
     SSL_CTX *tls;          /* NULL where it speaks none that libssl does */
     LabSpeech speech;
-    int fd; /* listening */
+    const char *mail_folder; /* where mail to the hospital's people is kept */
+    int fd;                  /* listening */
 } LabEndpoint;
 
 struct LabSession {

@@ -131,14 +131,18 @@ static bool run(const char *folder, const char *network, GError **error) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "cannot make the folder %s", folder);
         return false;
     }
+    g_autofree char *mail = g_build_filename(folder, "mail", NULL);
+    g_mkdir_with_parents(mail, 0700);
     g_autoptr(LabAuthority) authority = lab_authority_open(folder, error);
     if (!authority)
         return false;
     bool good = write_gmao(folder, network, error) && write_expected(folder, network, error) &&
                 write_roots(folder, authority, error);
     g_autofree LabEndpoint *endpoints = g_new0(LabEndpoint, lab_device_count);
-    for (size_t i = 0; good && i < lab_device_count; i++)
+    for (size_t i = 0; good && i < lab_device_count; i++) {
         good = open_endpoint(&endpoints[i], &lab_devices[i], authority, network, error);
+        endpoints[i].mail_folder = mail;
+    }
     listening = lab_device_count;
     good = good && lab_serve(endpoints, lab_device_count, network, say_ready, error);
     for (size_t i = 0; i < lab_device_count; i++) {

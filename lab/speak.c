@@ -277,30 +277,62 @@ static void speak_ldap(LabSession *session) {
     }
 }
 
-/* ---- SMTP with STARTTLS
- * -------------------------------------------------------------------------------------*/
+/* ---- SMTP with STARTTLS -------------------------------------------------------------------------------------*/
+/* Keeps a message as NUMBER.eml; a dot before a line's dot goes (RFC 5321 4.5.2). False at a broken end. */
+static bool take_message(LabSession *session) {
+    static int number;
+    char line[LINE_MAX_OCTETS];
+    g_autoptr(GString) message = g_string_new(NULL);
+    for (;;) {
+        if (!lab_read_line(session, line, sizeof line) || message->len > MESSAGE_MAX * 16)
+            return false;
+        if (strcmp(line, ".") == 0)
+            break;
+        g_string_append_printf(message, "%s\r\n", line[0] == '.' ? line + 1 : line);
+    }
+    g_autofree char *date = date_text(session, "%Y%m%d-%H%M%S");
+    g_autofree char *path = g_strdup_printf("%s/%s-%d.eml", session->endpoint->mail_folder, date,
+                                            g_atomic_int_add(&number, 1) + 1);
+    bool kept = g_file_set_contents(path, message->str, (gssize)message->len, NULL);
+    return lab_print(session, "%s\r\n", kept ? "250 2.0.0 kept" : "452 4.3.1 no room");
+}
+
+/* The answer to a command that needs TLS. */
+static const char *mail_answer(const char *line) {
+    if (g_ascii_strncasecmp(line, "MAIL FROM:", 10) == 0 || g_ascii_strcasecmp(line, "RSET") == 0)
+        return "250 2.1.0 ok";
+    if (g_ascii_strncasecmp(line, "RCPT TO:", 8) == 0)
+        return strstr(line, "@chu-kermarec.test>") ? "250 2.1.5 ok" : "550 5.7.1 relaying denied";
+    if (g_ascii_strcasecmp(line, "DATA") == 0)
+        return "354 go ahead";
+    return "500 5.5.1 unknown command";
+}
+
+/* One command; false ends the session. */
+static bool answer_smtp(LabSession *session, const char *fqdn, const char *line) {
+    if (g_ascii_strncasecmp(line, "EHLO", 4) == 0)
+        return lab_print(session, "250-%s\r\n%s250 8BITMIME\r\n", fqdn,
+                         session->ssl ? "" : "250-STARTTLS\r\n");
+    if (g_ascii_strncasecmp(line, "HELO", 4) == 0 || g_ascii_strcasecmp(line, "NOOP") == 0)
+        return lab_print(session, "250 2.0.0 ok\r\n");
+    if (g_ascii_strcasecmp(line, "STARTTLS") == 0 && !session->ssl)
+        return lab_print(session, "220 2.0.0 go ahead\r\n") && lab_secure(session);
+    if (g_ascii_strcasecmp(line, "QUIT") == 0) {
+        lab_print(session, "221 2.0.0 bye\r\n");
+        return false;
+    }
+    const char *answer = session->ssl ? mail_answer(line) : "530 5.7.0 STARTTLS first";
+    return lab_print(session, "%s\r\n", answer) && (strncmp(answer, "354", 3) != 0 || take_message(session));
+}
+
 static void speak_smtp(LabSession *session) {
     g_autofree char *fqdn = lab_device_fqdn(session->endpoint->device);
     g_autofree char *date = date_text(session, "%a, %d %b %Y %H:%M:%S +0000");
     char line[LINE_MAX_OCTETS];
     lab_print(session, "220 %s ESMTP; %s\r\n", fqdn, date);
-    for (int lines = 0; lines < LINES_MAX && lab_read_line(session, line, sizeof line); lines++) {
-        if (g_ascii_strncasecmp(line, "EHLO", 4) == 0) {
-            lab_print(session, "250-%s\r\n%s250 8BITMIME\r\n", fqdn, session->ssl ? "" : "250-STARTTLS\r\n");
-        } else if (g_ascii_strcasecmp(line, "STARTTLS") == 0 && !session->ssl) {
-            lab_print(session, "220 2.0.0 go ahead\r\n");
-            if (!lab_secure(session))
-                return;
-        } else if (g_ascii_strcasecmp(line, "QUIT") == 0) {
-            lab_print(session, "221 2.0.0 bye\r\n");
+    for (int lines = 0; lines < LINES_MAX && lab_read_line(session, line, sizeof line); lines++)
+        if (!answer_smtp(session, fqdn, line))
             return;
-        } else if (g_ascii_strncasecmp(line, "HELO", 4) == 0 || g_ascii_strcasecmp(line, "NOOP") == 0) {
-            lab_print(session, "250 2.0.0 ok\r\n");
-        } else {
-            lab_print(session, "%s\r\n",
-                      session->ssl ? "550 5.7.1 relaying denied" : "530 5.7.0 STARTTLS first");
-        }
-    }
 }
 
 /* ---- In the clear, where TLS was expected

@@ -13,6 +13,7 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
+    {"survey", cli_survey, "survey.summary-line"},
     {0},
 };
 

@@ -1,4 +1,4 @@
-#include "record/record.h"
+#include "record/rules.h"
 
 #include <string.h>
 
@@ -16,10 +16,12 @@ char *vigie_target_text(const VigieTarget *target) {
                            vigie_protocol_name(target->protocol));
 }
 
-static void clear_findings(VigieRecord *record) {
+void record_findings_clear(VigieRecord *record) {
     for (size_t i = 0; i < record->finding_count; i++)
         json_decref(record->findings[i].evidence);
     g_free(record->findings);
+    record->findings = NULL;
+    record->finding_count = 0;
 }
 
 void vigie_record_clear(VigieRecord *record) {
@@ -29,7 +31,7 @@ void vigie_record_clear(VigieRecord *record) {
     g_free(record->groups);
     if (record->chain)
         x509_chain_unref(record->chain);
-    clear_findings(record);
+    record_findings_clear(record);
     *record = (VigieRecord){
         .server_preference = VIGIE_UNKNOWN,
         .version = VIGIE_VERSIONS,

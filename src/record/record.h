@@ -1,9 +1,7 @@
-/* record: what was seen at one endpoint, the same whoever saw it: the survey, later the listener and the
- * capture.
+/* record: what was seen at one endpoint, the same whoever saw it: the survey, later the listener and the capture.
  *
- * A target says where to look; a record says what was there, immutable once made; findings say what of it is
- * wrong, derived by rules that live in knowledge/; a diagnosis says it in words. The fleet stores records,
- * the faces show them.
+ * A target says where to look; a record says what was there, immutable once made; findings say what of it is wrong,
+ * derived by rules that live in knowledge/; a diagnosis says it in words. The fleet stores records, the faces show them.
  */
 #pragma once
 
@@ -11,8 +9,7 @@
 #include "tls/tls.h"
 #include "x509/x509.h"
 
-/* ---- Targets
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Targets ------------------------------------------------------------------------------------------------*/
 /* What is spoken on a port. Direct: TLS from the first byte. STARTTLS: a clear dialogue first. */
 typedef enum {
     VIGIE_PROTOCOL_TLS, /* TLS direct, what is inside is not known */
@@ -56,8 +53,7 @@ void vigie_target_clear(VigieTarget *target);
 /* "host:port/protocol", an IPv6 address in brackets: the form that records show. Free with g_free. */
 char *vigie_target_text(const VigieTarget *target);
 
-/* ---- Records
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Records ------------------------------------------------------------------------------------------------*/
 typedef enum { VIGIE_DEPTH_CERTIFICATE, VIGIE_DEPTH_PROTOCOLS, VIGIE_DEPTH_FULL } VigieDepth;
 
 typedef enum {
@@ -79,8 +75,7 @@ typedef enum {
     VIGIE_OUTCOMES
 } VigieOutcome;
 
-/* "ok", "refused", "not-tls", "alert" …: the first part of the outcome; with its detail,
- * "alert:handshake_failure". */
+/* "ok", "refused", "not-tls", "alert" …: the outcome's first part; with its detail: "alert:handshake_failure". */
 const char *vigie_outcome_name(VigieOutcome outcome);
 
 typedef enum { VIGIE_UNKNOWN = -1, VIGIE_NO = 0, VIGIE_YES = 1 } VigieTernary;
@@ -99,8 +94,7 @@ bool vigie_severity_parse(const char *name, VigieSeverity *ret_severity);
 typedef struct {
     const char *id; /* static or interned: never freed */
     VigieSeverity severity;
-    json_t
-        *evidence; /* an object of what was measured: {"days": 3, "not_after": "…"}; owned by the finding */
+    json_t *evidence; /* an object, what was measured: {"days": 3, "not_after": "…"}; owned by the finding */
 } VigieFinding;
 
 typedef struct {
@@ -140,15 +134,14 @@ typedef struct {
     size_t finding_count;
 } VigieRecord;
 
-/* Frees what it holds and leaves a record of which nothing is known: an engine starts each one with it (on a
- * zeroed record too). */
+/* Frees what it holds and leaves a record of which nothing is known; good on a zeroed record too, so an engine starts
+ * each one with it. */
 void vigie_record_clear(VigieRecord *record);
 
 /* One line of JSON without the newline: the record's public form, described in doc/record.md. */
 void record_append_json(const VigieRecord *record, GString *out);
 
-/* ---- Findings
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Findings -----------------------------------------------------------------------------------------------*/
 /* Derives record->findings from what was seen, by the rules of knowledge/findings.json, at `now`. */
 typedef struct VigieRules VigieRules;
 VigieRules *record_rules_load(GError **error);
@@ -156,18 +149,22 @@ void record_rules_free(VigieRules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRules, record_rules_free)
 void record_rules_apply(const VigieRules *rules, VigieRecord *record, VigieTime now);
 
-/* ---- Diagnosis
- * ---------------------------------------------------------------------------------------------- A record in
- * words, in the order of what to do first (the golden rule: the clock before all else): an object { "target":
- * …, "outcome": …, "healthy": bool, "headline": "…", "causes": [ { "id", "severity", "order", "title",
- * "symptom", "cause", "evidence", "action": [ "…" ], "ask_dsi": "…", "next": "…", "terms": [ "csr" … ],
- * "measured": { the finding's evidence } } ], "glossary": [ { "id", "term", "definition", "remember" } ] }
- * from knowledge/diagnosis.json and knowledge/glossary.json. Both are loaded and checked by
- * record_rules_load. */
+/* ---- Diagnosis ----------------------------------------------------------------------------------------------
+ * A record in words, in the order of what to do first (the golden rule: the clock before all else): an object
+ *     { "target", "address", "protocol", "outcome": …, "healthy": bool, "headline": "…",
+ *       "causes": [ { "id", "severity", "order", "name", "title", "symptom", "cause", "evidence",
+ *                     "action": [ "…" ], "ask_dsi", "next": "…" or null, "terms": [ "csr" … ],
+ *                     "measured": { the finding's evidence } } ],
+ *       "checks": [ { "id", "known": bool, "text" } ], what was found in order, or could not be known,
+ *       "advice": [ "…" ], what to check on a device that fails although this end is sound,
+ *       "glossary": [ { "id", "term", "definition", "remember" } ] }
+ * from knowledge/diagnosis.json and knowledge/glossary.json. Both are loaded and checked by record_rules_load.
+ * Findings of severity info are remarks: they do not make an endpoint unhealthy. "order" is the id's rank among all
+ * in the order of what to do first. "name" is short and fixed ("Certificat expiré"), "title" tells what was measured.
+ */
 json_t *record_diagnose(const VigieRules *rules, const VigieRecord *record, VigieLang lang, GTimeZone *zone,
                         VigieTime now);
-/* The short title of a finding's id in a language ("Certificat expiré"); the id itself where it is unknown.
- */
+/* The short title of a finding's id in a language ("Certificat expiré"); the id itself where it is unknown. */
 const char *record_finding_title(const VigieRules *rules, const char *id, VigieLang lang);
 /* One finding in words, the same object as in "causes": for pages that show stored findings. */
 json_t *record_explain(const VigieRules *rules, const char *id, VigieSeverity severity,

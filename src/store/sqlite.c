@@ -400,6 +400,12 @@ static bool use_log(SqliteStore *store, GError **error) {
 }
 
 VigieStore *sqlite_open(const char *path, GError **error) {
+    /* ":memory:" and the empty name would be a store that ends with the process. */
+    if (*path == '\0' || *path == ':') {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "store: sqlite:%s names no file; name one, as in sqlite:/var/lib/vigie/vigie.db", path);
+        return NULL;
+    }
     if (!make_file(path, error))
         return NULL;
     SqliteStore *store = g_new0(SqliteStore, 1);

@@ -358,6 +358,10 @@ static void test_address(void) {
     g_assert_null(store_open("mysql://user:secret@host/db", &error));
     g_assert_null(strstr(error->message, "secret"));
     test_error_says(&error, VIGIE_ERROR_INVALID, "sqlite:", NULL);
+    g_assert_null(store_open("sqlite:", &error));
+    test_error_says(&error, VIGIE_ERROR_INVALID, "names no file", NULL);
+    g_assert_null(store_open("sqlite::memory:", &error));
+    test_error_says(&error, VIGIE_ERROR_INVALID, "names no file", NULL);
 }
 
 int main(int argc, char **argv) {

@@ -1,0 +1,182 @@
+/* The engine's inside: endpoints, their connections, and the table of probes.
+ *
+ * engine.c      takes targets in, finishes records
+ * connection.c  one connection: turn, dial, STARTTLS, hello, answer
+ * probes.c      the table: which connection next, and what its answer tells
+ * suites.c      suites and groups by elimination
+ * session.c     a whole session with libssl, to ask an HTTP server for its date
+ */
+#pragma once
+
+#include "net/net.h"
+#include "survey/starttls.h"
+#include "survey/survey.h"
+
+#include <openssl/types.h>
+
+typedef struct Engine Engine;
+typedef struct Endpoint Endpoint;
+
+/* What a connection came to. */
+typedef struct {
+    VigieOutcome outcome;
+    const char *detail;           /* borrowed; NULL where the outcome says all */
+    const VigieTlsResult *result; /* what the server said; NULL before the hello */
+} Answer;
+
+typedef enum {
+    PROBE_HELLO,   /* a ClientHello, read until endpoint->until */
+    PROBE_PLAIN,   /* octets in clear, to recognise what speaks: endpoint->plain */
+    PROBE_SESSION, /* a whole session, session.c */
+} ProbeKind;
+
+/* The probes are tried in the order of their table; the first that is wanted is next, until none is. */
+typedef struct {
+    ProbeKind kind;
+    int pause_ms; /* before it, besides the pace */
+    bool (*wanted)(const Endpoint *endpoint);
+    void (*plan)(Endpoint *endpoint); /* fills endpoint->plan and ->until, or ->plain */
+    void (*learn)(Endpoint *endpoint, const Answer *answer);
+} Probe;
+
+/* NULL: nothing more to ask. */
+const Probe *probe_next(const Endpoint *endpoint);
+
+/* ---- Elimination: suites.c ----------------------------------------------------------------------------------*/
+enum { SUITES_LEFT_MAX = 512, GROUPS_LEFT_MAX = 64 };
+
+/* Only at depth full. What was offered and taken is struck out, and the rest offered again, until nothing is taken. */
+typedef struct {
+    VigieVersion version; /* under way; VIGIE_VERSIONS: none */
+    uint8_t done;         /* versions whose end was seen */
+    uint8_t failed;       /* versions given up: no end was seen, their lists are dropped */
+    bool in_chunks;       /* the server does not take all suites in one hello */
+    bool ordering; /* several chunks had answers: once more, with those that were taken, for their order */
+    unsigned failures;              /* in a row, that say nothing about suites */
+    uint16_t left[SUITES_LEFT_MAX]; /* not yet struck out, in our order */
+    size_t left_count, offered;     /* the first `offered` of them are in the hello */
+    bool groups_done;    /* `groups_left` holds all again: groups are known, or not told by handshakes */
+    bool groups_reduced; /* the hello under way lacks the groups already seen */
+    uint16_t groups_left[GROUPS_LEFT_MAX];
+    size_t groups_left_count;
+    bool preference_asked;
+    uint16_t pair[2]; /* offered to see who decides on the order */
+} Elimination;
+
+bool suites_wanted(const Endpoint *endpoint);
+void suites_plan(Endpoint *endpoint);
+void suites_learn(Endpoint *endpoint, const Answer *answer);
+bool groups_wanted(const Endpoint *endpoint);
+void groups_plan(Endpoint *endpoint);
+void groups_learn(Endpoint *endpoint, const Answer *answer);
+bool preference_wanted(const Endpoint *endpoint);
+void preference_plan(Endpoint *endpoint);
+void preference_learn(Endpoint *endpoint, const Answer *answer);
+/* A hello of another probe offered all suites of the version the server chose: the first step is done. */
+void suites_first(Endpoint *endpoint, const VigieTlsResult *result);
+/* All groups that TLS 1.3's EncryptedExtensions told. */
+void groups_told(Endpoint *endpoint, const VigieTlsResult *result);
+
+/* ---- One endpoint -------------------------------------------------------------------------------------------*/
+typedef enum {
+    STAGE_IDLE,
+    STAGE_RESOLVING,
+    STAGE_WAITING,
+    STAGE_CONNECTING,
+    STAGE_DIALOGUE,
+    STAGE_ANSWER
+} Stage;
+
+enum { CLOCK_SAMPLES = 8 };
+
+struct Endpoint {
+    VigieWatch watch;
+    VigieTimer timer;
+    VigieTurn turn;
+    VigieQuery query;
+    Engine *engine;
+    Endpoint *next, *previous; /* under way, or free */
+    VigieRecord record;
+    char *name; /* A-labels for SNI and dialogues; NULL: an address */
+
+    VigieAddress addresses[NET_RESOLVE_ADDRESSES];
+    size_t address_count, address;
+
+    /* the connection under way */
+    Stage stage;
+    const Probe *probe;
+    bool paused; /* the probe's pause is over */
+    VigieHello plan;
+    VigieTlsUntil until;
+    VigieBytes plain;
+    uint8_t *hello;
+    size_t hello_size;
+    VigieTlsReader reader;
+    Dialogue *dialogue;
+    SSL *ssl;
+    GString *http;
+    int64_t begun, dialled, greeted; /* the endpoint; this connection; its hello */
+    size_t held;                     /* octets that its reader may hold */
+    VigieTime answered_at;
+
+    /* what is known */
+    struct {
+        uint32_t tried;       /* probes of the ladder, 1 << Rung */
+        bool connected, seen; /* a connection was made; a ServerHello was seen */
+        bool gone;            /* it no longer takes connections: nothing more is asked */
+        bool nameless;        /* it refuses our server_name */
+        bool silent;          /* it said nothing to the last hello */
+        VigieOutcome last;    /* of the last hello */
+        uint8_t alert;        /* with VIGIE_OUTCOME_ALERT */
+        uint8_t attempted;    /* versions */
+        VigieClockSample samples[CLOCK_SAMPLES];
+        size_t sample_count;
+        bool clock_asked, date_asked;
+        unsigned retries;
+        int64_t spent; /* in connections, ns */
+    } known;
+    Elimination *elimination;
+};
+
+struct Engine {
+    VigieSurveyOptions options;
+    VigieReactor *reactor;
+    VigieResolver *resolver;
+    VigiePacer *pacer;
+    VigieTlsContext *tls;
+    VigieChainCache *chains;
+    SSL_CTX *sessions; /* made at first use */
+    VigieRecordSink sink;
+    void *sink_data;
+    bool stopped; /* by the sink */
+    Endpoint *active, *free;
+    size_t active_count;
+    VigieSurveyProgress progress;
+    size_t held;                      /* by all readers */
+    uint8_t buffer[32768];            /* what is being received */
+    uint8_t scratch[VIGIE_HELLO_MAX]; /* what is being written */
+};
+
+/* engine.c */
+VigieTime engine_clock(const Engine *engine);
+void engine_next(Endpoint *endpoint); /* the next probe, or the end */
+/* Keeps the outcome that tells most. */
+void engine_outcome(Endpoint *endpoint, VigieOutcome outcome, const char *detail);
+void engine_clock_sample(Endpoint *endpoint, VigieTime server, VigieTime here, const char *source);
+
+/* connection.c */
+void connection_begin(Endpoint *endpoint); /* asks for a turn; ends in probe->learn and engine_next */
+void connection_cancel(Endpoint *endpoint);
+void connection_end(Endpoint *endpoint, VigieOutcome outcome, const char *detail);
+/* Sends all of it, or ends the connection and says false. */
+bool connection_send(Endpoint *endpoint, VigieBytes bytes);
+
+/* session.c: false: the connection has ended. */
+bool session_begin(Endpoint *endpoint);
+bool session_continue(Endpoint *endpoint);
+void session_end(Endpoint *endpoint);
+void session_plan(Endpoint *endpoint);
+void session_learn(Endpoint *endpoint, const Answer *answer);
+
+/* date.c: the first date of RFC 5322 3.3 or RFC 9110 5.6.7 form with a zone in the text. */
+bool date_find(const char *text, size_t size, VigieTime *ret_time);

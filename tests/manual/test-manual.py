@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Holds the manual pages to the program, and the documentation to the tree: test-manual.py VIGIE CONF-PAGE. Prints TAP."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'tests' / 'support'))
+from tap import run
+
+VIGIE, CONF = sys.argv[1:]
+PAGES = sorted((ROOT / 'doc' / 'man').glob('*.[1-9]'))
+# Told once, in vigie(1).
+COMMON = {'--help', '--lang'}
+
+
+def said(*arguments):
+    done = subprocess.run([VIGIE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8',
+                          env={**os.environ, 'LC_ALL': 'C.UTF-8', 'VIGIE_KNOWLEDGE': str(ROOT / 'knowledge')})
+    assert done.returncode == 0, f'vigie {" ".join(arguments)}: {done.returncode}: {done.stdout}'
+    return done.stdout
+
+
+def options_of_help(command):
+    return set(re.findall(r'^ +(?:-\w, )?(--[a-z][a-z-]*)', said(*command, '--help'), re.MULTILINE)) - COMMON
+
+
+def options_of_page(page):
+    """{('fleet', 'import'): {'--organisation', …}}: by sub-section "vigie fleet import", else the page's command."""
+    own = tuple(page.stem.split('-')[1:])
+    command, found = own, {own: set()}
+    for line in page.read_text(encoding='utf-8').splitlines():
+        if line.startswith('.Sh '):
+            command = own
+        elif heading := re.fullmatch(r'\.Ss vigie ([a-z ]+)', line):
+            command = tuple(heading[1].split())
+            found[command] = set()
+        elif line.startswith('.It Fl '):
+            found[command] |= {'-' + name for name in re.findall(r'Fl (-[a-z][a-z-]*)', line)}
+    return {command: options - COMMON for command, options in found.items()}
+
+
+def test_lint():
+    """mandoc finds nothing to say of any page"""
+    pages = [*PAGES, CONF]
+    done = subprocess.run(['mandoc', '-Tlint', *pages], stdout=subprocess.PIPE, encoding='utf-8')
+    wrong = [line for line in done.stdout.splitlines() if 'referenced manual not found: Xr vigie' not in line]
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_references():
+    """each page of ours that a page refers to exists"""
+    names = {page.name for page in PAGES} | {pathlib.Path(CONF).name}
+    for page in (*PAGES, pathlib.Path(CONF)):
+        for name, number in re.findall(r'^\.Xr (vigie[a-z.-]*) ([1-9])', page.read_text(encoding='utf-8'), re.MULTILINE):
+            assert f'{name}.{number}' in names, f'{page.name} refers to {name}({number}), which is not there'
+
+
+def test_options():
+    """each page tells the options of --help, all of them and no other"""
+    for page in PAGES:
+        if '-' not in page.stem:
+            continue
+        for command, told in options_of_page(page).items():
+            offered = options_of_help(command)
+            name = ' '.join(command)
+            assert told == offered, (f'{page.name}, vigie {name}: not in the page {sorted(offered - told)}, '
+                                     f'not in --help {sorted(told - offered)}')
+
+
+def test_commands():
+    """vigie(1) lists the commands of --help, and each has a page"""
+    offered = set(re.findall(r'^  ([a-z]+) ', said('--help'), re.MULTILINE))
+    listed = set(re.findall(r'^\.It Cm ([a-z]+)', (ROOT / 'doc/man/vigie.1').read_text(encoding='utf-8'), re.MULTILINE))
+    paged = {page.stem.split('-')[1] for page in PAGES if '-' in page.stem}
+    assert offered == listed == paged, f'--help {sorted(offered)}, vigie(1) {sorted(listed)}, pages {sorted(paged)}'
+
+
+def test_links():
+    """each file that the documentation names or links to exists"""
+    for text in (*ROOT.glob('*.md'), *(ROOT / 'doc').rglob('*.md'), *(ROOT / 'bench').rglob('*.md')):
+        content = text.read_text(encoding='utf-8')
+        named = [(text.parent, path) for path in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', content)]
+        named += [(ROOT, path) for path in
+                  re.findall(r'`((?:src|knowledge|tests|fuzz|lab|bench|doc|tools)/[A-Za-z0-9._/-]+)`', content)]
+        for base, path in named:
+            if not re.search('NAME|NNNN|ROOM', path):
+                assert (base / path).exists(), f'{text.relative_to(ROOT)} names {path}, which is not there'
+
+
+run([test_lint, test_references, test_options, test_commands, test_links])
