@@ -9,6 +9,7 @@ enum { CLI_WELL = 0, CLI_WRONG = 1, CLI_FAILED = 2 };
 
 int cli_survey(int argc, char **argv);
 int cli_diagnose(int argc, char **argv);
+int cli_identify(int argc, char **argv);
 int cli_fleet(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_user(int argc, char **argv);

@@ -14,6 +14,7 @@ typedef struct {
 
 static const Command commands[] = {
     {"survey", cli_survey, "survey.summary-line"},
+    {"identify", cli_identify, "cli.identify"},
     {0},
 };
 

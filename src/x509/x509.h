@@ -132,3 +132,19 @@ const char *x509_trust_name(VigieTrustVerdict verdict); /* "trusted", "unknown-a
 /* Judges a chain at `now` as a TLS client would, names aside. Verdicts are cached in `roots` by chain until
  * the first date of it that changes them. One thread at a time. */
 VigieTrust x509_chain_judge(const VigieRoots *roots, const VigieChain *chain, VigieTime now);
+
+/* ---- Files ----------------------------------------------------------------------------------------------
+ * What a file is, by its content, whatever its name says:
+ *     { "private_key": "none" "unknown" "possible" "encrypted" "clear": the worst of what is in it,
+ *       "objects": [ { "kind", "encoding": pem der base64 raw pkcs12 pkcs7, "label": the PEM label, "line", and
+ *                      by kind the facts of it: subject, issuer, dates, names, key, role, format, protection …,
+ *                      "private": for what is or may hold a private key,
+ *                      "private_key_index": of a certificate, the object that is its key, or null } ],
+ *       "chain": { "count", "ordered": bool, "missing": [ issuers not in the file ] } or null,
+ *       "damage": [ "utf-16" "byte-order-mark" "crlf" "pem-cut" "base64-broken" "boundaries-missing" ],
+ *       "cut": more than 4,096 objects, the rest not looked at }
+ * Kinds: certificate certificate-request crl private-key public-key pkcs12 pkcs7 openssh-private-key
+ * openssh-public-key putty-private-key openpgp jks jceks dh-parameters ec-parameters zip gzip 7z pdf html empty
+ * unreadable unknown. `password`, may be NULL, opens what is sealed. Never NULL; no secret is in the answer. */
+enum { X509_FILE_MAX = 16 * 1024 * 1024 };
+json_t *x509_identify(VigieBytes file, const char *password);

@@ -1,0 +1,195 @@
+/* containers: PKCS#12, PKCS#7 and keys under a password. libcrypto reads them, in bounded time: a file may name any
+ * number of iterations, and more than a million are not counted. */
+#include "x509/identify.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+
+#include <string.h>
+
+enum { ITERATIONS_MAX = 1000000 };
+
+static json_t *algorithm_name(const ASN1_OBJECT *oid) {
+    char name[80];
+    OBJ_obj2txt(name, sizeof name, oid, 0);
+    return json_string(name);
+}
+
+/* { "scheme", "cipher", "iterations", "legacy" }: RFC 8018's PBES2, or one of PKCS#12's old schemes. The number of
+ * iterations too, since that is what an attempt costs. */
+static json_t *protection(const X509_ALGOR *algorithm, int64_t *ret_iterations) {
+    const ASN1_OBJECT *oid = NULL;
+    const void *parameter = NULL;
+    int type = 0;
+    X509_ALGOR_get0(&oid, &type, &parameter, algorithm);
+    json_t *answer = json_pack("{s:o}", "scheme", algorithm_name(oid));
+    *ret_iterations = 0;
+    if (type != V_ASN1_SEQUENCE)
+        return answer;
+    const ASN1_STRING *octets = parameter;
+    const unsigned char *at = ASN1_STRING_get0_data(octets);
+    if (OBJ_obj2nid(oid) == NID_pbes2) {
+        PBE2PARAM *pbes2 = d2i_PBE2PARAM(NULL, &at, ASN1_STRING_length(octets));
+        PBKDF2PARAM *kdf =
+            pbes2 ? ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), pbes2->keyfunc->parameter) : NULL;
+        if (pbes2)
+            json_object_set_new(answer, "cipher", algorithm_name(pbes2->encryption->algorithm));
+        if (kdf)
+            ASN1_INTEGER_get_int64(ret_iterations, kdf->iter);
+        PBKDF2PARAM_free(kdf);
+        PBE2PARAM_free(pbes2);
+    } else {
+        PBEPARAM *old = d2i_PBEPARAM(NULL, &at, ASN1_STRING_length(octets));
+        if (old)
+            ASN1_INTEGER_get_int64(ret_iterations, old->iter);
+        PBEPARAM_free(old);
+    }
+    json_object_set_new(answer, "legacy", json_boolean(OBJ_obj2nid(oid) != NID_pbes2));
+    json_object_set_new(answer, "iterations", json_integer(*ret_iterations));
+    return answer;
+}
+
+static bool affordable(int64_t iterations) {
+    return iterations >= 0 && iterations <= ITERATIONS_MAX;
+}
+
+/* The decrypted PKCS#8's facts into `object`. False where the password is not the right one. */
+static bool open_key(const Identified *found, json_t *object, const X509_SIG *sealed, int64_t iterations) {
+    if (!found->password || !affordable(iterations))
+        return false;
+    PKCS8_PRIV_KEY_INFO *clear = PKCS8_decrypt(sealed, found->password, (int)strlen(found->password));
+    EVP_PKEY *key = clear ? EVP_PKCS82PKEY(clear) : NULL;
+    unsigned char *spki = NULL;
+    int size = key ? i2d_PUBKEY(key, &spki) : 0;
+    if (size > 0)
+        identify_spki_facts(object, vigie_bytes(spki, (size_t)size));
+    OPENSSL_free(spki);
+    EVP_PKEY_free(key);
+    PKCS8_PRIV_KEY_INFO_free(clear);
+    return size > 0;
+}
+
+static void add_sealed_key(Identified *found, const Where *where, const X509_SIG *sealed) {
+    json_t *object = identified_add(found, where, "private-key");
+    if (!object)
+        return;
+    const X509_ALGOR *algorithm = NULL;
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    int64_t iterations = 0;
+    json_object_set_new(object, "format", json_string("PKCS#8"));
+    json_object_set_new(object, "private", json_string("encrypted"));
+    json_object_set_new(object, "protection", protection(algorithm, &iterations));
+    json_object_set_new(object, "opened", json_boolean(open_key(found, object, sealed, iterations)));
+}
+
+bool identify_encrypted_key(Identified *found, const Where *where, VigieBytes octets) {
+    const unsigned char *at = octets.data;
+    X509_SIG *sealed = d2i_X509_SIG(NULL, &at, (long)octets.size);
+    if (!sealed) {
+        ERR_clear_error();
+        return false;
+    }
+    add_sealed_key(found, where, sealed);
+    X509_SIG_free(sealed);
+    return true;
+}
+
+static void add_certificate(Identified *found, const Where *where, X509 *certificate) {
+    unsigned char *der = NULL;
+    int size = certificate ? i2d_X509(certificate, &der) : 0;
+    if (size > 0)
+        identify_der(found, where, vigie_bytes(der, (size_t)size));
+    OPENSSL_free(der);
+}
+
+static void add_bags(Identified *found, const Where *where, const STACK_OF(PKCS12_SAFEBAG) * bags,
+                     int depth) {
+    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); i++) {
+        PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, i);
+        switch (PKCS12_SAFEBAG_get_nid(bag)) {
+        case NID_keyBag: {
+            unsigned char *der = NULL;
+            int size = i2d_PKCS8_PRIV_KEY_INFO(PKCS12_SAFEBAG_get0_p8inf(bag), &der);
+            if (size > 0)
+                identify_der(found, where, vigie_bytes(der, (size_t)size));
+            OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
+            break;
+        }
+        case NID_pkcs8ShroudedKeyBag:
+            add_sealed_key(found, where, PKCS12_SAFEBAG_get0_pkcs8(bag));
+            break;
+        case NID_certBag: {
+            X509 *certificate = PKCS12_SAFEBAG_get1_cert(bag);
+            add_certificate(found, where, certificate);
+            X509_free(certificate);
+            break;
+        }
+        case NID_safeContentsBag:
+            if (depth < 4)
+                add_bags(found, where, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* One part of a PKCS#12: in clear, or sealed as a whole. True where it was looked into. */
+static bool add_part(Identified *found, const Where *inside, PKCS7 *part, json_t *container) {
+    STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+    if (PKCS7_type_is_data(part)) {
+        bags = PKCS12_unpack_p7data(part);
+    } else if (PKCS7_type_is_encrypted(part)) {
+        int64_t iterations = 0;
+        json_t *sealed = protection(part->d.encrypted->enc_data->algorithm, &iterations);
+        json_object_set_new(container, "protection", sealed);
+        if (found->password && affordable(iterations))
+            bags = PKCS12_unpack_p7encdata(part, found->password, (int)strlen(found->password));
+    }
+    if (!bags)
+        return false;
+    add_bags(found, inside, bags, 0);
+    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    return true;
+}
+
+bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets) {
+    const unsigned char *at = octets.data;
+    PKCS12 *pfx = d2i_PKCS12(NULL, &at, (long)octets.size);
+    STACK_OF(PKCS7) *parts = pfx ? PKCS12_unpack_authsafes(pfx) : NULL;
+    json_t *container = pfx ? identified_add(found, where, "pkcs12") : NULL;
+    bool opened = parts != NULL;
+    const Where inside = {.encoding = "pkcs12"};
+    for (int i = 0; container && i < sk_PKCS7_num(parts); i++)
+        opened = add_part(found, &inside, sk_PKCS7_value(parts, i), container) && opened;
+    if (container) {
+        json_object_set_new(container, "opened", json_boolean(opened));
+        json_object_set_new(container, "password_required", json_boolean(PKCS12_mac_present(pfx) != 0));
+    }
+    sk_PKCS7_pop_free(parts, PKCS7_free);
+    PKCS12_free(pfx);
+    ERR_clear_error();
+    return pfx != NULL;
+}
+
+bool identify_pkcs7(Identified *found, const Where *where, VigieBytes octets) {
+    const unsigned char *at = octets.data;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)octets.size);
+    if (!cms) {
+        ERR_clear_error();
+        return false;
+    }
+    json_t *object = identified_add(found, where, "pkcs7");
+    if (object)
+        json_object_set_new(object, "content", algorithm_name(CMS_get0_type(cms)));
+    STACK_OF(X509) *certificates = CMS_get1_certs(cms);
+    const Where inside = {.encoding = "pkcs7"};
+    for (int i = 0; i < sk_X509_num(certificates); i++)
+        add_certificate(found, &inside, sk_X509_value(certificates, i));
+    sk_X509_pop_free(certificates, X509_free);
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+    return true;
+}
