@@ -139,6 +139,10 @@ static int read_end(VigieReader *in, int *ret_second, const char **clause) {
 
 bool der_time(const DerElement *element, int64_t *ret_time, const char **clause) {
     VigieReader in = vigie_reader(element->value);
+    if (element->tag != DER_GENERALIZED_TIME && element->tag != DER_UTC_TIME) {
+        der_refuse(clause, "RFC 5280 4.1.2.5: time that is neither UTCTime nor GeneralizedTime");
+        return false;
+    }
     int year = pair(&in), second;
     if (element->tag == DER_GENERALIZED_TIME)
         year = 100 * year + pair(&in);
@@ -146,8 +150,7 @@ bool der_time(const DerElement *element, int64_t *ret_time, const char **clause)
         year += year < 50 ? 2000 : 1900;
     int month = pair(&in), day = pair(&in), hour = pair(&in), minute = pair(&in);
     int offset = read_end(&in, &second, clause);
-    bool known = element->tag == DER_GENERALIZED_TIME || element->tag == DER_UTC_TIME;
-    if (!known || in.failed || in.rest.size > 0 || month < 1 || month > 12 || day < 1 ||
+    if (in.failed || in.rest.size > 0 || month < 1 || month > 12 || day < 1 ||
         day > month_days(year, month) || hour > 23 || minute > 59 || second > 59) {
         der_refuse(clause, "RFC 5280 4.1.2.5: time that cannot be read");
         return false;
