@@ -19,6 +19,8 @@ int cli_doctor(int argc, char **argv);
  * argv. False: the error is printed, or the help; leave with *ret_status. */
 bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *example,
                VigieLang *ret_lang, int *ret_status);
+/* What --lang says, before the options are parsed: their help is worded in it. */
+VigieLang cli_help_language(int argc, char **argv);
 /* "vigie COMMAND: message" on stderr; returns CLI_FAILED. */
 int cli_fail(const char *command, const GError *error);
 /* True where stdout is a terminal and NO_COLOR is not set. */

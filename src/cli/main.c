@@ -13,6 +13,7 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
+    {"diagnose", cli_diagnose, "cli.diagnose"},
     {"survey", cli_survey, "survey.summary-line"},
     {"identify", cli_identify, "cli.identify"},
     {0},
@@ -33,6 +34,17 @@ bool cli_colour(void) {
 int cli_fail(const char *command, const GError *error) {
     fprintf(stderr, "vigie %s: %s\n", command, error->message);
     return CLI_FAILED;
+}
+
+VigieLang cli_help_language(int argc, char **argv) {
+    VigieLang lang = vigie_lang_default();
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--lang") == 0 && i + 1 < argc)
+            vigie_lang_parse(argv[i + 1], &lang);
+        else if (g_str_has_prefix(argv[i], "--lang="))
+            vigie_lang_parse(argv[i] + strlen("--lang="), &lang);
+    }
+    return lang;
 }
 
 bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *example,

@@ -249,18 +249,9 @@ static int survey_with(const Arguments *arguments, VigieLang lang, int argc, cha
     return result;
 }
 
-/* The help is worded before the options are parsed. */
-static VigieLang help_language(int argc, char **argv) {
-    VigieLang lang = vigie_lang_default();
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--lang") == 0)
-            vigie_lang_parse(argv[i + 1], &lang);
-    return lang;
-}
-
 int cli_survey(int argc, char **argv) {
     g_auto(Arguments) arguments = {0};
-    VigieLang lang = help_language(argc, argv);
+    VigieLang lang = cli_help_language(argc, argv);
     const GOptionEntry entries[] = {
         {"targets", 't', 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.files,
          vigie_word(lang, "survey.option.targets"), "FILE"},
