@@ -141,7 +141,7 @@ json_t *fleet_organisation_get(VigieStore *store, const VigieFleetFilter *filter
 /* Event, newest first: { "id", "time", "kind", "organisation": id, "device": { "id", "name" }, "endpoint": {
  * "id", "target" } or null, "certificate": id or null, "finding": id or null, "by": who, or null: the
  * program, "details": { … } }. Kinds: device-created device-changed device-moved device-retired
- * device-returned endpoint-added endpoint-moved certificate-first-seen certificate-renewed
+ * device-returned endpoint-added endpoint-moved endpoint-removed certificate-first-seen certificate-renewed
  * certificate-changed endpoint-silent endpoint-back finding-opened finding-acknowledged finding-mended
  * finding-reopened finding-worsened. */
 json_t *fleet_event_list(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);

@@ -369,7 +369,7 @@ void tls_handshake_read(VigieTlsReader *reader) {
     while (reader->state == VIGIE_TLS_MORE && buffer->size - buffer->parsed >= 4) {
         const uint8_t *head = buffer->data + buffer->parsed;
         size_t size = 4 + ((size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3]);
-        if (size > BUFFER_MAX - RECORD_MAX) {
+        if (size > 4 + BUFFER_MAX - RECORD_MAX) {
             tls_reader_limit(reader, "handshake message over 240 KiB");
             return;
         }

@@ -79,8 +79,11 @@ static bool is_mysql(VigieBytes text) {
            ((text.data[4] == 10 && isdigit(text.data[5])) || text.data[4] == 0xFF);
 }
 
+/* A line of text is there; consoles begin with an empty one. */
 static bool ends_line(VigieBytes text) {
-    return memchr(text.data, '\n', text.size) != NULL;
+    while (text.size > 0 && (text.data[0] == '\r' || text.data[0] == '\n'))
+        text = vigie_bytes(text.data + 1, text.size - 1);
+    return text.size > 0 && memchr(text.data, '\n', text.size) != NULL;
 }
 
 /* A telnet or serial console begins with a prompt in words. */
@@ -99,7 +102,8 @@ const char *tls_speaks(VigieBytes first, bool whole) {
         return "mysql";
     if (is_ldap(first))
         return "ldap";
-    if (!whole && (first.size < 8 || (isprint(first.data[0]) && !ends_line(first))))
+    if (!whole &&
+        (first.size < 8 || ((isprint(first.data[0]) || isspace(first.data[0])) && !ends_line(first))))
         return NULL;
     const char *name = reply(first);
     name = name ? name : prompt(first);

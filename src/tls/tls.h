@@ -185,8 +185,9 @@ void tls_reader_start(VigieTlsReader *reader, VigieTlsContext *tls, const VigieH
                       VigieTlsUntil until);
 /* The next octets received. Once it has said other than MORE it says the same again, and reads nothing. */
 VigieTlsState tls_reader_feed(VigieTlsReader *reader, VigieBytes received);
-/* The stream ended here. VIGIE_TLS_MORE: not one octet was received; else the last judgement: DONE where the
- * certificate was seen but not all (complete is false then), NOT_TLS, or FAILED with what was cut. */
+/* The stream ended here, or no more came in time (a console waits at its prompt). VIGIE_TLS_MORE: not one octet was
+ * received; else the last judgement: DONE where the certificate was seen but not all (complete is false then), NOT_TLS,
+ * or FAILED with what was cut. */
 VigieTlsState tls_reader_close(VigieTlsReader *reader);
 /* After VIGIE_TLS_RETRY: writes the second ClientHello with the group asked for and the cookie echoed; the
  * state is VIGIE_TLS_MORE again. `buffer` may be that of the first hello, and is borrowed like it. 0 where

@@ -4,6 +4,7 @@
 #include "tls/tls.h"
 
 #include <arpa/inet.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -48,9 +49,15 @@ static void print_result(const VigieTlsReader *reader) {
     printf("{\"state\": \"%s\", \"version\": \"%s\", \"suite\": \"%s\", \"group\": \"%s\", \"dh_bits\": %u, ",
            states[reader->state], result->version < VIGIE_VERSIONS ? tls_version_name(result->version) : "",
            suite ? suite : "", group ? group : "", result->dh_bits);
-    printf("\"certificates\": %zu, \"sizes\": [", result->certificate_count);
-    for (size_t i = 0; i < result->certificate_count; i++)
-        printf("%s%zu", i ? ", " : "", result->certificates[i].size);
+    printf("\"certificates\": [");
+    for (size_t i = 0; i < result->certificate_count; i++) {
+        uint8_t digest[SHA256_DIGEST_LENGTH];
+        SHA256(result->certificates[i].data, result->certificates[i].size, digest);
+        printf("%s\"", i ? ", " : "");
+        for (size_t n = 0; n < sizeof digest; n++)
+            printf("%02x", digest[n]);
+        printf("\"");
+    }
     printf("], \"request\": %s, \"complete\": %s, \"has_time\": %s, \"time\": %u, \"downgrade\": %u, ",
            result->certificate_request ? "true" : "false", result->complete ? "true" : "false",
            result->has_time ? "true" : "false", result->time, result->downgrade);
@@ -101,7 +108,9 @@ int main(int argc, char **argv) {
     plan.server_name = option(argc, argv, "name");
     plan.alpn = option(argc, argv, "alpn");
     plan.deflate = option(argc, argv, "deflate");
-    plan.form = !form ? VIGIE_HELLO_NORMAL : form[0] == 's' ? VIGIE_HELLO_SMALL : VIGIE_HELLO_BARE;
+    plan.form = VIGIE_HELLO_NORMAL;
+    if (form)
+        plan.form = form[0] == 's' ? VIGIE_HELLO_SMALL : VIGIE_HELLO_BARE;
     if ((text = option(argc, argv, "shares")))
         plan.share_count = list(text, 10, shares), plan.shares = shares;
     if ((text = option(argc, argv, "groups")))

@@ -124,6 +124,7 @@ CREATE TABLE endpoint (
     target TEXT NOT NULL,
     gentle BIGINT NOT NULL,
     created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
     -- What was seen last.
     state BIGINT NOT NULL DEFAULT 1,
     outcome TEXT NOT NULL DEFAULT '',
@@ -134,6 +135,7 @@ CREATE TABLE endpoint (
     silent_since BIGINT NOT NULL DEFAULT 0,
     versions BIGINT NOT NULL DEFAULT -1,
     certificate_id BIGINT REFERENCES certificate (id),
+    ending_id BIGINT REFERENCES certificate (id), -- the one of its chain that ends first, at not_after
     not_after BIGINT NOT NULL DEFAULT 253402300800,
     severity BIGINT NOT NULL DEFAULT -1,
     active_findings BIGINT NOT NULL DEFAULT 0,
@@ -177,7 +179,8 @@ CREATE TABLE survey_run (
     started BIGINT NOT NULL DEFAULT 0,
     finished BIGINT NOT NULL DEFAULT 0,
     targets BIGINT NOT NULL,
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '',
+    result TEXT NOT NULL DEFAULT '' -- its counts, once it is finished
 );
 CREATE UNIQUE INDEX survey_run_once ON survey_run (scope, depth) WHERE finished = 0;
 CREATE INDEX survey_run_finished ON survey_run (finished);
@@ -194,6 +197,7 @@ CREATE TABLE observation (
     record TEXT     -- or the record itself
 );
 CREATE UNIQUE INDEX observation_run ON observation (run_id, endpoint_id) WHERE run_id IS NOT NULL;
+CREATE INDEX observation_outcome ON observation (run_id, outcome) WHERE run_id IS NOT NULL;
 CREATE INDEX observation_endpoint ON observation (endpoint_id, id);
 
 CREATE TABLE finding (
@@ -302,5 +306,5 @@ CREATE TABLE search_word (
     word @BLOB@ NOT NULL,
     kind BIGINT NOT NULL,
     ref BIGINT NOT NULL,
-    PRIMARY KEY (word, kind, ref)
+    PRIMARY KEY (kind, word, ref)
 );
