@@ -54,8 +54,9 @@ static void append_bar(GString *out, const VigieBar *bar, double x, double width
             "<text class=\"value\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%" G_GINT64_FORMAT "</text>",
             x + width / 2, BASE - height - 6, bar->value);
     if (*bar->label) {
-        g_string_append_printf(out, "<text class=\"label\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
-                               x + width / 2, LABEL);
+        bool first = x < width; /* a long label would leave the picture on the left */
+        g_string_append_printf(out, "<text class=\"label\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">",
+                               first ? x : x + width / 2, LABEL, first ? "start" : "middle");
         document_append_escaped(out, bar->label, strlen(bar->label));
         g_string_append(out, "</text>");
     }
