@@ -1,0 +1,177 @@
+#include "portal/request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PAIRS_MAX = 200 };
+
+char *portal_url_decode(const char *text, gsize size, bool plus) {
+    g_autoptr(GString) out = g_string_sized_new(size);
+    for (gsize i = 0; i < size; i++) {
+        if (text[i] == '%') {
+            if (i + 2 >= size || !g_ascii_isxdigit(text[i + 1]) || !g_ascii_isxdigit(text[i + 2]))
+                return NULL;
+            g_string_append_c(
+                out, (char)(g_ascii_xdigit_value(text[i + 1]) << 4 | g_ascii_xdigit_value(text[i + 2])));
+            i += 2;
+        } else {
+            g_string_append_c(out, plus && text[i] == '+' ? ' ' : text[i]);
+        }
+    }
+    if (!g_utf8_validate(out->str, (gssize)out->len, NULL)) /* refuses NUL, too */
+        return NULL;
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+bool portal_form_parse(GHashTable *table, const char *text, gsize size) {
+    const char *end = text + size;
+    for (unsigned pairs = 0; text < end; pairs++) {
+        const char *next = memchr(text, '&', (gsize)(end - text));
+        const char *stop = next ? next : end;
+        const char *equals = memchr(text, '=', (gsize)(stop - text));
+        const char *name_end = equals ? equals : stop;
+        const char *value = equals ? equals + 1 : stop;
+        g_autofree char *key = portal_url_decode(text, (gsize)(name_end - text), true);
+        g_autofree char *decoded = portal_url_decode(value, (gsize)(stop - value), true);
+        if (!key || !decoded || pairs == PAIRS_MAX)
+            return false;
+        if (*key && !g_hash_table_contains(table, key))
+            g_hash_table_insert(table, g_steal_pointer(&key), g_steal_pointer(&decoded));
+        text = next ? next + 1 : end;
+    }
+    return true;
+}
+
+static GHashTable *new_table(void) {
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+Request *request_new(const char *raw_target) {
+    Request *request = g_new0(Request, 1);
+    request->query = new_table();
+    request->form = new_table();
+    request->fields = new_table();
+    request->cookies = new_table();
+    request->body = g_string_new(NULL);
+    request->answer = g_string_new(NULL);
+    request->headers = g_ptr_array_new_with_free_func(g_free);
+    request->status = 200;
+    const char *mark = strchr(raw_target, '?');
+    gsize path_size = mark ? (gsize)(mark - raw_target) : strlen(raw_target);
+    request->path = portal_url_decode(raw_target, path_size, false);
+    if (mark && !portal_form_parse(request->query, mark + 1, strlen(mark + 1)))
+        g_clear_pointer(&request->path, g_free); /* what cannot be decoded is no address of ours */
+    return request;
+}
+
+void request_free(Request *request) {
+    if (!request)
+        return;
+    g_free(request->method);
+    g_free(request->path);
+    g_hash_table_unref(request->query);
+    g_hash_table_unref(request->form);
+    g_hash_table_unref(request->fields);
+    g_hash_table_unref(request->cookies);
+    g_string_free(request->body, TRUE);
+    g_string_free(request->answer, TRUE);
+    g_ptr_array_unref(request->headers);
+    g_free(request->address);
+    g_free(request->reader.name);
+    g_free(request->reader.csrf);
+    g_free(request->reader.session_hash);
+    g_free(request->go);
+    g_free(request);
+}
+
+void request_header(Request *request, const char *name, const char *value) {
+    g_ptr_array_add(request->headers, g_strdup(name));
+    g_ptr_array_add(request->headers, g_strdup(value));
+}
+
+const char *request_query(const Request *request, const char *name) {
+    return g_hash_table_lookup(request->query, name);
+}
+
+const char *request_form(const Request *request, const char *name) {
+    return g_hash_table_lookup(request->form, name);
+}
+
+const char *request_field(const Request *request, const char *name) {
+    return g_hash_table_lookup(request->fields, name);
+}
+
+static bool read_json_form(Request *request, GError **error) {
+    json_error_t where;
+    g_autoptr(json_t) object =
+        json_loadb(request->body->str, request->body->len, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(object)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the body is not a JSON object: line %d: %s",
+                    where.line, where.text);
+        return false;
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value) {
+        if (json_is_string(value))
+            g_hash_table_insert(request->form, g_strdup(name), g_strdup(json_string_value(value)));
+        else if (json_is_integer(value))
+            g_hash_table_insert(request->form, g_strdup(name),
+                                g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+    }
+    return true;
+}
+
+bool request_read_form(Request *request, GError **error) {
+    if (request->body->len == 0)
+        return true;
+    const char *type = request_field(request, "content-type");
+    if (type && g_str_has_prefix(type, "application/json"))
+        return read_json_form(request, error);
+    if (type && g_str_has_prefix(type, "application/x-www-form-urlencoded") &&
+        portal_form_parse(request->form, request->body->str, request->body->len))
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                "the body is a form (application/x-www-form-urlencoded) or a JSON object (application/json)");
+    return false;
+}
+
+static void append_pair(GString *link, char *separator, const char *name, const char *value) {
+    g_autofree char *key = g_uri_escape_string(name, NULL, FALSE);
+    g_autofree char *text = g_uri_escape_string(value, NULL, FALSE);
+    g_string_append_printf(link, "%c%s=%s", *separator, key, text);
+    *separator = '&';
+}
+
+char *request_link(const Request *request, const char *path, ...) {
+    g_autoptr(GHashTable) changed = g_hash_table_new(g_str_hash, g_str_equal);
+    va_list pairs;
+    va_start(pairs, path);
+    for (const char *name; (name = va_arg(pairs, const char *));)
+        g_hash_table_insert(changed, (gpointer)name, va_arg(pairs, gpointer));
+    va_end(pairs);
+    GString *link = g_string_new(path);
+    char separator = '?';
+    g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(request->query), (GCompareFunc)strcmp);
+    for (GList *name = names; name; name = name->next) {
+        const char *value = request_query(request, name->data);
+        if (!g_hash_table_contains(changed, name->data) && *value)
+            append_pair(link, &separator, name->data, value);
+    }
+    g_autoptr(GList) added = g_list_sort(g_hash_table_get_keys(changed), (GCompareFunc)strcmp);
+    for (GList *name = added; name; name = name->next) {
+        const char *value = g_hash_table_lookup(changed, name->data);
+        if (value)
+            append_pair(link, &separator, name->data, value);
+    }
+    return g_string_free(link, FALSE);
+}
+
+void request_cookie(Request *request, const char *name, const char *value, int64_t seconds) {
+    /* __Host-: the browser itself holds us to Secure, Path=/ and no Domain. */
+    g_autofree char *cookie =
+        g_strdup_printf("%s%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%" G_GINT64_FORMAT "%s",
+                        request->portal->https ? "__Host-" : "", name, value, seconds,
+                        request->portal->https ? "; Secure" : "");
+    request_header(request, "Set-Cookie", cookie);
+}

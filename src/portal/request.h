@@ -1,0 +1,94 @@
+/* request: one request from its first byte to its answer, and the face's own structures around it.
+ *
+ * A route's function sees a Request that is parsed, whose reader is known and allowed, and returns the resource as
+ * JSON. The same JSON is the API's answer, or is dressed (present.h) and put through the page's template.
+ */
+#pragma once
+
+#include "document/document.h"
+#include "fleet/fleet.h"
+#include "portal/portal.h"
+#include "record/record.h"
+
+typedef struct Route Route;
+
+/* What all lanes share; read only once the portal serves. */
+typedef struct {
+    const VigieConfig *config;
+    const char *site; /* its name */
+    GTimeZone *zone;
+    VigieLang lang; /* where the reader's is not known */
+    bool https, proxy;
+    int64_t session_idle, session_max;
+    VigieTemplates *templates;
+    VigieRules *rules;
+    GHashTable *assets; /* "style.css" → Asset */
+    json_t *openapi;
+    char
+        *dummy_hash; /* of no password: verified where the account does not exist, so that it takes as long */
+} Portal;
+
+typedef struct {
+    const char *type;
+    char *text, *tag; /* the tag is in its URL, so that a browser may keep it for ever */
+    gsize size;
+} Asset;
+
+/* ---- Who ---------------------------------------------------------------------------------------------------- */
+typedef enum { MAY_NOTHING, MAY_READ, MAY_ACT, MAY_AUDIT, MAY_METRICS, MAY_CALENDAR, MAYS } May;
+
+typedef struct {
+    int64_t account; /* 0: nobody */
+    char *name;
+    VigieRole role;
+    int64_t organisation; /* confined to it; 0: all */
+    unsigned may;         /* bits of 1 << May */
+    bool by_token;
+    char *csrf;         /* of the session; NULL by token */
+    char *session_hash; /* NULL by token */
+} Reader;
+
+/* ---- Requests ----------------------------------------------------------------------------------------------- */
+typedef struct {
+    const Portal *portal;
+    VigieStore *store;
+    VigieTime now;
+    VigieLang lang;
+
+    char *method, *path;      /* the path decoded, without query */
+    GHashTable *query, *form; /* name → value, the first of each; decoded, UTF-8 */
+    GHashTable *fields;       /* header fields, lower case → value: the few that are looked at */
+    GHashTable *cookies;
+    GString *body;
+    char *address; /* the reader's, by the proxy's word where there is one; "" on a Unix socket */
+
+    Reader reader;
+    const Route *route;
+    bool api;   /* answers in JSON */
+    int64_t id; /* of the path, 0: none */
+
+    unsigned status; /* of the answer */
+    const char *type;
+    GString *answer;
+    GPtrArray *headers; /* name, value, name, value … owned */
+    char *go;           /* after a form: the page to show next */
+} Request;
+
+Request *request_new(const char *raw_target);
+void request_free(Request *request);
+/* Adds a header field to the answer. */
+void request_header(Request *request, const char *name, const char *value);
+const char *request_query(const Request *request, const char *name); /* NULL: not given */
+const char *request_form(const Request *request, const char *name);
+const char *request_field(const Request *request, const char *name);
+/* Fills `form` from a body that is application/x-www-form-urlencoded, or a JSON object of texts and numbers. */
+bool request_read_form(Request *request, GError **error);
+/* "/devices?state=broken&page=2": the path with the present query, in which the named values are replaced, or left out
+ * where NULL. Name, value pairs, NULL at the end. Free with g_free. */
+char *request_link(const Request *request, const char *path, ...) G_GNUC_NULL_TERMINATED;
+void request_cookie(Request *request, const char *name, const char *value, int64_t seconds);
+
+/* Decodes %XX and + in a form's text; NULL where it is not UTF-8, has a NUL, or a broken escape. */
+char *portal_url_decode(const char *text, gsize size, bool plus);
+/* name=value&… into a table; false where it cannot be decoded or has more than 200 pairs. */
+bool portal_form_parse(GHashTable *table, const char *text, gsize size);
