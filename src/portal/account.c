@@ -1,0 +1,351 @@
+#include "portal/account.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+enum { PASSWORD_MIN = 12, PASSWORD_MAX = 512, NAME_MAX_CHARACTERS = 64 };
+
+#define BIT(may) (1U << (may))
+
+/* What each role may do. Everyone reads what they are confined to, and subscribes to its calendar. */
+static const struct {
+    const char *name;
+    unsigned may;
+} roles[VIGIE_ROLES] = {
+    [VIGIE_ROLE_READER] = {"reader", BIT(MAY_READ) | BIT(MAY_CALENDAR)},
+    [VIGIE_ROLE_BIOMED] = {"biomed", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT)},
+    [VIGIE_ROLE_ANALYST] = {"analyst", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS)},
+    [VIGIE_ROLE_ADMIN] = {"admin", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
+                                       BIT(MAY_AUDIT)},
+};
+
+static const struct {
+    const char *name;
+    unsigned may;
+} scopes[] = {
+    {"read", BIT(MAY_READ)},
+    {"act", BIT(MAY_READ) | BIT(MAY_ACT)},
+    {"metrics", BIT(MAY_METRICS)},
+    {"calendar", BIT(MAY_CALENDAR)},
+};
+
+unsigned account_role_may(VigieRole role) {
+    return roles[role].may;
+}
+
+bool account_scope_may(const char *scope, unsigned *ret_may) {
+    for (size_t i = 0; i < G_N_ELEMENTS(scopes); i++)
+        if (strcmp(scopes[i].name, scope) == 0) {
+            *ret_may = scopes[i].may;
+            return true;
+        }
+    return false;
+}
+
+const char *portal_role_name(VigieRole role) {
+    return roles[role].name;
+}
+
+bool portal_role_parse(const char *name, VigieRole *ret_role) {
+    for (int role = 0; role < VIGIE_ROLES; role++)
+        if (strcmp(roles[role].name, name) == 0) {
+            *ret_role = (VigieRole)role;
+            return true;
+        }
+    return false;
+}
+
+/* ---- Secrets ------------------------------------------------------------------------------------------------ */
+char *account_secret_new(void) {
+    uint8_t bytes[32];
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        g_error("the system gives no random numbers");
+    char *text = g_base64_encode(bytes, sizeof bytes);
+    g_strdelimit(text, "+", '-');
+    g_strdelimit(text, "/", '_');
+    *strchr(text, '=') = '\0';
+    return text;
+}
+
+char *account_secret_hash(const char *secret) {
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, secret, -1);
+}
+
+char *account_secret_csrf(const char *secret) {
+    return g_compute_hmac_for_string(G_CHECKSUM_SHA256, (const guchar *)secret, strlen(secret), "csrf", -1);
+}
+
+bool account_secret_equal(const char *a, const char *b) {
+    gsize size = strlen(a);
+    return size == strlen(b) && CRYPTO_memcmp(a, b, size) == 0;
+}
+
+char *portal_password_generate(void) {
+    static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32, without l o 0 1 */
+    uint8_t bytes[24];
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        g_error("the system gives no random numbers");
+    GString *password = g_string_new(NULL);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        g_string_append_printf(password, "%s%c", i > 0 && i % 6 == 0 ? "-" : "", letters[bytes[i] % 32]);
+    return g_string_free(password, FALSE);
+}
+
+/* ---- Passwords ---------------------------------------------------------------------------------------------- */
+static char *crypt_with(const char *password, const char *setting, GError **error) {
+    g_autofree struct crypt_data *data = g_new0(struct crypt_data, 1);
+    const char *hash = crypt_r(password, setting, data);
+    if (!hash || hash[0] == '*') {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "libcrypt does not hash with yescrypt");
+        return NULL;
+    }
+    char *copy = g_strdup(hash);
+    OPENSSL_cleanse(data, sizeof *data);
+    return copy;
+}
+
+char *account_hash_password(const char *password, GError **error) {
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    if (!crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof setting)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "libcrypt does not know yescrypt");
+        return NULL;
+    }
+    return crypt_with(password, setting, error);
+}
+
+static bool password_matches(const char *password, const char *hash) {
+    g_autofree char *computed = crypt_with(password, hash, NULL);
+    return computed && account_secret_equal(computed, hash);
+}
+
+static bool check_password(const char *password, GError **error) {
+    gsize size = strlen(password);
+    if (size >= PASSWORD_MIN && size <= PASSWORD_MAX && g_utf8_validate(password, -1, NULL))
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "a password has %d to %d characters", PASSWORD_MIN,
+                PASSWORD_MAX);
+    return false;
+}
+
+/* ---- The guard ----------------------------------------------------------------------------------------------
+ * Failures count against the account's name, whether there is such an account or not, and against the address. The
+ * first few are free; then each try has to wait, twice as long each time. A day without a failure forgets. */
+enum { FREE_BY_ACCOUNT = 5, FREE_BY_ADDRESS = 20, WAIT_FIRST = 30, WAIT_MAX = 3600, FORGET = 86400 };
+
+static bool guard_wait(VigieStore *store, const char *subject, VigieTime now, int64_t *ret_wait,
+                       GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT open_at FROM login_guard WHERE subject = $1", "t", subject);
+    g_autoptr(GError) failure = NULL;
+    if (rows && rows_next(rows, &failure))
+        *ret_wait = MAX(*ret_wait, rows_int(rows, 0) - now);
+    return portal_rows_ended(rows, &failure, error);
+}
+
+/* Counts a try as failed before it is made, so that tries made at the same time count, too. */
+static bool guard_charge(VigieStore *store, const char *subject, int64_t allowed, VigieTime now,
+                         GError **error) {
+    int64_t failures = 0;
+    if (!store_get_int(
+            store, &failures, error,
+            "INSERT INTO login_guard (subject, failures, last, open_at) VALUES ($1, 1, $2, 0) "
+            "ON CONFLICT (subject) DO UPDATE SET last = $2, failures = "
+            "CASE WHEN login_guard.last < $3 THEN 1 ELSE login_guard.failures + 1 END RETURNING failures",
+            "tii", subject, now, now - FORGET))
+        return false;
+    int64_t over = failures - allowed;
+    if (over < 0)
+        return true;
+    int64_t wait = MIN((int64_t)WAIT_FIRST << MIN(over, 20), WAIT_MAX);
+    return store_exec(store, error, "UPDATE login_guard SET open_at = $2 WHERE subject = $1", "ti", subject,
+                      now + wait);
+}
+
+static bool guard_forgive(VigieStore *store, const char *account, const char *address, VigieTime now,
+                          GError **error) {
+    return store_exec(store, error, "DELETE FROM login_guard WHERE subject = $1 OR last < $2", "ti", account,
+                      now - FORGET) &&
+           store_exec(store, error,
+                      "UPDATE login_guard SET failures = failures - 1, open_at = 0 WHERE subject = $1 AND "
+                      "failures > 0",
+                      "t", address);
+}
+
+/* An IPv6 subscriber has a /64 at least: it counts as one. */
+static char *address_subject(const char *address) {
+    g_autoptr(GString) subject = g_string_new("address:");
+    unsigned groups = 0;
+    for (const char *p = address; *p && (!strchr(address, ':') || groups < 4); p++) {
+        groups += *p == ':';
+        g_string_append_c(subject, *p);
+    }
+    return g_string_free(g_steal_pointer(&subject), FALSE);
+}
+
+static bool guard_enter(VigieStore *store, const char *account, const char *address, VigieTime now,
+                        int64_t *ret_wait, GError **error) {
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    *ret_wait = 0;
+    if (!tx || !guard_wait(store, account, now, ret_wait, error) ||
+        !guard_wait(store, address, now, ret_wait, error))
+        return false;
+    if (*ret_wait > 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_BUSY, "too many failed logins: try again in %d s",
+                    (int)*ret_wait);
+        return false;
+    }
+    return guard_charge(store, account, FREE_BY_ACCOUNT, now, error) &&
+           guard_charge(store, address, FREE_BY_ADDRESS, now, error) && store_commit(&tx, error);
+}
+
+/* ---- Logging in --------------------------------------------------------------------------------------------- */
+static bool find_account(VigieStore *store, const char *folded, int64_t *ret_id, char **ret_hash,
+                         bool *ret_disabled, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error, "SELECT id, password, disabled FROM account WHERE folded = $1", "t", folded);
+    g_autoptr(GError) failure = NULL;
+    if (rows && rows_next(rows, &failure)) {
+        *ret_id = rows_int(rows, 0);
+        *ret_hash = g_strdup(rows_text(rows, 1));
+        *ret_disabled = rows_int(rows, 2) != 0;
+    }
+    return portal_rows_ended(rows, &failure, error);
+}
+
+bool account_login(const Portal *portal, VigieStore *store, const char *name, const char *password,
+                   const char *address, VigieTime now, int64_t *ret_account, int64_t *ret_wait,
+                   GError **error) {
+    g_autofree char *folded = vigie_text_fold(name);
+    g_autofree char *name_hash = account_secret_hash(folded); /* a password typed as the name is not kept */
+    g_autofree char *account = g_strconcat("account:", name_hash, NULL);
+    g_autofree char *subject = address_subject(address);
+    int64_t id = 0;
+    bool disabled = false;
+    g_autofree char *hash = NULL;
+    *ret_wait = 0;
+    if (strlen(name) > 4 * NAME_MAX_CHARACTERS || strlen(password) > PASSWORD_MAX) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "wrong name or password");
+        return false;
+    }
+    if (!guard_enter(store, account, subject, now, ret_wait, error) ||
+        !find_account(store, folded, &id, &hash, &disabled, error))
+        return false;
+    if (!password_matches(password, hash ? hash : portal->dummy_hash) || id == 0 || disabled) {
+        audit_add(store, now, id ? name : NULL, address, "login-failed", NULL, NULL, NULL);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "wrong name or password");
+        return false;
+    }
+    if (!guard_forgive(store, account, subject, now, error) ||
+        !store_exec(store, error, "UPDATE account SET last_login = $2 WHERE id = $1", "ii", id, now) ||
+        !audit_add(store, now, name, address, "login", NULL, NULL, error))
+        return false;
+    *ret_account = id;
+    return true;
+}
+
+bool account_change_password(const Portal *portal, VigieStore *store, const Reader *reader, const char *old,
+                             const char *password, const char *address, VigieTime now, int64_t *ret_wait,
+                             GError **error) {
+    int64_t account = 0;
+    return check_password(password, error) &&
+           account_login(portal, store, reader->name, old, address, now, &account, ret_wait, error) &&
+           portal_user_password(store, reader->name, password, reader->name, now, error);
+}
+
+bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GError **error) {
+    return store_exec(store, error, "UPDATE account SET language = $2 WHERE id = $1", "it", account,
+                      vigie_lang_code(lang));
+}
+
+/* ---- Accounts ----------------------------------------------------------------------------------------------- */
+static bool check_name(const char *name, GError **error) {
+    bool well = *name && g_utf8_validate(name, -1, NULL) && g_utf8_strlen(name, -1) <= NAME_MAX_CHARACTERS;
+    for (const char *p = name; well && *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        well = g_unichar_isalnum(c) || (c < 128 && strchr("._-@", (int)c) != NULL);
+    }
+    if (!well)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "the name \"%s\": 1 to 64 letters, digits, . _ - @ are wanted, as in c.martin", name);
+    return well;
+}
+
+bool portal_user_add(VigieStore *store, const char *name, VigieRole role, int64_t organisation,
+                     const char *password, const char *by, VigieTime now, GError **error) {
+    if (!check_name(name, error) || !check_password(password, error))
+        return false;
+    g_autofree char *hash = account_hash_password(password, error);
+    g_autofree char *folded = vigie_text_fold(name);
+    g_autoptr(VigieTransaction) tx = hash ? store_begin(store, error) : NULL;
+    if (!tx)
+        return false;
+    int64_t same = 0;
+    if (!store_get_int(store, &same, error, "SELECT count(*) FROM account WHERE folded = $1", "t", folded))
+        return false;
+    if (same > 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "there is a user %s already", name);
+        return false;
+    }
+    return store_exec(store, error,
+                      "INSERT INTO account (name, folded, role, organisation, password, created) "
+                      "VALUES ($1, $2, $3, nullif($4, 0), $5, $6)",
+                      "tttiti", name, folded, portal_role_name(role), organisation, hash, now) &&
+           audit_add(store, now, by, NULL, "user-added", name, portal_role_name(role), error) &&
+           store_commit(&tx, error);
+}
+
+static bool account_id(VigieStore *store, const char *name, int64_t *ret_id, GError **error) {
+    g_autofree char *folded = vigie_text_fold(name);
+    if (store_get_int(store, ret_id, error, "SELECT id FROM account WHERE folded = $1", "t", folded))
+        return true;
+    if (error && g_error_matches(*error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND)) {
+        g_clear_error(error);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
+                    "there is no user %s: vigie user list shows them", name);
+    }
+    return false;
+}
+
+bool portal_user_password(VigieStore *store, const char *name, const char *password, const char *by,
+                          VigieTime now, GError **error) {
+    int64_t id = 0;
+    g_autofree char *hash = check_password(password, error) ? account_hash_password(password, error) : NULL;
+    g_autoptr(VigieTransaction) tx = hash ? store_begin(store, error) : NULL;
+    return tx && account_id(store, name, &id, error) &&
+           store_exec(store, error, "UPDATE account SET password = $2 WHERE id = $1", "it", id, hash) &&
+           store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
+           audit_add(store, now, by, NULL, "password-changed", name, NULL, error) && store_commit(&tx, error);
+}
+
+bool portal_user_disable(VigieStore *store, const char *name, bool disabled, const char *by, VigieTime now,
+                         GError **error) {
+    int64_t id = 0;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    return tx && account_id(store, name, &id, error) &&
+           store_exec(store, error, "UPDATE account SET disabled = $2 WHERE id = $1", "ii", id,
+                      (int64_t)disabled) &&
+           store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
+           audit_add(store, now, by, NULL, disabled ? "user-disabled" : "user-enabled", name, NULL, error) &&
+           store_commit(&tx, error);
+}
+
+json_t *portal_user_list(VigieStore *store, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT name, role, organisation, language, disabled, created, last_login, "
+        "(SELECT count(*) FROM api_token WHERE api_token.account = account.id) FROM account ORDER BY folded",
+        "");
+    g_autoptr(json_t) users = json_array();
+    g_autoptr(GError) failure = NULL;
+    while (rows && rows_next(rows, &failure))
+        json_array_append_new(users,
+                              json_pack("{s:s, s:s, s:o, s:s?, s:b, s:o, s:o, s:I}", "name",
+                                        rows_text(rows, 0), "role", rows_text(rows, 1), "organisation",
+                                        rows_null(rows, 2) ? json_null() : json_integer(rows_int(rows, 2)),
+                                        "language", rows_text(rows, 3), "disabled", (int)rows_int(rows, 4),
+                                        "created", portal_rows_time(rows, 5), "last_login",
+                                        portal_rows_time(rows, 6), "tokens", (json_int_t)rows_int(rows, 7)));
+    return portal_rows_ended(rows, &failure, error) ? g_steal_pointer(&users) : NULL;
+}

@@ -1,0 +1,55 @@
+/* account: who may come in, what each may do, and what they did. */
+#pragma once
+
+#include "portal/request.h"
+
+/* What a role may do: bits of 1 << May. */
+unsigned account_role_may(VigieRole role);
+/* What a token of this scope may do at most. */
+bool account_scope_may(const char *scope, unsigned *ret_may);
+
+/* Checks name and password under the guard. BUSY: too many failures; *ret_wait is how many seconds to wait. DENIED: a
+ * wrong name, a wrong password or a disabled account, which is not told apart. */
+bool account_login(const Portal *portal, VigieStore *store, const char *name, const char *password,
+                   const char *address, VigieTime now, int64_t *ret_account, int64_t *ret_wait,
+                   GError **error);
+/* The hash of `password`. Free with g_free. */
+char *account_hash_password(const char *password, GError **error);
+bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GError **error);
+bool account_change_password(const Portal *portal, VigieStore *store, const Reader *reader, const char *old,
+                             const char *password, const char *address, VigieTime now, int64_t *ret_wait,
+                             GError **error);
+
+/* 32 random octets as 43 URL-safe letters; and what is kept of such a secret. Free with g_free. */
+char *account_secret_new(void);
+char *account_secret_hash(const char *secret);
+/* A secret's CSRF token. Free with g_free. */
+char *account_secret_csrf(const char *secret);
+bool account_secret_equal(const char *a, const char *b);
+
+/* ---- Sessions and tokens ---- */
+/* Opens a session; what goes into the cookie. Free with g_free. */
+char *session_open(const Portal *portal, VigieStore *store, int64_t account, const char *address,
+                   VigieTime now, GError **error);
+bool session_close(VigieStore *store, const char *hash, GError **error);
+/* Who a cookie's or a token's secret is; NOT_FOUND where it is nobody's, or not any more. `ret_lang` is set where the
+ * account has a language of its own. */
+bool session_reader(const Portal *portal, VigieStore *store, const char *secret, VigieTime now,
+                    Reader *ret_reader, VigieLang *ret_lang, GError **error);
+bool token_reader(VigieStore *store, const char *secret, VigieTime now, Reader *ret_reader,
+                  VigieLang *ret_lang, GError **error);
+/* [ { "id", "name", "scope", "created", "ends", "used" } ] */
+json_t *token_list(VigieStore *store, int64_t account, GError **error);
+bool token_remove(VigieStore *store, int64_t account, int64_t id, GError **error);
+
+/* ---- The log ---- */
+bool audit_add(VigieStore *store, VigieTime now, const char *who, const char *address, const char *action,
+               const char *object, const char *details, GError **error);
+/* { "total", "page", "pages", "items": [ { "time", "who", "address", "action", "object", "details" } ] } newest first */
+json_t *audit_list(VigieStore *store, int64_t page, GError **error);
+
+/* ---- Reading rows ---- */
+/* After a loop over `rows` (NULL: the query failed) that kept its error in `failure`: true where all was read. */
+bool portal_rows_ended(const VigieRows *rows, GError **failure, GError **error);
+/* A time column as RFC 3339, or null. */
+json_t *portal_rows_time(const VigieRows *rows, int column);
