@@ -1,0 +1,55 @@
+/* feeds: what programs fetch, and the files of the pages. */
+#include "portal/pages.h"
+
+#include <string.h>
+
+/* In the reader's language, as the catalogue orders it. */
+RESOURCE(page_glossary) {
+    g_autoptr(json_t) glossary = vigie_knowledge_json("glossary.json", error);
+    if (!glossary)
+        return NULL;
+    json_t *terms = json_array(), *entry;
+    const char *id;
+    json_object_foreach(glossary, id, entry) {
+        json_array_append_new(
+            terms, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "term",
+                             vigie_text_in(request->lang, json_object_get(entry, "term")), "definition",
+                             vigie_text_in(request->lang, json_object_get(entry, "definition")), "remember",
+                             vigie_text_in(request->lang, json_object_get(entry, "remember"))));
+    }
+    return json_pack("{s:o}", "terms", terms);
+}
+
+/* For a supervisor or a balancer: the portal answers and the store does. */
+RAW(feed_health) {
+    int64_t one = 0;
+    request->type = "text/plain; charset=utf-8";
+    if (!store_get_int(request->store, &one, error, "SELECT 1", ""))
+        return false;
+    g_string_append(request->answer, "ok\n");
+    return true;
+}
+
+RAW(feed_openapi) {
+    (void)error;
+    g_autofree char *text = vigie_json_text(request->portal->openapi);
+    request->type = "application/json";
+    g_string_append(request->answer, text);
+    return true;
+}
+
+RAW(feed_asset) {
+    (void)error;
+    const Asset *asset = g_hash_table_lookup(request->portal->assets, request->path + 1);
+    const char *tag = request_query(request, "v"), *known = request_field(request, "if-none-match");
+    g_autofree char *etag = g_strdup_printf("\"%s\"", asset->tag);
+    request->type = asset->type;
+    request_header(request, "ETag", etag);
+    request_header(request, "Cache-Control",
+                   tag && strcmp(tag, asset->tag) == 0 ? "public, max-age=31536000, immutable" : "no-cache");
+    if (g_strcmp0(known, etag) == 0)
+        request->status = 304;
+    else
+        g_string_append_len(request->answer, asset->text, (gssize)asset->size);
+    return true;
+}

@@ -1,0 +1,189 @@
+/* page-device: one thing and all that is known of it. */
+#include "portal/pages.h"
+#include "portal/present.h"
+#include "tls/tls.h"
+
+#include <string.h>
+
+static void set_title(json_t *view, const char *member) {
+    json_t *name = json_object_get(view, member);
+    if (json_is_string(name) && json_string_length(name) > 0)
+        json_object_set(view, "title", name);
+}
+
+DRESS(dress_device) {
+    (void)error, (void)request;
+    set_title(view, "name");
+    return true;
+}
+
+/* ---- What an endpoint speaks -------------------------------------------------------------------------------- */
+static const char *version_verdict(const char *version) {
+    static const char *const verdicts[][2] = {
+        {"TLSv1.3", "recommended"}, {"TLSv1.2", "secure"}, {"TLSv1.1", "insecure"},
+        {"TLSv1.0", "insecure"},    {"SSLv3", "insecure"}, {"SSLv2", "insecure"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(verdicts); i++)
+        if (strcmp(verdicts[i][0], version) == 0)
+            return verdicts[i][1];
+    return "unknown";
+}
+
+static const char *suite_verdict(const char *name) {
+    for (uint32_t id = 0; id <= 0xffff; id++) {
+        const VigieSuite *suite = tls_suite(id);
+        if (suite && strcmp(suite->name, name) == 0)
+            return tls_suite_verdict_name(suite->verdict);
+    }
+    return g_str_has_prefix(name, "SSL_CK_") ? "insecure" : "unknown"; /* SSLv2's own */
+}
+
+static json_t *judged(const Request *request, const char *name, const char *verdict) {
+    g_autofree char *key = g_strconcat("portal.verdict.", verdict, NULL);
+    return json_pack("{s:s, s:s, s:s}", "name", name, "verdict", verdict, "verdict_text",
+                     vigie_word(request->lang, key));
+}
+
+static bool offers(const json_t *versions, const char *name) {
+    size_t index;
+    json_t *version;
+    json_array_foreach(versions, index, version) {
+        if (strcmp(json_string_value(version), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Every version that was tried, offered or not: that SSLv3 is refused is worth knowing, too. */
+static json_t *versions(const Request *request, const json_t *record) {
+    json_t *array = json_array(), *version;
+    const json_t *offered = json_object_get(record, "versions");
+    size_t index;
+    json_array_foreach(json_object_get(record, "versions_tested"), index, version) {
+        const char *name = json_string_value(version);
+        json_t *item = judged(request, name, version_verdict(name));
+        json_object_set_new(item, "offered", json_boolean(offers(offered, name)));
+        json_array_append_new(array, item);
+    }
+    return array;
+}
+
+static json_t *suites(const Request *request, const json_t *record) {
+    json_t *array = json_array(), *names, *name;
+    const char *version;
+    size_t index;
+    json_object_foreach(json_object_get(record, "suites"), version, names) {
+        json_t *items = json_array();
+        json_array_foreach(names, index, name) {
+            const char *text = json_string_value(name);
+            json_array_append_new(items, judged(request, text, suite_verdict(text)));
+        }
+        json_array_append_new(array, json_pack("{s:s, s:o}", "version", version, "items", items));
+    }
+    return array;
+}
+
+/* "oui", "non", "inconnu" for a member that is true, false or null. */
+static void say_yes_or_no(const Request *request, json_t *record, const char *member) {
+    const json_t *value = json_object_get(record, member);
+    g_autofree char *name = g_strconcat(member, "_text", NULL);
+    const char *key =
+        json_is_boolean(value) ? json_is_true(value) ? "portal.yes" : "portal.no" : "portal.not-known";
+    json_object_set_new(record, name, json_string(vigie_word(request->lang, key)));
+}
+
+static void say_clock(const Request *request, json_t *record) {
+    const json_t *offset = json_object_get(record, "clock_offset");
+    if (!json_is_integer(offset)) {
+        json_object_set_new(record, "clock_text", json_string(vigie_word(request->lang, "portal.not-known")));
+        return;
+    }
+    json_int_t seconds = json_integer_value(offset);
+    const char *span = json_string_value(json_object_get(record, "clock_offset_text"));
+    const char *key = seconds == 0  ? "portal.clock.right"
+                      : seconds > 0 ? "portal.clock.ahead"
+                                    : "portal.clock.behind";
+    g_autofree char *text = vigie_words(request->lang, key, "span", span ? span : "", NULL);
+    json_object_set_new(record, "clock_text", json_string(text));
+}
+
+/* "TLSv1.0, TLSv1.2" of a list, findings by their titles, a fact as it is; "rien" where there was none. */
+static char *say_value(const Request *request, const char *member, const json_t *value) {
+    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    size_t index;
+    json_t *element;
+    json_array_foreach(value, index, element) {
+        const char *text = json_string_value(element);
+        if (text)
+            g_ptr_array_add(texts,
+                            (gpointer)(strcmp(member, "findings") == 0
+                                           ? record_finding_title(request->portal->rules, text, request->lang)
+                                           : text));
+    }
+    g_ptr_array_add(texts, NULL);
+    if (texts->len > 1)
+        return g_strjoinv(", ", (char **)texts->pdata);
+    if (json_is_integer(value))
+        return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    if (json_is_boolean(value))
+        return g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no"));
+    return g_strdup(json_is_string(value) ? json_string_value(value)
+                                          : vigie_word(request->lang, "portal.nothing"));
+}
+
+static void say_changes(const Request *request, json_t *history) {
+    size_t i, j;
+    json_t *stretch, *change;
+    json_array_foreach(history, i, stretch) {
+        g_autofree char *count =
+            page_count_text(request, "portal.endpoint.observations",
+                            json_integer_value(json_object_get(stretch, "observations")));
+        json_object_set_new(stretch, "observations_text", json_string(count));
+        json_array_foreach(json_object_get(stretch, "changes"), j, change) {
+            const char *member = json_string_value(json_object_get(change, "member"));
+            g_autofree char *before = say_value(request, member, json_object_get(change, "before"));
+            g_autofree char *after = say_value(request, member, json_object_get(change, "after"));
+            json_object_set_new(change, "before_text", json_string(before));
+            json_object_set_new(change, "after_text", json_string(after));
+        }
+    }
+}
+
+DRESS(dress_endpoint) {
+    (void)error;
+    set_title(view, "target");
+    say_changes(request, json_object_get(view, "history"));
+    json_t *record = json_object_get(view, "record");
+    if (!json_is_object(record))
+        return true;
+    json_object_set_new(record, "judged_versions", versions(request, record));
+    json_object_set_new(record, "judged_suites", suites(request, record));
+    say_yes_or_no(request, record, "name_match");
+    say_yes_or_no(request, record, "client_certificate");
+    say_yes_or_no(request, record, "server_preference");
+    say_clock(request, record);
+    return true;
+}
+
+DRESS(dress_finding) {
+    (void)error, (void)request;
+    json_t *title = json_object_get(json_object_get(view, "explained"), "title");
+    if (title)
+        json_object_set(view, "title", title);
+    const char *state = json_string_value(json_object_get(view, "state"));
+    json_object_set_new(
+        view, "open", json_boolean(state && (strcmp(state, "open") == 0 || strcmp(state, "reopened") == 0)));
+    return true;
+}
+
+DRESS(dress_certificate) {
+    (void)error, (void)request;
+    set_title(view, "common_name");
+    return true;
+}
+
+DRESS(dress_organisation) {
+    (void)error, (void)request;
+    set_title(view, "name");
+    return true;
+}

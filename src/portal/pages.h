@@ -1,0 +1,72 @@
+/* pages: what the rows of the router's table call. */
+#pragma once
+
+#include "portal/router.h"
+
+#define RESOURCE(name) json_t *name(Request *request, GError **error)
+#define DRESS(name) bool name(Request *request, json_t *view, GError **error)
+#define RAW(name) bool name(Request *request, GError **error)
+
+/* page-fleet.c */
+RESOURCE(page_overview);
+RESOURCE(page_devices);
+RESOURCE(page_device);
+RESOURCE(page_endpoints);
+RESOURCE(page_endpoint);
+RESOURCE(page_findings);
+RESOURCE(page_finding);
+RESOURCE(page_acknowledge);
+RESOURCE(page_certificates);
+RESOURCE(page_certificate);
+RESOURCE(page_organisations);
+RESOURCE(page_organisation);
+RESOURCE(page_search);
+RESOURCE(page_alarms);
+RESOURCE(page_events);
+/* Fills a filter from the query, confined to the reader's organisation. */
+bool page_filter(const Request *request, VigieFleetFilter *ret_filter, GError **error);
+
+/* page-list.c: the columns that sort, the form that filters, the pager. */
+DRESS(dress_devices);
+DRESS(dress_endpoints);
+DRESS(dress_findings);
+DRESS(dress_certificates);
+DRESS(dress_plain_list);
+
+/* page-dashboard.c, page-device.c */
+DRESS(dress_overview);
+DRESS(dress_device);
+DRESS(dress_endpoint);
+DRESS(dress_finding);
+DRESS(dress_certificate);
+DRESS(dress_organisation);
+
+/* page-survey.c */
+RESOURCE(page_surveys);
+RESOURCE(page_survey);
+RESOURCE(page_survey_request);
+DRESS(dress_surveys);
+DRESS(dress_survey);
+
+/* page-account.c */
+RESOURCE(page_login);
+RESOURCE(page_login_form);
+RESOURCE(page_logout);
+RESOURCE(page_account);
+RESOURCE(page_language);
+RESOURCE(page_password);
+RESOURCE(page_token_add);
+RESOURCE(page_token_remove);
+RESOURCE(page_audit);
+DRESS(dress_account);
+
+/* feeds.c */
+RESOURCE(page_glossary);
+RAW(feed_calendar);
+RAW(feed_metrics);
+RAW(feed_health);
+RAW(feed_openapi);
+RAW(feed_asset);
+
+/* "3 équipements": the word KEY.one or KEY.many with {n}. Free with g_free. */
+char *page_count_text(const Request *request, const char *key, int64_t count);

@@ -1,0 +1,72 @@
+#include "portal/portal.h"
+#include "portal/account.h"
+#include "portal/gate.h"
+#include "portal/http.h"
+#include "portal/router.h"
+
+#include <string.h>
+
+static void free_asset(void *data) {
+    Asset *asset = data;
+    g_free(asset->text);
+    g_free(asset->tag);
+    g_free(asset);
+}
+
+static bool load_assets(Portal *portal, GError **error) {
+    static const char *const files[][2] = {{"style.css", "text/css; charset=utf-8"},
+                                           {"script.js", "text/javascript; charset=utf-8"},
+                                           {"icon.svg", "image/svg+xml"}};
+    portal->assets = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_asset);
+    for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_build_filename("pages", files[i][0], NULL);
+        gsize size = 0;
+        char *text = vigie_knowledge_text(path, &size, error);
+        if (!text)
+            return false;
+        Asset *asset = g_new0(Asset, 1);
+        g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, size);
+        *asset = (Asset){files[i][1], text, g_strndup(sum, 12), size};
+        g_hash_table_insert(portal->assets, (gpointer)files[i][0], asset);
+    }
+    return true;
+}
+
+static bool load(Portal *portal, const VigieConfig *config, GError **error) {
+    *portal = (Portal){.config = config,
+                       .site = vigie_config_text(config, "site.name"),
+                       .zone = vigie_config_zone(config),
+                       .https = g_str_has_prefix(vigie_config_text(config, "site.url"), "https://"),
+                       .proxy = vigie_config_bool(config, "portal.proxy"),
+                       .session_idle = vigie_config_seconds(config, "portal.session_idle"),
+                       .session_max = vigie_config_seconds(config, "portal.session_max")};
+    vigie_lang_parse(vigie_config_text(config, "site.language"), &portal->lang);
+    g_autofree char *secret = account_secret_new();
+    portal->dummy_hash = account_hash_password(secret, error);
+    portal->templates = portal->dummy_hash ? document_templates_load("pages", "html", error) : NULL;
+    portal->rules = portal->templates ? record_rules_load(error) : NULL;
+    portal->openapi = portal->rules ? router_openapi(config, error) : NULL;
+    return portal->openapi && load_assets(portal, error);
+}
+
+static void unload(Portal *portal) {
+    g_free(portal->dummy_hash);
+    document_templates_free(portal->templates);
+    record_rules_free(portal->rules);
+    json_decref(portal->openapi);
+    g_clear_pointer(&portal->assets, g_hash_table_unref);
+}
+
+bool portal_run(const VigiePortalOptions *options, GError **error) {
+    Portal portal;
+    bool ran = false;
+    Lanes *lanes = load(&portal, options->config, error) ? http_lanes_start(&portal, error) : NULL;
+    if (lanes) {
+        if (options->ready)
+            options->ready(options->data);
+        ran = portal_gate_run(options->listen_fd, options->stop, http_lanes_take, lanes, error);
+        http_lanes_stop(lanes);
+    }
+    unload(&portal);
+    return ran;
+}

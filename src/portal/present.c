@@ -1,0 +1,229 @@
+#include "portal/present.h"
+
+#include <string.h>
+
+/* Members whose values are words of a catalogue: prefix + value is the key. */
+static const struct {
+    const char *member, *prefix;
+} enums[] = {
+    {"class", "fleet.class."},        {"owner", "fleet.owner."},       {"criticality", "fleet.criticality."},
+    {"state", "fleet.state."},        {"severity", "fleet.severity."}, {"role", "portal.role."},
+    {"scope", "portal.scope."},       {"action", "portal.action."},    {"depth", "portal.depth."},
+    {"protocol", "portal.protocol."}, {"verdict", "portal.verdict."},  {"language", "portal.language."},
+    {"member", "portal.member."},
+};
+
+/* Members that are seconds. */
+static const char *const durations[] = {"clock_offset", "seconds_left"};
+
+static void set_text(json_t *object, const char *member, const char *end, const char *text) {
+    g_autofree char *name = g_strconcat(member, "_", end, NULL);
+    json_object_set_new(object, name, json_string(text));
+}
+
+static const char *word_of(VigieLang lang, const char *prefix, const char *value) {
+    g_autofree char *key = g_strconcat(prefix, value, NULL);
+    const char *word = vigie_word(lang, key);
+    return strcmp(word, key) == 0 ? NULL : word;
+}
+
+static void present_enum(const Request *request, json_t *object, const char *member, const char *prefix,
+                         const json_t *value) {
+    const char *text = json_string_value(value);
+    const char *word =
+        text ? word_of(request->lang, prefix, text) : vigie_word(request->lang, "portal.not-said");
+    if (json_is_null(value) || text)
+        set_text(object, member, "text", word ? word : text);
+}
+
+static bool is_time(const char *text) {
+    return strlen(text) == 20 && text[4] == '-' && text[10] == 'T' && text[19] == 'Z';
+}
+
+static void present_time(const Request *request, json_t *object, const char *member, const char *text) {
+    VigieTime time;
+    if (!is_time(text) || !vigie_time_parse_rfc3339(text, &time, NULL))
+        return;
+    GTimeZone *zone = request->portal->zone;
+    g_autofree char *when = vigie_when_text(request->lang, zone, time, request->now);
+    g_autofree char *day = vigie_date_text(request->lang, zone, time);
+    g_autofree char *full = vigie_date_time_text(request->lang, zone, time);
+    g_autofree char *in = g_strndup(when, strcspn(when, "("));
+    set_text(object, member, "when", when);
+    set_text(object, member, "in", g_strchomp(in));
+    set_text(object, member, "day", day);
+    set_text(object, member, "full", full);
+    g_autofree char *past = g_strconcat(member, "_past", NULL);
+    json_object_set_new(object, past, json_boolean(time <= request->now));
+}
+
+/* "alert:handshake_failure": the sentence of its first part, and the detail as it is. */
+static void present_outcome(const Request *request, json_t *object, const char *outcome) {
+    const char *colon = strchr(outcome, ':');
+    g_autofree char *name = colon ? g_strndup(outcome, (gsize)(colon - outcome)) : g_strdup(outcome);
+    const char *word = word_of(request->lang, "portal.outcome.", name);
+    set_text(object, "outcome", "text", word ? word : name);
+    set_text(object, "outcome", "detail", colon ? colon + 1 : "");
+    json_object_set_new(object, "outcome_well", json_boolean(strcmp(name, "ok") == 0));
+}
+
+static void present_finding(const Request *request, json_t *object) {
+    const char *kind = json_string_value(json_object_get(object, "kind"));
+    const char *severity_name = json_string_value(json_object_get(object, "severity"));
+    VigieSeverity severity;
+    if (!kind || !severity_name || !vigie_severity_parse(severity_name, &severity))
+        return;
+    json_t *explained =
+        record_explain(request->portal->rules, kind, severity, json_object_get(object, "evidence"),
+                       request->lang, request->portal->zone, request->now);
+    if (!explained)
+        return;
+    json_object_set_new(object, "first_action",
+                        json_incref(json_array_get(json_object_get(explained, "action"), 0)));
+    json_object_set_new(object, "explained", explained);
+    json_object_set_new(
+        object, "active",
+        json_boolean(g_strcmp0(json_string_value(json_object_get(object, "state")), "mended") != 0));
+}
+
+static void present_kind(const Request *request, json_t *object, const char *kind) {
+    const char *word = word_of(request->lang, "fleet.event.", kind);
+    const json_t *details = json_object_get(object, "details");
+    const char *finding = json_string_value(json_object_get(details, "kind"));
+    set_text(object, "kind", "text",
+             word ? word : record_finding_title(request->portal->rules, kind, request->lang));
+    if (finding)
+        set_text(object, "finding", "text",
+                 record_finding_title(request->portal->rules, finding, request->lang));
+}
+
+static void present_member(const Request *request, json_t *object, const char *member, const json_t *value) {
+    for (size_t i = 0; i < G_N_ELEMENTS(enums); i++)
+        if (strcmp(member, enums[i].member) == 0)
+            present_enum(request, object, member, enums[i].prefix, value);
+    for (size_t i = 0; i < G_N_ELEMENTS(durations); i++)
+        if (strcmp(member, durations[i]) == 0 && json_is_integer(value)) {
+            g_autofree char *text = vigie_duration_text(request->lang, json_integer_value(value));
+            set_text(object, member, "text", text);
+        }
+    if (json_is_string(value))
+        present_time(request, object, member, json_string_value(value));
+    if (strcmp(member, "outcome") == 0 && json_is_string(value))
+        present_outcome(request, object, json_string_value(value));
+    if (strcmp(member, "kind") == 0 && json_is_string(value))
+        present_kind(request, object, json_string_value(value));
+}
+
+static void present_object(const Request *request, json_t *object) {
+    g_autoptr(json_t) facts = json_copy(object); /* members are added while we walk */
+    const char *member;
+    json_t *value;
+    json_object_foreach(facts, member, value) {
+        present_member(request, object, member, value);
+        present(request, value);
+    }
+    present_finding(request, object);
+}
+
+void present(const Request *request, json_t *value) {
+    size_t index;
+    json_t *element;
+    if (json_is_object(value))
+        present_object(request, value);
+    json_array_foreach(value, index, element) {
+        present(request, element);
+    }
+}
+
+/* ---- The frame ---------------------------------------------------------------------------------------------- */
+static const struct {
+    const char *path, *word;
+    May may;
+} places[] = {
+    {"/", "portal.nav.dashboard", MAY_READ},
+    {"/devices", "portal.nav.devices", MAY_READ},
+    {"/endpoints", "portal.nav.endpoints", MAY_READ},
+    {"/findings", "portal.nav.findings", MAY_READ},
+    {"/certificates", "portal.nav.certificates", MAY_READ},
+    {"/surveys", "portal.nav.surveys", MAY_READ},
+    {"/organisations", "portal.nav.organisations", MAY_READ},
+    {"/glossary", "portal.nav.glossary", MAY_READ},
+    {"/audit", "portal.nav.audit", MAY_AUDIT},
+};
+
+static json_t *navigation(const Request *request) {
+    json_t *items = json_array();
+    for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
+        if (!(request->reader.may & (1U << places[i].may)))
+            continue;
+        gsize size = strlen(places[i].path);
+        bool here = size == 1 ? strcmp(request->path, "/") == 0
+                              : strncmp(request->path, places[i].path, size) == 0 &&
+                                    (request->path[size] == '\0' || request->path[size] == '/');
+        json_array_append_new(items, json_pack("{s:s, s:s, s:b}", "path", places[i].path, "label",
+                                               vigie_word(request->lang, places[i].word), "here", here));
+    }
+    return items;
+}
+
+static const char *asset_tag(const Request *request, const char *name) {
+    const Asset *asset = g_hash_table_lookup(request->portal->assets, name);
+    return asset->tag;
+}
+
+json_t *present_frame(const Request *request, const char *title) {
+    VigieLang other = request->lang == VIGIE_FR ? VIGIE_EN : VIGIE_FR;
+    g_autofree char *switch_link = request_link(request, request->path, "lang", vigie_lang_code(other), NULL);
+    g_autofree char *now = vigie_date_time_text(request->lang, request->portal->zone, request->now);
+    json_t *frame = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "title", title, "site",
+        request->portal->site, "lang", vigie_lang_code(request->lang), "other_lang", vigie_lang_code(other),
+        "other_link", switch_link, "now", now, "style", asset_tag(request, "style.css"), "script",
+        asset_tag(request, "script.js"), "icon", asset_tag(request, "icon.svg"), "may_act",
+        (request->reader.may & (1U << MAY_ACT)) != 0, "confined", request->reader.organisation != 0);
+    if (request->reader.account) {
+        g_autofree char *role = g_strconcat("portal.role.", portal_role_name(request->reader.role), NULL);
+        json_object_set_new(
+            frame, "user",
+            json_pack("{s:s, s:s}", "name", request->reader.name, "role", vigie_word(request->lang, role)));
+        json_object_set_new(frame, "nav", navigation(request));
+        const char *q = strcmp(request->path, "/search") == 0 ? request_query(request, "q") : NULL;
+        json_object_set_new(frame, "q", json_string(q ? q : ""));
+    }
+    if (request->reader.csrf)
+        json_object_set_new(frame, "csrf", json_string(request->reader.csrf));
+    return frame;
+}
+
+static char *page_title(const Request *request, const char *name, const json_t *view) {
+    const char *own = json_string_value(json_object_get(view, "title"));
+    g_autofree char *key = g_strconcat("portal.title.", name, NULL);
+    return own ? g_strdup(own) : g_strdup(vigie_word(request->lang, key));
+}
+
+bool present_page(Request *request, const char *name, json_t *data, GError **error) {
+    g_autofree char *title = page_title(request, name, data);
+    json_t *frame = present_frame(request, title);
+    json_object_set_new(data, "v", frame);
+    g_autoptr(GString) main = g_string_new(NULL);
+    const VigieTemplates *templates = request->portal->templates;
+    if (!document_templates_render(templates, name, request->lang, data, main, error))
+        return false;
+    json_object_set_new(frame, "main", json_stringn(main->str, main->len));
+    json_object_set(frame, "refresh", json_object_get(data, "refresh"));
+    g_string_truncate(request->answer, 0);
+    request->type = "text/html; charset=utf-8";
+    return document_templates_render(templates, "layout", request->lang, data, request->answer, error);
+}
+
+json_t *present_options(const Request *request, const char *prefix, const char *const *values,
+                        const char *selected) {
+    json_t *options = json_array();
+    for (; *values; values++) {
+        const char *word = word_of(request->lang, prefix, *values);
+        json_array_append_new(options,
+                              json_pack("{s:s, s:s, s:b}", "value", *values, "label", word ? word : *values,
+                                        "selected", g_strcmp0(*values, selected) == 0));
+    }
+    return options;
+}

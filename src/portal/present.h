@@ -1,0 +1,23 @@
+/* present: from a resource's facts to what a person reads. */
+#pragma once
+
+#include "portal/request.h"
+
+/* Adds to every object within `value`, beside each member that has words, its text in the reader's language:
+ *   a time           NAME_when "dans 12 jours (3 déc. 2026)", NAME_in the first half, NAME_day "3 déc. 2026", NAME_full with the hour,
+ *                    NAME_past
+ *   state, class, owner, criticality, severity, role, scope, action, depth …   NAME_text; null: "non renseigné"
+ *   outcome          outcome_text, a sentence
+ *   a finding        explained: record_explain's object; first_action; active: not mended
+ *   an event         kind_text
+ *   clock_offset, seconds_left …   NAME_text, a duration */
+void present(const Request *request, json_t *value);
+
+/* What every page shows around its content: the member "v" of the view. `title` is plain text. */
+json_t *present_frame(const Request *request, const char *title);
+/* The page `name` over `data`, within the layout, into request->answer. */
+bool present_page(Request *request, const char *name, json_t *data, GError **error);
+
+/* [ { "value", "label", "selected": bool } ] for a <select>: words of `prefix` + value. */
+json_t *present_options(const Request *request, const char *prefix, const char *const *values,
+                        const char *selected);
