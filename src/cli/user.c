@@ -1,0 +1,228 @@
+/* vigie user: who may use the portal. A password comes from a prompt, from standard input or from chance, never from
+ * the command line, where every user of the machine could read it. */
+#include "cli/cli.h"
+#include "portal/portal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { PASSWORD_BYTES_MAX = 1024, DAY = 86400 };
+
+typedef struct {
+    char *config, *role, *scope, *label;
+    gint64 organisation;
+    int days;
+    gboolean json, from_stdin, generate;
+    VigieLang lang;
+    const char *name;
+    VigieStore *store;
+    VigieTime now;
+} User;
+
+static const char example[] =
+    "Commands:\n"
+    "  vigie user add NAME --role reader|biomed|analyst|admin [--organisation ID]\n"
+    "  vigie user list [--json]\n"
+    "  vigie user password NAME\n"
+    "  vigie user disable NAME | enable NAME\n"
+    "  vigie user token NAME --scope read|act|metrics|calendar --label TEXT [--days 365]\n"
+    "\n"
+    "A password is asked for on the terminal; --password-stdin reads a line, --generate makes one and prints "
+    "it once.\n"
+    "\n"
+    "Example:\n"
+    "  vigie user add c.martin --role biomed --generate";
+
+/* ---- Passwords ---------------------------------------------------------------------------------------------- */
+static bool read_line(char **ret_line, GError **error) {
+    g_autofree char *line = g_malloc0(PASSWORD_BYTES_MAX + 2);
+    bool read = fgets(line, PASSWORD_BYTES_MAX + 2, stdin) != NULL;
+    line[strcspn(line, "\r\n")] = '\0';
+    if (!read || !*line || strlen(line) > PASSWORD_BYTES_MAX) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "standard input gave no password of up to %d octets", PASSWORD_BYTES_MAX);
+        return false;
+    }
+    *ret_line = g_steal_pointer(&line);
+    return true;
+}
+
+static bool ask(const char *prompt, char **ret_line, GError **error) {
+    struct termios shown, hidden;
+    fprintf(stderr, "%s", prompt);
+    tcgetattr(STDIN_FILENO, &shown);
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    bool read = read_line(ret_line, error);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    fprintf(stderr, "\n");
+    return read;
+}
+
+static bool ask_twice(const User *user, char **ret_password, GError **error) {
+    g_autofree char *first = NULL, *second = NULL;
+    if (!ask(vigie_word(user->lang, "user.password"), &first, error) ||
+        !ask(vigie_word(user->lang, "user.again"), &second, error))
+        return false;
+    if (strcmp(first, second) != 0) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the two passwords differ: try again");
+        return false;
+    }
+    *ret_password = g_steal_pointer(&first);
+    return true;
+}
+
+static bool get_password(const User *user, char **ret_password, GError **error) {
+    if (user->generate)
+        return *ret_password = portal_password_generate(), true;
+    if (user->from_stdin)
+        return read_line(ret_password, error);
+    if (isatty(STDIN_FILENO))
+        return ask_twice(user, ret_password, error);
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                        "no terminal to ask the password on: give --password-stdin or --generate");
+    return false;
+}
+
+/* A generated password is told here, once. */
+static void tell_password(const User *user, const char *password) {
+    if (!user->generate)
+        return;
+    if (user->json) {
+        g_autoptr(json_t) told = json_pack("{s:s, s:s}", "name", user->name, "password", password);
+        g_autofree char *text = vigie_json_text(told);
+        printf("%s\n", text);
+    } else {
+        g_autofree char *text = vigie_words(user->lang, "user.generated", "password", password, NULL);
+        printf("%s\n", text);
+    }
+}
+
+/* ---- Commands ----------------------------------------------------------------------------------------------- */
+static bool add(const User *user, GError **error) {
+    VigieRole role;
+    if (!user->role || !portal_role_parse(user->role, &role)) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                            "--role reader, biomed, analyst or admin is wanted, as in --role biomed");
+        return false;
+    }
+    g_autofree char *password = NULL;
+    if (!get_password(user, &password, error) ||
+        !portal_user_add(user->store, user->name, role, user->organisation, password, NULL, user->now, error))
+        return false;
+    tell_password(user, password);
+    return true;
+}
+
+static bool password(const User *user, GError **error) {
+    g_autofree char *text = NULL;
+    if (!get_password(user, &text, error) ||
+        !portal_user_password(user->store, user->name, text, NULL, user->now, error))
+        return false;
+    tell_password(user, text);
+    return true;
+}
+
+static bool disable(const User *user, GError **error) {
+    return portal_user_disable(user->store, user->name, true, NULL, user->now, error);
+}
+
+static bool enable(const User *user, GError **error) {
+    return portal_user_disable(user->store, user->name, false, NULL, user->now, error);
+}
+
+static bool token(const User *user, GError **error) {
+    g_autofree char *secret =
+        portal_token_add(user->store, user->name, user->label ? user->label : "",
+                         user->scope ? user->scope : "read", (int64_t)user->days * DAY, user->now, error);
+    if (secret)
+        printf("%s\n", secret);
+    return secret != NULL;
+}
+
+static void print_user(const User *user, const json_t *one) {
+    g_autofree char *role =
+        g_strconcat("portal.role.", json_string_value(json_object_get(one, "role")), NULL);
+    const char *last = json_string_value(json_object_get(one, "last_login"));
+    bool disabled = json_is_true(json_object_get(one, "disabled"));
+    printf("%-24s %-18s %-20s %s\n", json_string_value(json_object_get(one, "name")),
+           vigie_word(user->lang, role), last ? last : "–",
+           disabled ? vigie_word(user->lang, "user.disabled") : "");
+}
+
+static bool list(const User *user, GError **error) {
+    g_autoptr(json_t) users = portal_user_list(user->store, error);
+    if (!users)
+        return false;
+    if (user->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "users", users);
+        g_autofree char *text = vigie_json_text(object);
+        printf("%s\n", text);
+        return true;
+    }
+    size_t index;
+    json_t *one;
+    json_array_foreach(users, index, one) {
+        print_user(user, one);
+    }
+    if (json_array_size(users) == 0)
+        printf("%s\n", vigie_word(user->lang, "user.none"));
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(const User *user, GError **error);
+    bool named; /* wants NAME */
+} commands[] = {
+    {"add", add, true},         {"list", list, false},    {"password", password, true},
+    {"disable", disable, true}, {"enable", enable, true}, {"token", token, true},
+};
+
+static bool run(User *user, int argc, char **argv, GError **error) {
+    for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0 || argc != (commands[i].named ? 3 : 2))
+            continue;
+        g_autoptr(VigieConfig) config = vigie_config_load(user->config, error);
+        g_autoptr(VigieStore) store =
+            config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
+        user->store = store;
+        user->name = argv[2];
+        return store && store_migrate(store, error) && commands[i].run(user, error);
+    }
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                        "add, list, password, disable, enable or token, and a name: see vigie user --help");
+    return false;
+}
+
+int cli_user(int argc, char **argv) {
+    User user = {.now = vigie_time_now(), .days = 365};
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &user.config, "default: /etc/vigie/vigie.conf", "FILE"},
+        {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, "reader, biomed, analyst, admin", "ROLE"},
+        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation, "sees this organisation only", "ID"},
+        {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin,
+         "the password is a line of standard input", NULL},
+        {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, "make a password and print it once", NULL},
+        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, "of a token: read, act, metrics, calendar",
+         "SCOPE"},
+        {"label", 0, 0, G_OPTION_ARG_STRING, &user.label, "what a token is for", "TEXT"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &user.days, "a token's life", "N"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &user.json, "one JSON object", NULL},
+        {0},
+    };
+    int status = CLI_FAILED;
+    if (cli_parse(&argc, &argv, entries, "add|list|password|disable|enable|token [NAME]", example, &user.lang,
+                  &status)) {
+        g_autoptr(GError) error = NULL;
+        status = run(&user, argc, argv, &error) ? CLI_WELL : cli_fail("user", error);
+    }
+    g_free(user.config);
+    g_free(user.role);
+    g_free(user.scope);
+    g_free(user.label);
+    return status;
+}
