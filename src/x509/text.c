@@ -61,13 +61,24 @@ static void append_escaped(GString *out, int32_t point, TextEscape escape) {
         g_string_append_printf(out, format, (unsigned)(uint8_t)octets[i]);
 }
 
+/* Octets that every kind but the wide ones takes for themselves, and that need no escape: nearly all there are. */
+static VigieBytes plain_run(VigieReader *in, uint8_t tag) {
+    size_t size = 0, most = tag == DER_BMP || tag == DER_UNIVERSAL ? 0 : in->rest.size;
+    while (size < most &&
+           (g_ascii_isalnum(in->rest.data[size]) || in->rest.data[size] == '.' || in->rest.data[size] == '-'))
+        size++;
+    return vigie_read(in, size);
+}
+
 void text_append(GString *out, uint8_t tag, VigieBytes value, TextEscape escape) {
-    VigieReader in = vigie_reader(value);
+    VigieReader in = vigie_reader(value.size > SHOWN_MAX ? vigie_bytes(value.data, SHOWN_MAX) : value);
     bool first = true;
     while (!vigie_reader_empty(&in)) {
-        if (value.size - in.rest.size >= SHOWN_MAX) {
-            g_string_append(out, "…");
-            return;
+        VigieBytes run = plain_run(&in, tag);
+        if (run.size > 0) {
+            g_string_append_len(out, (const char *)run.data, (gssize)run.size);
+            first = false;
+            continue;
         }
         int32_t point = next_point(&in, tag);
         bool last = in.rest.size == 0;
@@ -83,6 +94,8 @@ void text_append(GString *out, uint8_t tag, VigieBytes value, TextEscape escape)
         }
         first = false;
     }
+    if (value.size > SHOWN_MAX)
+        g_string_append(out, "…");
 }
 
 static bool is_string(uint8_t tag) {
