@@ -72,16 +72,17 @@ static char *outcome_text(const VigieRecord *record) {
                : g_strdup(name);
 }
 
-/* "TLS 1.2 1.3" from "TLSv1.2", "TLSv1.3": the table is narrow. */
+/* In the narrow table "TLSv1.2 1.3" for "TLSv1.2", "TLSv1.3". */
 static char *versions_text(const VigieRecord *record, const char *separator, bool narrow) {
     GString *out = g_string_new(NULL);
     for (VigieVersion version = VIGIE_SSL2; version < VIGIE_VERSIONS; version++) {
         if (!(record->versions_offered & 1u << version))
             continue;
         const char *name = tls_version_name(version);
+        bool again = strstr(out->str, "TLSv") != NULL;
         if (out->len > 0)
             g_string_append(out, separator);
-        g_string_append(out, narrow && g_str_has_prefix(name, "TLSv") ? name + 4 : name);
+        g_string_append(out, narrow && again ? name + strlen("TLSv") : name);
     }
     return g_string_free(out, FALSE);
 }

@@ -145,7 +145,7 @@ static bool read_options(const Arguments *arguments, VigieSurveyOptions *options
     static const char *const formats[] = {"table", "jsonl", "csv", NULL};
     unsigned depth;
     int64_t timeout = 0;
-    if (!read_choice("--depth", arguments->depth, depths, VIGIE_DEPTH_CERTIFICATE, &depth, error) ||
+    if (!read_choice("--depth", arguments->depth, depths, VIGIE_DEPTH_PROTOCOLS, &depth, error) ||
         !read_choice("--format", arguments->format, formats, SURVEY_TABLE, ret_format, error) ||
         (arguments->timeout && !vigie_duration_parse(arguments->timeout, &timeout, error)))
         return false;
@@ -255,8 +255,10 @@ int cli_survey(int argc, char **argv) {
     const GOptionEntry entries[] = {
         {"targets", 't', 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.files,
          vigie_word(lang, "survey.option.targets"), "FILE"},
-        {"depth", 'd', 0, G_OPTION_ARG_STRING, &arguments.depth, "certificate | protocols | full", "DEPTH"},
-        {"format", 'f', 0, G_OPTION_ARG_STRING, &arguments.format, "table | jsonl | csv", "FORMAT"},
+        {"depth", 'd', 0, G_OPTION_ARG_STRING, &arguments.depth, vigie_word(lang, "survey.option.depth"),
+         "DEPTH"},
+        {"format", 'f', 0, G_OPTION_ARG_STRING, &arguments.format, vigie_word(lang, "survey.option.format"),
+         "FORMAT"},
         {"gentle", 'g', 0, G_OPTION_ARG_NONE, &arguments.gentle, vigie_word(lang, "survey.option.gentle"),
          NULL},
         {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments.rate, vigie_word(lang, "survey.option.rate"), "N"},

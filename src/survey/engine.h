@@ -50,13 +50,17 @@ typedef struct {
     VigieVersion version; /* under way; VIGIE_VERSIONS: none */
     uint8_t done;         /* versions whose end was seen */
     uint8_t failed;       /* versions given up: no end was seen, their lists are dropped */
-    bool in_chunks;       /* the server does not take all suites in one hello */
+    size_t chunk;         /* so many in one hello; 0: all. Smaller where the server does not take that many */
+    size_t passed;        /* chunks of which no more was taken */
+    size_t found_first;   /* suites found in the first of them */
     bool ordering; /* several chunks had answers: once more, with those that were taken, for their order */
     unsigned failures;              /* in a row, that say nothing about suites */
     uint16_t left[SUITES_LEFT_MAX]; /* not yet struck out, in our order */
     size_t left_count, offered;     /* the first `offered` of them are in the hello */
-    bool groups_done;    /* `groups_left` holds all again: groups are known, or not told by handshakes */
-    bool groups_reduced; /* the hello under way lacks the groups already seen */
+    bool folding;                   /* each hello leaves out the groups already seen, to see the next */
+    bool groups_reduced;            /* the hello under way does */
+    bool repeating;                 /* the hello under way is the last once more, with all groups */
+    bool groups_done;               /* all groups are known */
     uint16_t groups_left[GROUPS_LEFT_MAX];
     size_t groups_left_count;
     bool preference_asked;
@@ -177,6 +181,9 @@ bool session_continue(Endpoint *endpoint);
 void session_end(Endpoint *endpoint);
 void session_plan(Endpoint *endpoint);
 void session_learn(Endpoint *endpoint, const Answer *answer);
+
+/* plain.c: what to ask in clear of a port that says nothing to a hello, first and second; empty: nothing. */
+VigieBytes plain_question(VigieProtocol protocol, bool second);
 
 /* date.c: the first date of RFC 5322 3.3 or RFC 9110 5.6.7 form with a zone in the text. */
 bool date_find(const char *text, size_t size, VigieTime *ret_time);

@@ -11,7 +11,8 @@ typedef enum {
     RUNG_OLD,    /* TLS 1.0 without extensions */
     RUNG_SSL3,
     RUNG_SSL2,
-    RUNG_PLAIN, /* not a hello: who is it that says nothing? */
+    RUNG_PLAIN,  /* not a hello: who is it that says nothing? */
+    RUNG_PLAIN2, /* and a second question */
 } Rung;
 
 static const uint16_t secp256r1 = 23;
@@ -348,24 +349,25 @@ static void learn_clock(Endpoint *endpoint, const Answer *answer) {
 }
 
 /* ---- Who says nothing ---------------------------------------------------------------------------------------*/
-/* A question that each kind of server answers in its own clear protocol, and that changes nothing there. */
-static const char http_question[] = "GET / HTTP/1.0\r\n\r\n";
-static const char mllp_question[] = "\x0bMSH|^~\\&|VIGIE||||20260101000000||ZZZ^Z99|1|P|2.3\r\x1c\r";
+/* The next question in clear that this target may be asked; empty: none. */
+static VigieBytes next_question(const Endpoint *endpoint) {
+    return tried(endpoint, RUNG_PLAIN2)
+               ? (VigieBytes){0}
+               : plain_question(endpoint->record.target.protocol, tried(endpoint, RUNG_PLAIN));
+}
 
 static bool wants_plain(const Endpoint *endpoint) {
-    return !tried(endpoint, RUNG_PLAIN) && !gentle(endpoint) && !endpoint->known.seen &&
-           endpoint->known.connected && !vigie_protocol_starttls(endpoint->record.target.protocol) &&
-           (endpoint->known.last == VIGIE_OUTCOME_TIMEOUT_HANDSHAKE ||
-            endpoint->known.last == VIGIE_OUTCOME_CLOSED_AFTER_HELLO) &&
-           endpoint->record.timings.bytes_received == 0;
+    bool mute = endpoint->known.last == VIGIE_OUTCOME_TIMEOUT_HANDSHAKE ||
+                endpoint->known.last == VIGIE_OUTCOME_CLOSED_AFTER_HELLO ||
+                endpoint->known.last == VIGIE_OUTCOME_RESET_AFTER_HELLO;
+    return mute && !gentle(endpoint) && !endpoint->known.seen && endpoint->known.connected &&
+           endpoint->record.timings.bytes_received == 0 && next_question(endpoint).size > 0;
 }
 
 static void plan_plain(Endpoint *endpoint) {
-    endpoint->known.tried |= 1u << RUNG_PLAIN;
     plan_versions(endpoint, VERSION(VIGIE_TLS12), VIGIE_HELLO_NORMAL, VIGIE_UNTIL_HELLO);
-    bool mllp = endpoint->record.target.protocol == VIGIE_PROTOCOL_MLLP;
-    endpoint->plain = mllp ? vigie_bytes(mllp_question, sizeof mllp_question - 1)
-                           : vigie_bytes(http_question, sizeof http_question - 1);
+    endpoint->plain = next_question(endpoint);
+    endpoint->known.tried |= 1u << (tried(endpoint, RUNG_PLAIN) ? RUNG_PLAIN2 : RUNG_PLAIN);
 }
 
 static void learn_plain(Endpoint *endpoint, const Answer *answer) {

@@ -8,7 +8,7 @@
  */
 #include "survey/engine.h"
 
-enum { CHUNK = 60, FAILURES_MAX = 2 };
+enum { CHUNK_USUAL = 100, CHUNK_SMALL = 30, FAILURES_MAX = 2 };
 
 #define VERSION(v) ((uint8_t)(1u << (v)))
 
@@ -16,6 +16,7 @@ static Elimination *elimination_of(Endpoint *endpoint) {
     if (!endpoint->elimination) {
         endpoint->elimination = g_new0(Elimination, 1);
         endpoint->elimination->version = VIGIE_VERSIONS;
+        endpoint->elimination->folding = true;
         const uint16_t *groups;
         size_t count = tls_groups_of(VIGIE_TLS12, &groups);
         Elimination *elimination = endpoint->elimination;
@@ -77,6 +78,13 @@ static bool is_leaf_curve(const Endpoint *endpoint, uint16_t group) {
     return curve && g_strcmp0(curve, tls_group_name(group)) == 0;
 }
 
+static bool offers_leaf_curve(const Endpoint *endpoint) {
+    for (size_t i = 0; i < endpoint->elimination->groups_left_count; i++)
+        if (is_leaf_curve(endpoint, endpoint->elimination->groups_left[i]))
+            return true;
+    return false;
+}
+
 static void note_group(Endpoint *endpoint, uint16_t group) {
     Elimination *elimination = endpoint->elimination;
     if (elimination->groups_done || group == 0)
@@ -96,7 +104,8 @@ static void note_group(Endpoint *endpoint, uint16_t group) {
 
 static void offer_groups(Endpoint *endpoint) {
     Elimination *elimination = endpoint->elimination;
-    elimination->groups_reduced = !elimination->groups_done && endpoint->record.group_count > 0;
+    elimination->groups_reduced =
+        elimination->folding && !elimination->groups_done && endpoint->record.group_count > 0;
     if (elimination->groups_reduced) {
         endpoint->plan.groups = elimination->groups_left;
         endpoint->plan.group_count = elimination->groups_left_count;
@@ -131,8 +140,9 @@ static void begin_version(Endpoint *endpoint, VigieVersion version) {
     const uint16_t *suites;
     size_t count = tls_suites_of(version, &suites);
     elimination->version = version;
-    elimination->in_chunks = gentle(endpoint) && version != VIGIE_TLS13;
+    elimination->chunk = gentle(endpoint) && version != VIGIE_TLS13 ? CHUNK_USUAL : 0;
     elimination->ordering = false;
+    elimination->passed = 0;
     elimination->failures = 0;
     elimination->left_count = 0;
     for (size_t i = 0; i < count && elimination->left_count < SUITES_LEFT_MAX; i++)
@@ -190,12 +200,28 @@ void suites_plan(Endpoint *endpoint) {
     Elimination *elimination = elimination_of(endpoint);
     if (elimination->version == VIGIE_VERSIONS)
         begin_version(endpoint, next_version(endpoint));
-    elimination->offered =
-        elimination->in_chunks ? MIN(elimination->left_count, CHUNK) : elimination->left_count;
     plan_hello(endpoint, elimination->version);
+    elimination->offered = elimination->left_count;
+    if (elimination->chunk > 0)
+        elimination->offered = MIN(elimination->left_count, elimination->chunk);
+    if (elimination->chunk == CHUNK_SMALL && endpoint->plan.form == VIGIE_HELLO_NORMAL)
+        endpoint->plan.form = VIGIE_HELLO_SMALL;
     endpoint->plan.suites = elimination->left;
     endpoint->plan.suite_count = elimination->offered;
     offer_groups(endpoint);
+}
+
+/* Nothing with a group was taken from a hello with the groups left: for want of a group, or of a suite that uses one?
+ * The same again, with all groups, tells: see note_repeated(). */
+static void repeat_with_all_groups(Elimination *elimination) {
+    elimination->folding = false;
+    elimination->repeating = true;
+}
+
+static void note_repeated(Elimination *elimination, uint16_t group) {
+    if (elimination->repeating && group != 0)
+        elimination->groups_done = true; /* it was for want of a group: there is none besides those seen */
+    elimination->repeating = false;
 }
 
 /* True: the answer is a step of the elimination. */
@@ -204,9 +230,10 @@ static bool strike_out(Endpoint *endpoint, const VigieTlsResult *result) {
     if (result->version != elimination->version || result->suite > UINT16_MAX)
         return false;
     if (elimination->groups_reduced && result->group == 0) {
-        elimination->groups_done = true; /* ECDHE fell out with its groups: the same again with all of them */
+        repeat_with_all_groups(elimination);
         return true;
     }
+    note_repeated(elimination, result->group);
     size_t offered = elimination->offered;
     if (!remove_value(elimination->left, &offered, (uint16_t)result->suite))
         return false;
@@ -215,7 +242,8 @@ static bool strike_out(Endpoint *endpoint, const VigieTlsResult *result) {
     elimination->left_count--;
     elimination->failures = 0;
     append_suite(&endpoint->record, elimination->version, result->suite);
-    note_group(endpoint, result->group);
+    if (elimination->folding)
+        note_group(endpoint, result->group);
     return true;
 }
 
@@ -225,7 +253,8 @@ static void begin_ordering(Endpoint *endpoint) {
     VigieRecord *record = &endpoint->record;
     VigieVersion version = elimination->version;
     elimination->ordering = true;
-    elimination->in_chunks = false;
+    elimination->chunk = 0;
+    elimination->passed = 0;
     elimination->left_count = MIN(record->suites[version].count, SUITES_LEFT_MAX);
     for (size_t i = 0; i < elimination->left_count; i++)
         elimination->left[i] = (uint16_t)record->suites[version].ids[i];
@@ -239,21 +268,30 @@ static void keep_unordered(Endpoint *endpoint) {
     elimination->left_count = 0;
 }
 
+/* It speaks this version, and takes nothing of it: so the hello was too much for it. */
+static bool make_smaller(Elimination *elimination) {
+    if (elimination->chunk == CHUNK_SMALL)
+        return false;
+    elimination->chunk = elimination->chunk == 0 ? CHUNK_USUAL : CHUNK_SMALL;
+    return true;
+}
+
 /* The server takes none of those offered. */
 static void none_taken(Endpoint *endpoint) {
     Elimination *elimination = endpoint->elimination;
     size_t found = endpoint->record.suites[elimination->version].count;
-    if (!elimination->in_chunks && !elimination->ordering && found == 0) {
-        elimination->in_chunks = true; /* it speaks this version, so the hello was too much for it */
+    bool first = elimination->passed == 0 && !elimination->ordering && found == 0;
+    if (first && make_smaller(elimination))
         return;
-    }
-    if (elimination->in_chunks && elimination->left_count > elimination->offered) {
+    if (elimination->chunk > 0 && elimination->left_count > elimination->offered) {
+        if (elimination->passed++ == 0)
+            elimination->found_first = found;
         elimination->left_count -= elimination->offered;
         memmove(elimination->left, elimination->left + elimination->offered,
                 elimination->left_count * sizeof *elimination->left);
         return;
     }
-    if (elimination->in_chunks && found > 1) {
+    if (elimination->passed > 0 && found > elimination->found_first) {
         begin_ordering(endpoint);
         return;
     }
@@ -263,12 +301,13 @@ static void none_taken(Endpoint *endpoint) {
 
 static void take_failure(Endpoint *endpoint, const Answer *answer) {
     Elimination *elimination = endpoint->elimination;
-    if (elimination->groups_reduced) {
-        elimination->groups_done =
-            true; /* for want of a suite or of a group? the same again with all groups */
+    bool is_decision = answer->outcome == VIGIE_OUTCOME_ALERT || answer->outcome == VIGIE_OUTCOME_OK;
+    /* With the curve of its own certificate on offer, a server lacks no group. */
+    if (elimination->groups_reduced && !(is_decision && offers_leaf_curve(endpoint))) {
+        repeat_with_all_groups(elimination);
         return;
     }
-    bool is_decision = answer->outcome == VIGIE_OUTCOME_ALERT || answer->outcome == VIGIE_OUTCOME_OK;
+    note_repeated(elimination, 0);
     if (is_decision) {
         none_taken(endpoint);
         return;
@@ -291,9 +330,7 @@ void suites_learn(Endpoint *endpoint, const Answer *answer) {
         take_failure(endpoint, answer);
         return;
     }
-    if (elimination->left_count == 0 && !elimination->in_chunks)
-        end_version(endpoint, true);
-    else if (elimination->left_count == 0)
+    if (elimination->left_count == 0)
         none_taken(endpoint);
 }
 
@@ -321,6 +358,7 @@ void groups_plan(Endpoint *endpoint) {
     Elimination *elimination = endpoint->elimination;
     VigieVersion version = version_with_groups(endpoint);
     plan_hello(endpoint, version);
+    elimination->folding = true;
     offer_groups(endpoint);
     elimination->left_count = 0;
     for (size_t i = 0; i < endpoint->record.suites[version].count; i++)
