@@ -26,6 +26,7 @@ static const struct {
     {"RFB 0", 5, "vnc"},
     {"E\0\0\0", 4, "postgresql"},
     {"\x0B", 1, "mllp"},              /* <VT>, HL7 minimal lower layer protocol */
+    {"\x02\0\0\0", 4, "dicom"},       /* A-ASSOCIATE-AC of less than 64 KiB, PS3.8 9.3.3 */
     {"\x03\0\0\0\0\x04", 6, "dicom"}, /* A-ASSOCIATE-RJ, PS3.8 9.3.4 */
     {"\x07\0\0\0\0\x04", 6, "dicom"}, /* A-ABORT, PS3.8 9.3.8 */
     {"\x03\0\0", 3, "rdp"},           /* TPKT, RFC 1006 */
