@@ -9,6 +9,8 @@ enum { CLI_WELL = 0, CLI_WRONG = 1, CLI_FAILED = 2 };
 
 int cli_survey(int argc, char **argv);
 int cli_diagnose(int argc, char **argv);
+int cli_convert(int argc, char **argv);
+int cli_csr(int argc, char **argv);
 int cli_identify(int argc, char **argv);
 int cli_fleet(int argc, char **argv);
 int cli_serve(int argc, char **argv);
@@ -25,3 +27,11 @@ VigieLang cli_help_language(int argc, char **argv);
 int cli_fail(const char *command, const GError *error);
 /* True where stdout is a terminal and NO_COLOR is not set. */
 bool cli_colour(void);
+
+/* A password: the first line of a file, or of the descriptor 3 where `source` is "fd:3"; or asked at the terminal,
+ * unseen. Free with cli_secret_free, which wipes it. */
+char *cli_secret_read(const char *source, GError **error);
+char *cli_secret_ask(const char *question, GError **error);
+void cli_secret_free(char *secret);
+/* Writes a file that must not exist yet; mode 0600 where it is secret. */
+bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error);

@@ -2,8 +2,6 @@
 #include "cli/cli.h"
 #include "x509/x509.h"
 
-#include <openssl/crypto.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -192,13 +190,6 @@ static bool all_known(const json_t *answer) {
     return true;
 }
 
-static char *read_password(const char *path, GError **error) {
-    char *password = NULL;
-    if (path && g_file_get_contents(path, &password, NULL, error))
-        password[strcspn(password, "\r\n")] = '\0';
-    return password;
-}
-
 static int identify_all(char **paths, const char *password, bool json, Printing *how) {
     g_autoptr(GPtrArray) answers = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     int status = CLI_WELL;
@@ -241,7 +232,7 @@ int cli_identify(int argc, char **argv) {
         return status;
     g_autoptr(GError) error = NULL;
     g_autoptr(GTimeZone) zone = g_time_zone_new_local();
-    char *password = read_password(password_file, &error);
+    char *password = password_file ? cli_secret_read(password_file, &error) : NULL;
     how.zone = zone;
     if (error)
         return cli_fail("identify", error);
@@ -251,8 +242,6 @@ int cli_identify(int argc, char **argv) {
         return cli_fail("identify", error);
     }
     status = identify_all(argv + 1, password, json, &how);
-    if (password)
-        OPENSSL_cleanse(password, strlen(password));
-    g_free(password);
+    cli_secret_free(password);
     return status;
 }

@@ -16,6 +16,7 @@ static const Command commands[] = {
     {"diagnose", cli_diagnose, "cli.diagnose"},
     {"survey", cli_survey, "survey.summary-line"},
     {"identify", cli_identify, "cli.identify"},
+    {"convert", cli_convert, "cli.convert"},
     {"user", cli_user, "user.summary"},
     {0},
 };

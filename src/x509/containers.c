@@ -55,20 +55,27 @@ static bool affordable(int64_t iterations) {
     return iterations >= 0 && iterations <= ITERATIONS_MAX;
 }
 
+static void keep_key(Identified *found, const PKCS8_PRIV_KEY_INFO *clear) {
+    unsigned char *der = NULL;
+    int size = clear && found->kept ? i2d_PKCS8_PRIV_KEY_INFO(clear, &der) : 0;
+    if (size > 0)
+        identified_keep(found, "private-key", vigie_bytes(der, (size_t)size));
+    OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
+}
+
 /* The decrypted PKCS#8's facts into `object`. False where the password is not the right one. */
-static bool open_key(const Identified *found, json_t *object, const X509_SIG *sealed, int64_t iterations) {
+static bool open_key(Identified *found, json_t *object, const X509_SIG *sealed, int64_t iterations) {
     if (!found->password || !affordable(iterations))
         return false;
     PKCS8_PRIV_KEY_INFO *clear = PKCS8_decrypt(sealed, found->password, (int)strlen(found->password));
     EVP_PKEY *key = clear ? EVP_PKCS82PKEY(clear) : NULL;
-    unsigned char *spki = NULL;
-    int size = key ? i2d_PUBKEY(key, &spki) : 0;
-    if (size > 0)
-        identify_spki_facts(object, vigie_bytes(spki, (size_t)size));
-    OPENSSL_free(spki);
+    if (key)
+        identify_pkey_facts(object, key);
+    keep_key(found, clear);
+    bool opened = key != NULL;
     EVP_PKEY_free(key);
     PKCS8_PRIV_KEY_INFO_free(clear);
-    return size > 0;
+    return opened;
 }
 
 static void add_sealed_key(Identified *found, const Where *where, const X509_SIG *sealed) {

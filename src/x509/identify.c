@@ -32,6 +32,21 @@ void identified_damage(Identified *found, const char *what) {
     json_array_append_new(found->damage, json_string(what));
 }
 
+static void file_object_free(void *data) {
+    VigieFileObject *object = data;
+    OPENSSL_cleanse(object->der, object->size);
+    g_free(object->der);
+    g_free(object);
+}
+
+void identified_keep(Identified *found, const char *kind, VigieBytes der) {
+    if (!found->kept || found->kept->len >= IDENTIFY_OBJECTS_MAX)
+        return;
+    VigieFileObject *object = g_new(VigieFileObject, 1);
+    *object = (VigieFileObject){.kind = kind, .der = g_memdup2(der.data, der.size), .size = der.size};
+    g_ptr_array_add(found->kept, object);
+}
+
 /* ---- Files that are told by their first octets ---------------------------------------------------------- */
 static const struct {
     size_t at, size;
@@ -176,20 +191,30 @@ static void judge_sealed_containers(const json_t *objects) {
     }
 }
 
-json_t *x509_identify(VigieBytes file, const char *password) {
-    json_t *answer = json_object();
-    Identified found = {.objects = json_array(), .damage = json_array(), .password = password};
+void identify_file(Identified *found, VigieBytes file) {
     const Where raw = {.encoding = "raw"}, der = {.encoding = "der"};
     if (file.size == 0)
-        identified_add(&found, &raw, "empty");
-    else if (!identify_magic(&found, file) && !(file.data[0] == 0x30 && identify_der(&found, &der, file)) &&
-             !identify_text(&found, file) && !identify_openpgp(&found, file))
-        identified_unreadable(&found, &raw, "unknown");
-    judge_sealed_containers(found.objects);
-    json_object_set_new(answer, "private_key", json_string(private_verdict(found.objects)));
-    json_object_set_new(answer, "objects", found.objects);
-    json_object_set_new(answer, "damage", found.damage);
-    json_object_set_new(answer, "cut", json_boolean(found.too_many));
+        identified_add(found, &raw, "empty");
+    else if (!identify_magic(found, file) && !(file.data[0] == 0x30 && identify_der(found, &der, file)) &&
+             !identify_text(found, file) && !identify_openpgp(found, file))
+        identified_unreadable(found, &raw, "unknown");
+    judge_sealed_containers(found->objects);
+}
+
+json_t *x509_identify(VigieBytes file, const char *password) {
+    Identified found = {.objects = json_array(), .damage = json_array(), .password = password};
+    identify_file(&found, file);
+    json_t *answer = json_pack("{s:s,s:o,s:o,s:b}", "private_key", private_verdict(found.objects), "objects",
+                               found.objects, "damage", found.damage, "cut", found.too_many);
     identify_relate(answer);
     return answer;
+}
+
+GPtrArray *x509_file_objects(VigieBytes file, const char *password) {
+    Identified found = {.objects = json_array(), .damage = json_array(), .password = password};
+    found.kept = g_ptr_array_new_with_free_func(file_object_free);
+    identify_file(&found, file);
+    json_decref(found.objects);
+    json_decref(found.damage);
+    return found.kept;
 }

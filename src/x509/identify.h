@@ -3,15 +3,23 @@
 
 #include "x509/x509.h"
 
+#include <openssl/types.h>
+
 /* What is known while a file is looked at. `objects` is the array that "objects" of the answer becomes. */
 typedef struct {
     json_t *objects;
     json_t *damage;       /* array of words: "byte-order-mark" … */
     const char *password; /* or NULL */
     bool too_many;
+    GPtrArray *kept; /* of VigieFileObject, where the octets are wanted too; or NULL */
 } Identified;
 
 enum { IDENTIFY_OBJECTS_MAX = 4096 };
+
+/* Keeps the octets of an object of this kind, where they are wanted. */
+void identified_keep(Identified *found, const char *kind, VigieBytes der);
+/* Looks at a whole file. */
+void identify_file(Identified *found, VigieBytes file);
 
 /* Where an object was found. */
 typedef struct {
@@ -37,6 +45,7 @@ bool identify_pkcs7(Identified *found, const Where *where, VigieBytes octets);
 bool identify_encrypted_key(Identified *found, const Where *where, VigieBytes octets);
 /* The facts of a private key, or of the public half of something, into `object`. */
 void identify_key_facts(json_t *object, VigieBytes private_key);
+void identify_pkey_facts(json_t *object, const EVP_PKEY *key);
 void identify_spki_facts(json_t *object, VigieBytes spki);
 
 /* Every PEM block, damaged or not, in a text; false where there is none. */

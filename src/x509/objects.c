@@ -50,14 +50,7 @@ static void set_hex(json_t *object, const char *name, const uint8_t *octets, siz
     g_string_free(text, TRUE);
 }
 
-void identify_spki_facts(json_t *object, VigieBytes spki) {
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    if (EVP_Digest(spki.data, spki.size, digest, NULL, EVP_sha256(), NULL))
-        set_hex(object, "spki_sha256", digest, 32);
-    const unsigned char *at = spki.data;
-    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.size);
-    if (!key)
-        return;
+void identify_pkey_facts(json_t *object, const EVP_PKEY *key) {
     char curve[64] = "";
     EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL);
     if (g_str_equal(curve, "prime256v1")) /* the one name that libcrypto keeps of X9.62 (SEC 2, 2.4.2) */
@@ -67,17 +60,27 @@ void identify_spki_facts(json_t *object, VigieBytes spki) {
                         json_pack("{s:s,s:i,s:o}", "type", type ? type : "unknown", "bits",
                                   EVP_PKEY_get_bits(key), "curve",
                                   *curve ? json_string(curve) : json_null()));
+    unsigned char *spki = NULL;
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    int size = i2d_PUBKEY(key, &spki);
+    if (size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, EVP_sha256(), NULL))
+        set_hex(object, "spki_sha256", digest, 32);
+    OPENSSL_free(spki);
+}
+
+void identify_spki_facts(json_t *object, VigieBytes spki) {
+    const unsigned char *at = spki.data;
+    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.size);
+    if (key)
+        identify_pkey_facts(object, key);
     EVP_PKEY_free(key);
 }
 
 void identify_key_facts(json_t *object, VigieBytes private_key) {
     const unsigned char *at = private_key.data;
     EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)private_key.size);
-    unsigned char *spki = NULL;
-    int size = key ? i2d_PUBKEY(key, &spki) : 0;
-    if (size > 0)
-        identify_spki_facts(object, vigie_bytes(spki, (size_t)size));
-    OPENSSL_free(spki);
+    if (key)
+        identify_pkey_facts(object, key);
     EVP_PKEY_free(key);
 }
 
@@ -103,6 +106,8 @@ static bool try_certificate(Identified *found, const Where *where, VigieBytes oc
     if (!x509_view(octets, &view))
         return false;
     g_autoptr(VigieCertificate) certificate = x509_certificate_new(octets, NULL);
+    if (certificate)
+        identified_keep(found, "certificate", view.der);
     json_t *object = certificate ? identified_add(found, where, "certificate") : NULL;
     if (!object)
         return certificate != NULL;
@@ -133,6 +138,7 @@ static bool try_request(Identified *found, const Where *where, const Shape *oute
         !SHAPE_IS(&content, DER_INTEGER, DER_SEQUENCE, DER_SEQUENCE) ||
         (content.count > 3 && content.elements[3].tag != DER_CONTEXT_CONSTRUCTED(0)))
         return false;
+    identified_keep(found, "certificate-request", octets);
     json_t *object = identified_add(found, where, "certificate-request");
     if (!object)
         return true;
@@ -148,7 +154,7 @@ static bool try_request(Identified *found, const Where *where, const Shape *oute
 }
 
 /* CertificateList (RFC 5280 5.1): [version], algorithm, issuer, thisUpdate, [nextUpdate]. */
-static bool try_crl(Identified *found, const Where *where, const Shape *outer) {
+static bool try_crl(Identified *found, const Where *where, const Shape *outer, VigieBytes octets) {
     Shape content = {0};
     if (!SHAPE_IS(outer, DER_SEQUENCE, DER_SEQUENCE, DER_BIT_STRING) ||
         !shape_of(outer->elements[0].whole, &content))
@@ -159,6 +165,7 @@ static bool try_crl(Identified *found, const Where *where, const Shape *outer) {
         (content.elements[at + 2].tag != DER_UTC_TIME &&
          content.elements[at + 2].tag != DER_GENERALIZED_TIME))
         return false;
+    identified_keep(found, "crl", octets);
     json_t *object = identified_add(found, where, "crl");
     if (!object)
         return true;
@@ -194,6 +201,7 @@ static bool try_private_key(Identified *found, const Where *where, const Shape *
     const char *format = private_key_format(shape);
     if (!format)
         return false;
+    identified_keep(found, "private-key", octets);
     json_t *object = identified_add(found, where, "private-key");
     if (!object)
         return true;
@@ -222,7 +230,7 @@ bool identify_der(Identified *found, const Where *where, VigieBytes octets) {
     Shape shape = {0};
     bool known = shape_of(octets, &shape) &&
                  (try_certificate(found, where, octets) || try_request(found, where, &shape, octets) ||
-                  try_crl(found, where, &shape) || try_private_key(found, where, &shape, octets) ||
+                  try_crl(found, where, &shape, octets) || try_private_key(found, where, &shape, octets) ||
                   try_public(found, where, &shape, octets));
     /* What is left may be BER, which libcrypto reads. */
     return known || identify_encrypted_key(found, where, octets) || identify_pkcs12(found, where, octets) ||

@@ -1,30 +1,10 @@
 /* read.c: certificates in a file, as people have them: PEM with or without text around it, from Windows or Unix; or DER.
  */
+#include "x509/pem.h"
 #include "x509/view.h"
 #include "x509/x509.h"
 
 enum { FILE_MAX = 16 << 20, CERTIFICATES_IN_FILE_MAX = 10000 };
-
-static const char begin_mark[] = "-----BEGIN ", dashes[] = "-----";
-
-/* A PEM block: its label and the base64 between its lines; false: no more. */
-static bool next_block(VigieBytes *rest, VigieBytes *ret_label, VigieBytes *ret_body) {
-    const char *from = (const char *)rest->data;
-    const char *start = rest->size ? g_strstr_len(from, (gssize)rest->size, begin_mark) : NULL;
-    if (!start)
-        return false;
-    const char *end = from + rest->size, *label = start + sizeof begin_mark - 1;
-    const char *body = g_strstr_len(label, end - label, dashes);
-    if (!body)
-        return false;
-    *ret_label = vigie_bytes(label, (size_t)(body - label));
-    body += sizeof dashes - 1;
-    const char *stop = g_strstr_len(body, end - body, dashes);
-    stop = stop ? stop : end;
-    *ret_body = vigie_bytes(body, (size_t)(stop - body));
-    *rest = vigie_bytes(stop, (size_t)(end - stop));
-    return true;
-}
 
 static bool label_is(VigieBytes label, const char *name) {
     return vigie_bytes_equal(label, vigie_bytes(name, strlen(name)));
@@ -65,12 +45,12 @@ static bool add_block(GPtrArray *certificates, VigieBytes body, GError **error) 
     return add(certificates, der, error);
 }
 
-static bool add_blocks(GPtrArray *certificates, VigieBytes rest, char **ret_other, GError **error) {
-    VigieBytes label, body;
-    while (next_block(&rest, &label, &body)) {
-        if (!is_certificate(label)) {
+static bool add_blocks(GPtrArray *certificates, VigieBytes file, char **ret_other, GError **error) {
+    PemScan scan = pem_scan(file);
+    for (PemBlock block; pem_next(&scan, &block);) {
+        if (!is_certificate(block.label)) {
             g_free(*ret_other);
-            *ret_other = g_strndup((const char *)label.data, label.size < 40 ? label.size : 40);
+            *ret_other = g_strndup((const char *)block.label.data, MIN(block.label.size, 40));
             continue;
         }
         if (certificates->len == CERTIFICATES_IN_FILE_MAX) {
@@ -78,7 +58,7 @@ static bool add_blocks(GPtrArray *certificates, VigieBytes rest, char **ret_othe
                         "more than %d certificates in one file: split it", CERTIFICATES_IN_FILE_MAX);
             return false;
         }
-        if (!add_block(certificates, body, error))
+        if (!add_block(certificates, block.body, error))
             return false;
     }
     return true;

@@ -148,3 +148,33 @@ VigieTrust x509_chain_judge(const VigieRoots *roots, const VigieChain *chain, Vi
  * unreadable unknown. `password`, may be NULL, opens what is sealed. Never NULL; no secret is in the answer. */
 enum { X509_FILE_MAX = 16 * 1024 * 1024 };
 json_t *x509_identify(VigieBytes file, const char *password);
+
+/* The certificates, requests, CRLs and private keys of a file, in their order, whatever their encoding; sealed ones
+ * where the password opens them. Each wiped when the array is freed. */
+typedef struct {
+    const char *kind; /* as above; static */
+    uint8_t *der;     /* a key's in clear */
+    size_t size;
+} VigieFileObject;
+GPtrArray *x509_file_objects(VigieBytes file, const char *password);
+
+typedef enum {
+    X509_TO_PEM,             /* certificates (leaf first), requests and CRLs; with the key: the key before them */
+    X509_TO_DER,             /* the one certificate, request or CRL */
+    X509_TO_PKCS7,           /* certificates and CRLs, DER (.p7b) */
+    X509_TO_PKCS12,          /* AES-256-CBC, PBKDF2 and SHA-256 */
+    X509_TO_PKCS12_OLD,      /* triple DES and SHA-1, which devices of before 2015 want */
+    X509_TO_KEY,             /* the key alone, PKCS#8 PEM; sealed with AES-256-CBC where there is a password */
+    X509_TO_KEY_DER,         /* the key alone, PKCS#8 DER, in clear */
+    X509_TO_KEY_TRADITIONAL, /* the key alone, PKCS#1 or SEC 1 PEM, in clear */
+    X509_FILE_FORMATS
+} VigieFileFormat;
+const char *x509_format_name(VigieFileFormat format); /* "pem" "der" "pkcs7" "pkcs12" "pkcs12-old" "key" … */
+bool x509_format_parse(const char *name, VigieFileFormat *ret_format);
+
+/* A file of these objects (VigieFileObject, from one file or several; the same one twice is written once).
+ * `private_key`: a key may be in it; without it none ever is, and a format that is a key alone is DENIED. The key
+ * must be of the leaf. `password` seals PKCS#12 (required with a key) and PEM keys. INVALID says what is missing.
+ * Wipe what is returned with OPENSSL_cleanse. Free with g_free. */
+uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool private_key, const char *password,
+                         size_t *ret_size, GError **error);

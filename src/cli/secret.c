@@ -1,0 +1,105 @@
+/* Passwords on their way in, and files that may hold a private key on their way out. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { SECRET_MAX = 1024 };
+
+void cli_secret_free(char *secret) {
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    g_free(secret);
+}
+
+/* The first line of a descriptor. */
+static char *read_line(int fd, GError **error) {
+    char line[SECRET_MAX + 1];
+    size_t size = 0;
+    ssize_t got = 0;
+    while (size < SECRET_MAX && (got = read(fd, line + size, 1)) == 1 && line[size] != '\n')
+        size++;
+    char *secret = NULL;
+    if (got < 0)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "the password cannot be read: %s",
+                    g_strerror(errno));
+    else if (size == SECRET_MAX)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "the password is longer than %d characters",
+                    SECRET_MAX);
+    else
+        secret = g_strndup(line, size > 0 && line[size - 1] == '\r' ? size - 1 : size);
+    explicit_bzero(line, sizeof line);
+    return secret;
+}
+
+char *cli_secret_read(const char *source, GError **error) {
+    char *end = NULL;
+    if (g_str_has_prefix(source, "fd:")) {
+        gint64 fd = g_ascii_strtoll(source + 3, &end, 10);
+        if (end != source + 3 && *end == '\0' && fd >= 0 && fd < 65536)
+            return read_line((int)fd, error);
+    }
+    int fd = open(source, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "password file %s: %s", source,
+                    g_strerror(errno));
+        return NULL;
+    }
+    char *secret = read_line(fd, error);
+    close(fd);
+    return secret;
+}
+
+char *cli_secret_ask(const char *question, GError **error) {
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    struct termios before;
+    if (fd < 0 || tcgetattr(fd, &before) != 0) {
+        if (fd >= 0)
+            close(fd);
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                            "there is no terminal to ask for the password at: give it in a file (or fd:3)");
+        return NULL;
+    }
+    struct termios silent = before;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    /* Silent first: what is typed as soon as the question is seen must be neither shown nor lost. */
+    tcsetattr(fd, TCSAFLUSH, &silent);
+    dprintf(fd, "%s ", question);
+    char *secret = read_line(fd, error);
+    tcsetattr(fd, TCSAFLUSH, &before);
+    dprintf(fd, "\n");
+    close(fd);
+    return secret;
+}
+
+bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644);
+    if (fd < 0) {
+        g_set_error(error, VIGIE_ERROR, errno == EEXIST ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_UNAVAILABLE,
+                    errno == EEXIST ? "%s exists already, and is left as it is: choose another name (%s)"
+                                    : "%s: %s",
+                    path, g_strerror(errno));
+        return false;
+    }
+    const char *at = data;
+    while (size > 0) {
+        ssize_t written = write(fd, at, size);
+        if (written < 0 && errno != EINTR)
+            break;
+        at += MAX(written, 0);
+        size -= (size_t)MAX(written, 0);
+    }
+    bool kept = size == 0 && fsync(fd) == 0;
+    if (!kept) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s could not be written: %s", path,
+                    g_strerror(errno));
+        unlink(path);
+    }
+    close(fd);
+    return kept;
+}
