@@ -2,7 +2,7 @@
 #include "tls/internal.h"
 
 #include <openssl/core_names.h>
-#include <openssl/rand.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -123,6 +123,8 @@ bool tls_context_derive(VigieTlsContext *tls, uint16_t group, VigieBytes peer, u
     EVP_PKEY_free(key);
     if (well)
         *ret_size = size;
+    else
+        ERR_clear_error(); /* the peer's fault is ours to tell, not what libcrypto made of it */
     return well;
 }
 

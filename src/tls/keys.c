@@ -4,6 +4,8 @@
  * HMACs a connection, then one initialisation a record. */
 #include "tls/internal.h"
 
+#include <openssl/err.h>
+
 enum { SHA256_BLOCK = 64, SHA384_BLOCK = 128, TAG_MAX = 16 };
 
 static const struct {
@@ -156,8 +158,10 @@ uint8_t tls_keys_open(VigieTlsContext *tls, TlsReadKeys *keys, const uint8_t hea
     if (!start(context, tls->ciphers[i], i, keys->secret, nonce, record + length, length) ||
         EVP_DecryptUpdate(context, NULL, &done, header, 5) != 1 ||
         EVP_DecryptUpdate(context, record, &done, record, length) != 1 ||
-        (!ciphers[i].ccm && EVP_DecryptFinal_ex(context, record + length, &last) != 1))
+        (!ciphers[i].ccm && EVP_DecryptFinal_ex(context, record + length, &last) != 1)) {
+        ERR_clear_error();
         return 0;
+    }
     keys->sequence++;
     size_t content = (size_t)length;
     while (content > 0 && record[content - 1] == 0)
