@@ -28,10 +28,13 @@ int cli_fail(const char *command, const GError *error);
 /* True where stdout is a terminal and NO_COLOR is not set. */
 bool cli_colour(void);
 
-/* A password: the first line of a file, or of the descriptor 3 where `source` is "fd:3"; or asked at the terminal,
- * unseen. Free with cli_secret_free, which wipes it. */
-char *cli_secret_read(const char *source, GError **error);
-char *cli_secret_ask(const char *question, GError **error);
-void cli_secret_free(char *secret);
+/* A password, wiped when it is freed: g_auto(CliSecret) password = … */
+typedef char *CliSecret;
+void cli_secret_free(CliSecret secret);
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(CliSecret, cli_secret_free, NULL)
+/* The first line of a file, or of descriptor 3 where `source` is "fd:3"; not empty, 1,024 octets at most. */
+CliSecret cli_secret_read(const char *source, GError **error);
+/* Asked at the terminal, unseen; where `again` is not NULL, a second time, and both must be the same. */
+CliSecret cli_secret_ask(const char *question, const char *again, GError **error);
 /* Writes a file that must not exist yet; mode 0600 where it is secret. */
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error);

@@ -42,30 +42,30 @@ static bool add_file(GPtrArray *objects, const char *path, const Options *option
                     path);
         return false;
     }
-    char *password = NULL;
+    g_auto(CliSecret) password = NULL;
     if (options->password_file && !(password = cli_secret_read(options->password_file, error)))
         return false;
     if (!password && sealed(content, NULL)) {
         g_autofree char *question = vigie_words(lang, "convert.ask.open", "file", path, NULL);
-        if (!(password = cli_secret_ask(question, error)))
+        if (!(password = cli_secret_ask(question, NULL, error)))
             return false;
     }
     bool open = !password || !sealed(content, password);
     if (!open)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: this password does not open it", path);
     g_autoptr(GPtrArray) found = x509_file_objects(content, password);
-    cli_secret_free(password);
     g_ptr_array_extend_and_steal(objects, g_steal_pointer(&found));
     return open;
 }
 
 /* The password that seals the output: from a file, or asked where the format cannot do without. */
-static bool out_password(const Options *options, VigieFileFormat format, VigieLang lang, char **ret_password,
-                         GError **error) {
+static bool out_password(const Options *options, VigieFileFormat format, VigieLang lang,
+                         CliSecret *ret_password, GError **error) {
     if (options->out_password_file)
         *ret_password = cli_secret_read(options->out_password_file, error);
     else if (format == X509_TO_PKCS12 || format == X509_TO_PKCS12_OLD)
-        *ret_password = cli_secret_ask(vigie_word(lang, "convert.ask.seal"), error);
+        *ret_password =
+            cli_secret_ask(vigie_word(lang, "convert.ask.seal"), vigie_word(lang, "user.again"), error);
     else
         return true;
     return *ret_password != NULL;
@@ -87,7 +87,7 @@ static bool convert(char **paths, const Options *options, VigieLang lang, GError
         if (!add_file(objects, paths[i], options, lang, error))
             return false;
     }
-    char *password = NULL;
+    g_auto(CliSecret) password = NULL;
     if (!out_password(options, format, lang, &password, error))
         return false;
     size_t size = 0;
@@ -96,7 +96,6 @@ static bool convert(char **paths, const Options *options, VigieLang lang, GError
     if (file)
         OPENSSL_cleanse(file, size);
     g_free(file);
-    cli_secret_free(password);
     return done;
 }
 

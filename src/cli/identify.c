@@ -232,7 +232,7 @@ int cli_identify(int argc, char **argv) {
         return status;
     g_autoptr(GError) error = NULL;
     g_autoptr(GTimeZone) zone = g_time_zone_new_local();
-    char *password = password_file ? cli_secret_read(password_file, &error) : NULL;
+    g_auto(CliSecret) password = password_file ? cli_secret_read(password_file, &error) : NULL;
     how.zone = zone;
     if (error)
         return cli_fail("identify", error);
@@ -242,6 +242,5 @@ int cli_identify(int argc, char **argv) {
         return cli_fail("identify", error);
     }
     status = identify_all(argv + 1, password, json, &how);
-    cli_secret_free(password);
     return status;
 }

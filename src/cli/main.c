@@ -13,12 +13,9 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
-    {"diagnose", cli_diagnose, "cli.diagnose"},
-    {"survey", cli_survey, "survey.summary-line"},
-    {"identify", cli_identify, "cli.identify"},
-    {"convert", cli_convert, "cli.convert"},
-    {"user", cli_user, "user.summary"},
-    {0},
+    {"diagnose", cli_diagnose, "cli.diagnose"}, {"survey", cli_survey, "survey.summary-line"},
+    {"identify", cli_identify, "cli.identify"}, {"convert", cli_convert, "cli.convert"},
+    {"user", cli_user, "user.summary"},         {0},
 };
 
 static int print_help(FILE *out, VigieLang lang) {

@@ -11,7 +11,7 @@
 
 enum { SECRET_MAX = 1024 };
 
-void cli_secret_free(char *secret) {
+void cli_secret_free(CliSecret secret) {
     if (secret)
         explicit_bzero(secret, strlen(secret));
     g_free(secret);
@@ -28,6 +28,8 @@ static char *read_line(int fd, GError **error) {
     if (got < 0)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "the password cannot be read: %s",
                     g_strerror(errno));
+    else if (size == 0)
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the password is empty");
     else if (size == SECRET_MAX)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "the password is longer than %d characters",
                     SECRET_MAX);
@@ -37,7 +39,7 @@ static char *read_line(int fd, GError **error) {
     return secret;
 }
 
-char *cli_secret_read(const char *source, GError **error) {
+CliSecret cli_secret_read(const char *source, GError **error) {
     char *end = NULL;
     if (g_str_has_prefix(source, "fd:")) {
         gint64 fd = g_ascii_strtoll(source + 3, &end, 10);
@@ -55,25 +57,44 @@ char *cli_secret_read(const char *source, GError **error) {
     return secret;
 }
 
-char *cli_secret_ask(const char *question, GError **error) {
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+/* One answer, the echo being off. */
+static CliSecret ask(int terminal, const char *question, GError **error) {
+    dprintf(terminal, "%s ", question);
+    CliSecret secret = read_line(terminal, error);
+    dprintf(terminal, "\n");
+    return secret;
+}
+
+static CliSecret ask_twice(int terminal, const char *question, const char *again, GError **error) {
+    CliSecret first = ask(terminal, question, error);
+    if (!first || !again)
+        return first;
+    g_auto(CliSecret) second = ask(terminal, again, error);
+    if (second && strcmp(first, second) == 0)
+        return first;
+    if (second)
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the two passwords differ: try again");
+    cli_secret_free(first);
+    return NULL;
+}
+
+CliSecret cli_secret_ask(const char *question, const char *again, GError **error) {
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     struct termios before;
-    if (fd < 0 || tcgetattr(fd, &before) != 0) {
-        if (fd >= 0)
-            close(fd);
+    if (terminal < 0 || tcgetattr(terminal, &before) != 0) {
+        if (terminal >= 0)
+            close(terminal);
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-                            "there is no terminal to ask for the password at: give it in a file (or fd:3)");
+                            "there is no terminal to ask for the password at: see --help for the other ways");
         return NULL;
     }
     struct termios silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
     /* Silent first: what is typed as soon as the question is seen must be neither shown nor lost. */
-    tcsetattr(fd, TCSAFLUSH, &silent);
-    dprintf(fd, "%s ", question);
-    char *secret = read_line(fd, error);
-    tcsetattr(fd, TCSAFLUSH, &before);
-    dprintf(fd, "\n");
-    close(fd);
+    tcsetattr(terminal, TCSAFLUSH, &silent);
+    CliSecret secret = ask_twice(terminal, question, again, error);
+    tcsetattr(terminal, TCSAFLUSH, &before);
+    close(terminal);
     return secret;
 }
 

@@ -5,10 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
-enum { PASSWORD_BYTES_MAX = 1024, DAY = 86400 };
+enum { DAY = 86400 };
 
 typedef struct {
     char *config, *role, *scope, *label;
@@ -36,55 +34,13 @@ static const char example[] =
     "  vigie user add c.martin --role biomed --generate";
 
 /* ---- Passwords ---------------------------------------------------------------------------------------------- */
-static bool read_line(char **ret_line, GError **error) {
-    g_autofree char *line = g_malloc0(PASSWORD_BYTES_MAX + 2);
-    bool read = fgets(line, PASSWORD_BYTES_MAX + 2, stdin) != NULL;
-    line[strcspn(line, "\r\n")] = '\0';
-    if (!read || !*line || strlen(line) > PASSWORD_BYTES_MAX) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                    "standard input gave no password of up to %d octets", PASSWORD_BYTES_MAX);
-        return false;
-    }
-    *ret_line = g_steal_pointer(&line);
-    return true;
-}
-
-static bool ask(const char *prompt, char **ret_line, GError **error) {
-    struct termios shown, hidden;
-    fprintf(stderr, "%s", prompt);
-    tcgetattr(STDIN_FILENO, &shown);
-    hidden = shown;
-    hidden.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-    bool read = read_line(ret_line, error);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    fprintf(stderr, "\n");
-    return read;
-}
-
-static bool ask_twice(const User *user, char **ret_password, GError **error) {
-    g_autofree char *first = NULL, *second = NULL;
-    if (!ask(vigie_word(user->lang, "user.password"), &first, error) ||
-        !ask(vigie_word(user->lang, "user.again"), &second, error))
-        return false;
-    if (strcmp(first, second) != 0) {
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the two passwords differ: try again");
-        return false;
-    }
-    *ret_password = g_steal_pointer(&first);
-    return true;
-}
-
-static bool get_password(const User *user, char **ret_password, GError **error) {
+static CliSecret get_password(const User *user, GError **error) {
     if (user->generate)
-        return *ret_password = portal_password_generate(), true;
+        return portal_password_generate();
     if (user->from_stdin)
-        return read_line(ret_password, error);
-    if (isatty(STDIN_FILENO))
-        return ask_twice(user, ret_password, error);
-    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "no terminal to ask the password on: give --password-stdin or --generate");
-    return false;
+        return cli_secret_read("fd:0", error);
+    return cli_secret_ask(vigie_word(user->lang, "user.password"), vigie_word(user->lang, "user.again"),
+                          error);
 }
 
 /* A generated password is told here, once. */
@@ -109,8 +65,8 @@ static bool add(const User *user, GError **error) {
                             "--role reader, biomed, analyst or admin is wanted, as in --role biomed");
         return false;
     }
-    g_autofree char *password = NULL;
-    if (!get_password(user, &password, error) ||
+    g_auto(CliSecret) password = get_password(user, error);
+    if (!password ||
         !portal_user_add(user->store, user->name, role, user->organisation, password, NULL, user->now, error))
         return false;
     tell_password(user, password);
@@ -118,9 +74,8 @@ static bool add(const User *user, GError **error) {
 }
 
 static bool password(const User *user, GError **error) {
-    g_autofree char *text = NULL;
-    if (!get_password(user, &text, error) ||
-        !portal_user_password(user->store, user->name, text, NULL, user->now, error))
+    g_auto(CliSecret) text = get_password(user, error);
+    if (!text || !portal_user_password(user->store, user->name, text, NULL, user->now, error))
         return false;
     tell_password(user, text);
     return true;
