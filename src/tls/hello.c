@@ -42,6 +42,8 @@ static void write_server_name(Hello *hello) {
         return;
     size_t size = strlen(name);
     size -= name[size - 1] == '.';
+    if (size == 0)
+        return;
     size_t mark = extension_open(&hello->out, EXTENSION_SERVER_NAME);
     size_t list = vigie_write_open(&hello->out, 2);
     vigie_write_u8(&hello->out, 0);

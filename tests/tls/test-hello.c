@@ -83,7 +83,7 @@ static void test_forms(void) {
 }
 
 static void test_names(void) {
-    static const char *const without[] = {NULL, "", "10.1.2.3", "::1", "fe80::1%eth0"};
+    static const char *const without[] = {NULL, "", ".", "10.1.2.3", "::1", "fe80::1%eth0"};
     uint8_t buffer[VIGIE_HELLO_MAX];
     VigieHello plan = tls_hello_plan(1 << VIGIE_TLS12);
     for (size_t i = 0; i < G_N_ELEMENTS(without); i++) {
