@@ -12,11 +12,16 @@ typedef struct {
     const char *summary; /* key of knowledge/words/cli.json */
 } Command;
 
+/* clang-format off: one row a command, in the order of the help */
 static const Command commands[] = {
-    {"diagnose", cli_diagnose, "cli.diagnose"}, {"survey", cli_survey, "survey.summary-line"},
-    {"identify", cli_identify, "cli.identify"}, {"convert", cli_convert, "cli.convert"},
-    {"user", cli_user, "user.summary"},         {0},
+    {"diagnose", cli_diagnose, "cli.diagnose"},
+    {"survey", cli_survey, "survey.summary-line"},
+    {"user", cli_user, "user.summary"},
+    {"identify", cli_identify, "cli.identify"},
+    {"convert", cli_convert, "cli.convert"},
+    {0},
 };
+/* clang-format on */
 
 static int print_help(FILE *out, VigieLang lang) {
     fprintf(out, "%s\n\n", vigie_word(lang, "cli.usage"));
