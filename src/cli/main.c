@@ -12,7 +12,8 @@ typedef struct {
     const char *summary; /* key of knowledge/words/cli.json */
 } Command;
 
-/* clang-format off: one row a command, in the order of the help */
+/* One row a command, in the order of the help. */
+/* clang-format off */
 static const Command commands[] = {
     {"diagnose", cli_diagnose, "cli.diagnose"},
     {"survey", cli_survey, "survey.summary-line"},
