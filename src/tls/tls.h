@@ -61,7 +61,7 @@ void tls_context_free(VigieTlsContext *tls);
 typedef enum {
     VIGIE_HELLO_NORMAL, /* all extensions; never 256 to 511 octets long, which hangs some servers (RFC 7685)
                          */
-    VIGIE_HELLO_SMALL,  /* 255 octets at most, for servers that refuse more: the first four groups, few suites */
+    VIGIE_HELLO_SMALL, /* 255 octets at most, for servers that refuse more: the first four groups, few suites */
     VIGIE_HELLO_BARE, /* no extension at all, for servers older than RFC 3546; so neither name nor TLS 1.3 */
 } VigieHelloForm;
 
