@@ -126,7 +126,10 @@ static bool tell_change(VigieStore *store, Observed *at, int64_t leaf, GError **
         "same_key", same_key, "same_subject", same_owner, "same_issuer", same_issuer, "due", due, "days_left",
         (json_int_t)days_left(former.not_after, at->now), "issuer_before", former.issuer, "issuer", c->issuer,
         "not_after_before", json_time(former.not_after), "not_after", json_time(c->not_after));
-    return event_add(store, event, at->now, NULL, error);
+    int64_t id = 0;
+    return event_add(store, event, at->now, &id, error) &&
+           (expected || alarm_raise(store, at->policy, "certificate-changed", at->endpoint, at->organisation,
+                                    leaf, 0, id, true, at->now, error));
 }
 
 static bool tell(VigieStore *store, Observed *at, int64_t leaf, GError **error) {

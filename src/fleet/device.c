@@ -32,6 +32,7 @@ static const Column columns[] = {
 
 static const Sort sorts[] = {
     {"state", NULL, "x.state DESC, x.not_after, x.id", "x.state, x.not_after DESC, x.id DESC"},
+    {"id", NULL, "x.id", "x.id DESC"},
     {"name", NULL, "x.fold, x.id", "x.fold DESC, x.id DESC"},
     {"gmao", NULL, "x.gmao, x.id", "x.gmao DESC, x.id DESC"},
     {"class", NULL, "x.class, x.state DESC, x.not_after, x.id",
@@ -62,15 +63,18 @@ json_t *fleet_device_list(VigieStore *store, const VigieFleetFilter *filter, Vig
     return list_page(store, &device_list, filter, now, error);
 }
 
+json_t *device_endpoints(VigieStore *store, int64_t device, VigieTime now, GError **error) {
+    VigieFleetFilter own = {.device = device, .retired = true, .sort = "id"};
+    return list_items(store, &endpoint_list, &own, " AND x.removed = 0", FLEET_PAGE_SIZE_MAX, now, error);
+}
+
 json_t *fleet_device_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                          GError **error) {
     g_autoptr(json_t) device = list_one(store, &device_list, filter, id, now, error);
     if (!device)
         return NULL;
     VigieFleetFilter own = {.device = id, .retired = true};
-    if (!set_part(
-            device, "endpoints",
-            list_items(store, &endpoint_list, &own, " AND x.removed = 0", FLEET_PAGE_SIZE_MAX, now, error)) ||
+    if (!set_part(device, "endpoints", device_endpoints(store, id, now, error)) ||
         !set_part(device, "findings", findings_of(store, &own, now, error)) ||
         !set_part(device, "certificates", certificates_seen(store, id, 0, now, error)) ||
         !set_part(device, "history", list_items(store, &event_list, &own, NULL, 100, now, error)) ||

@@ -39,6 +39,7 @@ static const Column columns[] = {
 
 static const Sort sorts[] = {
     {"state", NULL, "x.state DESC, x.not_after, x.id", "x.state, x.not_after DESC, x.id DESC"},
+    {"id", NULL, "x.id", "x.id DESC"},
     {"not_after", NULL, "x.not_after, x.id", "x.not_after DESC, x.id DESC"},
     {"checked", NULL, "x.checked, x.id", "x.checked DESC, x.id DESC"},
     {"target", NULL, "x.target, x.id", "x.target DESC, x.id DESC"},

@@ -237,7 +237,8 @@ bool fleet_observe(VigieStore *store, const VigieFleetPolicy *policy, int64_t en
  * sent yet: [ { "id", "created", "recipient": { "name", "mail", "language", "role" }, "organisations": [ {
  * "id", "name" } ], "alarms": [ { "id", "kind": "expiry" "certificate-changed" "endpoint-silent",
  * "threshold": days or null, "urgent": bool, "created", "endpoint": as fleet_endpoint_list has it,
- * "certificate": as a list has it or null, "details": { … of the event } } ] } ], urgent and soonest first.
+ * "certificate": as a list has it or null, "details": { … of the event } } ],
+ *     "alarm_count": of which the first 1,000 are there } ], urgent and soonest first.
  * A job per notice with the unique key "notice:ID" sends each once. Also refreshes what the passing of time
  * alone makes of an endpoint (well → soon → broken): call it every few minutes. */
 json_t *fleet_alarms_due(VigieStore *store, const VigieFleetPolicy *policy, VigieTime now, GError **error);

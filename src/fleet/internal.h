@@ -44,8 +44,9 @@ const char *query_sql(const Query *query);
  * ----------------------------------------------------------------------------------*/
 typedef enum {
     COLUMN_INT,
-    COLUMN_ID,   /* 0 or NULL is null */
-    COLUMN_TEXT, /* "" is null */
+    COLUMN_NATURAL, /* negative is null */
+    COLUMN_ID,      /* 0 or NULL is null */
+    COLUMN_TEXT,    /* "" is null */
     COLUMN_STRING,
     COLUMN_TIME, /* 0 is null */
     COLUMN_END,  /* FLEET_NEVER is null */
@@ -195,6 +196,16 @@ typedef struct {
 } Event;
 
 bool event_add(VigieStore *store, Event event, VigieTime now, int64_t *ret_id, GError **error);
+
+/* ---- Alarms (alarm.c) ---------------------------------------------------------------------------------------*/
+/* An alarm that an observation brings; there already is well. */
+bool alarm_raise(VigieStore *store, const VigieFleetPolicy *policy, const char *kind, int64_t endpoint,
+                 int64_t organisation, int64_t certificate, int64_t occasion, int64_t event, bool urgent,
+                 VigieTime now, GError **error);
+
+/* ---- Texts ----------------------------------------------------------------------------------------------------*/
+/* A day of the reader's, as a text of g_date_time_format. Free with g_free. */
+char *local_text(VigieTime time, GTimeZone *zone, const char *format);
 
 /* ---- Status (status.c)
  * --------------------------------------------------------------------------------------*/

@@ -47,6 +47,8 @@ static json_t *cell(const VigieRows *rows, int at, ColumnType type, VigieTime no
     switch (type) {
     case COLUMN_INT:
         return json_integer(number);
+    case COLUMN_NATURAL:
+        return number < 0 ? json_null() : json_integer(number);
     case COLUMN_ID:
         return number ? json_integer(number) : json_null();
     case COLUMN_TEXT:
@@ -155,4 +157,14 @@ bool rows_first(VigieRows *rows, const char *what, int64_t id, GError **error) {
 
 bool set_part(json_t *object, const char *name, json_t *part) {
     return part && json_object_set_new(object, name, part) == 0;
+}
+
+char *local_text(VigieTime time, GTimeZone *zone, const char *format) {
+    g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(time);
+    if (!utc)
+        return g_strdup("");
+    if (!zone)
+        return g_date_time_format(utc, format);
+    g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, zone);
+    return g_date_time_format(local, format);
 }

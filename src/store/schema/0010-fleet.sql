@@ -276,13 +276,14 @@ CREATE TABLE alarm (
     organisation_id BIGINT NOT NULL,
     certificate_id BIGINT NOT NULL DEFAULT 0,
     threshold BIGINT NOT NULL DEFAULT -1, -- days
-    event_id BIGINT NOT NULL DEFAULT 0,
+    occasion BIGINT NOT NULL DEFAULT 0,   -- what makes it another one: each silence is
+    event_id BIGINT NOT NULL DEFAULT 0,   -- its details
     urgent BIGINT NOT NULL,
     due BIGINT NOT NULL,
-    addressed BIGINT NOT NULL DEFAULT 0, -- somebody is to be told, or nobody needs to be any more
+    addressed BIGINT NOT NULL DEFAULT 0, -- who is to be told is written down
     created BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX alarm_once ON alarm (endpoint_id, kind, certificate_id, threshold, event_id);
+CREATE UNIQUE INDEX alarm_once ON alarm (endpoint_id, kind, certificate_id, threshold, occasion);
 CREATE INDEX alarm_unaddressed ON alarm (id) WHERE addressed = 0;
 CREATE INDEX alarm_organisation ON alarm (organisation_id, id);
 
