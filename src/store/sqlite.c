@@ -351,13 +351,17 @@ static const StoreBackend backend = {
     .close = close_store,
 };
 
-/* The file exists before SQLite opens it, so that it and its log are never readable by others. */
+/* The file exists before SQLite opens it, so that it and its log are never readable by others. One that exists is
+ * not opened here: to close it would drop the locks of this process's other connections (fcntl(2)), and a program
+ * beside it would take the log away under them. */
 static bool make_file(const char *path, GError **error) {
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file >= 0) {
         close(file);
         return true;
     }
+    if (errno == EEXIST && access(path, R_OK | W_OK) == 0)
+        return true;
     int cause = errno;
     g_autofree char *folder = g_path_get_dirname(path);
     if (cause == ENOENT)
