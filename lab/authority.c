@@ -39,8 +39,7 @@ void lab_identity_free(LabIdentity *identity) {
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabIdentity, lab_identity_free)
 
-/* ---- Kept on disk
- * -------------------------------------------------------------------------------------------*/
+/* ---- Kept on disk ------------------------------------------------------------------------------------ */
 static LabIdentity *load(const char *path) {
     FILE *file = fopen(path, "re");
     if (!file)
@@ -69,8 +68,7 @@ static bool keep(const LabIdentity *identity, const char *path, GError **error) 
     return fclose(file) == 0 && good ? true : fail(error, "cannot write", path);
 }
 
-/* ---- Issuing
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Issuing ----------------------------------------------------------------------------------------- */
 typedef struct {
     const char *common_name, *unit;
     const char *names; /* subjectAltName, NULL for an authority */
@@ -160,8 +158,7 @@ static LabIdentity *issue(const Order *order, GError **error) {
     return g_steal_pointer(&made);
 }
 
-/* ---- Authorities
- * --------------------------------------------------------------------------------------------*/
+/* ---- Authorities ------------------------------------------------------------------------------------- */
 static LabIdentity *open_authority(const char *folder, const char *file, const Order *order, GError **error) {
     g_autofree char *path = g_build_filename(folder, file, NULL);
     LabIdentity *kept = load(path);

@@ -31,8 +31,7 @@ static void write_certificate(const LabSession *session, X509 *certificate, size
     OPENSSL_free(der);
 }
 
-/* ---- SSLv2
- * --------------------------------------------------------------------------------------------------*/
+/* ---- SSLv2 ------------------------------------------------------------------------------------------- */
 /* SERVER-HELLO of the SSL 2.0 draft, 1.5: all three ciphers that such devices had, the certificate, a
  * connection id. */
 static void answer_ssl2(LabSession *session) {
@@ -69,8 +68,7 @@ static void answer_ssl2(LabSession *session) {
     lab_read(session, hello, sizeof hello);
 }
 
-/* ---- SSLv3 and later
- * ----------------------------------------------------------------------------------------*/
+/* ---- SSLv3 and later --------------------------------------------------------------------------------- */
 static void write_alert(LabSession *session, uint16_t version, uint8_t alert) {
     const uint8_t record[] = {21, (uint8_t)(version >> 8), (uint8_t)version, 0, 2, 2, alert};
     lab_write(session, record, sizeof record);
@@ -157,8 +155,7 @@ void lab_speak_canned(LabSession *session) {
         answer_record(session);
 }
 
-/* ---- Silence and worse
- * --------------------------------------------------------------------------------------*/
+/* ---- Silence and worse ------------------------------------------------------------------------------- */
 void lab_misbehave_reset(LabSession *session) {
     uint8_t hello[64];
     lab_read(session, hello, sizeof hello);

@@ -6,8 +6,7 @@
  * at each follows from the two tables. Every manufacturer, person and place is invented.
  *
  * To add a device: a row in devices.c. To add a fault: a row in faults.c, and its behaviour where it is a new
- * one.
- */
+ * one. */
 #pragma once
 
 #include "base/bytes.h"
@@ -17,8 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- The tables
- * ---------------------------------------------------------------------------------------------*/
+/* ---- The tables -------------------------------------------------------------------------------------- */
 /* The white paper's eight classes; the third octet of the address. */
 typedef enum {
     LAB_IMAGING = 1,
@@ -90,8 +88,7 @@ char *lab_device_fqdn(const LabDevice *device);
 /* "127.10.1.1"; free with g_free. */
 char *lab_device_address(const LabDevice *device, const char *network);
 
-/* ---- The authorities
- * ----------------------------------------------------------------------------------------*/
+/* ---- The authorities --------------------------------------------------------------------------------- */
 /* The hospital's root and intermediate, and a stranger's root. Made once in the folder, kept on restart. */
 typedef struct LabAuthority LabAuthority;
 LabAuthority *lab_authority_open(const char *folder, GError **error);
@@ -110,8 +107,7 @@ LabIdentity *lab_authority_identity(LabAuthority *authority, const LabDevice *de
                                     const char *address, GError **error);
 void lab_identity_free(LabIdentity *identity);
 
-/* ---- Sessions
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Sessions ---------------------------------------------------------------------------------------- */
 typedef struct {
     const LabDevice *device;
     LabFault fault;
@@ -146,8 +142,7 @@ time_t lab_session_time(const LabSession *session);
 bool lab_serve(LabEndpoint *endpoints, size_t count, const char *network, void (*ready)(void),
                GError **error);
 
-/* ---- What devices speak
- * -------------------------------------------------------------------------------------*/
+/* ---- What devices speak ------------------------------------------------------------------------------ */
 /* By the protocol's name; NULL where it is unknown. */
 LabSpeech lab_speech(const char *protocol);
 void lab_speak_http(LabSession *session);

@@ -19,8 +19,7 @@ static void say_ready(void) {
     fflush(stdout);
 }
 
-/* ---- What is written
- * ----------------------------------------------------------------------------------------*/
+/* ---- What is written --------------------------------------------------------------------------------- */
 static const char *class_name(LabClass class_) {
     static const char *const names[] = {
         [LAB_IMAGING] = "Imagerie",       [LAB_MONITORING] = "Monitoring",
@@ -85,8 +84,7 @@ static bool write_roots(const char *folder, const LabAuthority *authority, GErro
     return good;
 }
 
-/* ---- What listens
- * -------------------------------------------------------------------------------------------*/
+/* ---- What listens ------------------------------------------------------------------------------------ */
 static SSL_CTX *session_context(const LabFault *fault, const LabIdentity *identity) {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     bool good = tls && SSL_CTX_set_min_proto_version(tls, fault->version_min) &&

@@ -26,8 +26,7 @@ static void stop(int number) {
     stopped = 1;
 }
 
-/* libssl asks time() for the four octets of a hello's random that hold it: by the device's clock, not ours.
- */
+/* libssl asks time() for the four octets of a hello's random that hold it: by the device's clock, not ours. */
 time_t time(time_t *ret_time) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -42,8 +41,7 @@ time_t lab_session_time(const LabSession *session) {
     return time(NULL);
 }
 
-/* ---- One session
- * --------------------------------------------------------------------------------------------*/
+/* ---- One session ------------------------------------------------------------------------------------- */
 int lab_read(LabSession *session, void *data, size_t size) {
     return session->ssl ? SSL_read(session->ssl, data, (int)size) : (int)recv(session->fd, data, size, 0);
 }
@@ -131,8 +129,7 @@ static void begin_session(const LabEndpoint *endpoint, int fd) {
     pthread_attr_destroy(&attributes);
 }
 
-/* ---- All of them
- * --------------------------------------------------------------------------------------------*/
+/* ---- All of them ------------------------------------------------------------------------------------- */
 static bool listen_at(LabEndpoint *endpoint, const char *network, GError **error) {
     g_autofree char *address = lab_device_address(endpoint->device, network);
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(endpoint->device->port)};

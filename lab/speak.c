@@ -16,8 +16,7 @@ static char *date_text(const LabSession *session, const char *format) {
     return g_strdup(text);
 }
 
-/* ---- HTTP, FHIR, DICOMweb
- * -----------------------------------------------------------------------------------*/
+/* ---- HTTP, FHIR, DICOMweb ---------------------------------------------------------------------------- */
 static void answer_http(LabSession *session, const char *status, const char *type, const char *body,
                         bool head) {
     const LabDevice *device = session->endpoint->device;
@@ -77,8 +76,7 @@ void lab_speak_http(LabSession *session) {
     answer_path(session, words[1], strcmp(words[0], "HEAD") == 0);
 }
 
-/* ---- DICOM upper layer, PS3.8 9.3
- * ---------------------------------------------------------------------------*/
+/* ---- DICOM upper layer, PS3.8 9.3 -------------------------------------------------------------------- */
 enum {
     PDU_ASSOCIATE_RQ = 1,
     PDU_ASSOCIATE_AC,
@@ -229,8 +227,7 @@ void lab_speak_dicom(LabSession *session) {
     }
 }
 
-/* ---- HL7 v2 over MLLP
- * ---------------------------------------------------------------------------------------*/
+/* ---- HL7 v2 over MLLP -------------------------------------------------------------------------------- */
 static void acknowledge(LabSession *session, char *message) {
     g_auto(GStrv) fields = g_strsplit(message, "|", 12);
     guint count = g_strv_length(fields);
@@ -259,8 +256,7 @@ void lab_speak_mllp(LabSession *session) {
     }
 }
 
-/* ---- LDAP
- * ---------------------------------------------------------------------------------------------------*/
+/* ---- LDAP -------------------------------------------------------------------------------------------- */
 /* Refuses every bind (RFC 4511 4.2.2: 49, invalidCredentials); other requests end the session. */
 static void speak_ldap(LabSession *session) {
     uint8_t header[2], body[128];
@@ -277,7 +273,7 @@ static void speak_ldap(LabSession *session) {
     }
 }
 
-/* ---- SMTP with STARTTLS -------------------------------------------------------------------------------------*/
+/* ---- SMTP with STARTTLS ------------------------------------------------------------------------------------- */
 /* Keeps a message as NUMBER.eml; a dot before a line's dot goes (RFC 5321 4.5.2). False at a broken end. */
 static bool take_message(LabSession *session) {
     static int number;
@@ -335,8 +331,7 @@ static void speak_smtp(LabSession *session) {
             return;
 }
 
-/* ---- In the clear, where TLS was expected
- * -------------------------------------------------------------------*/
+/* ---- In the clear, where TLS was expected ------------------------------------------------------------ */
 void lab_speak_telnet(LabSession *session) {
     static const uint8_t hello[] = {255, 253, 24, 255, 253, 31,
                                     255, 251, 1,  255, 251, 3}; /* RFC 854: DO, WILL */
@@ -361,8 +356,7 @@ void lab_speak_ftp(LabSession *session) {
     }
 }
 
-/* ---- By name
- * ------------------------------------------------------------------------------------------------*/
+/* ---- By name ----------------------------------------------------------------------------------------- */
 static void secure_http(LabSession *session) {
     if (lab_secure(session))
         lab_speak_http(session);

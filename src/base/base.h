@@ -1,8 +1,7 @@
 /* base: what every room stands on. Bytes from strangers, errors, time, languages, configuration, knowledge.
  *
  * The only room without a room below it. Nothing here opens a socket or a database. The byte cursors at the
- * top use no GLib: the parsers of tls/, x509/ and net/ include "base/bytes.h" alone.
- */
+ * top use no GLib: the parsers of tls/, x509/ and net/ include "base/bytes.h" alone. */
 #pragma once
 
 #include "base/bytes.h"
@@ -15,9 +14,8 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
-/* ---- Errors
- * ------------------------------------------------------------------------------------------------- A
- * function that can fail returns bool or a pointer and sets a GError of this domain. The message says what,
+/* ---- Errors ---------------------------------------------------------------------------------------------
+ * A function that can fail returns bool or a pointer and sets a GError of this domain. The message says what,
  * where and what to do, in English; what a user reads in French is worded by the face that shows it. */
 #define VIGIE_ERROR (vigie_error_quark())
 GQuark vigie_error_quark(void);
@@ -33,9 +31,9 @@ typedef enum {
     VIGIE_ERROR_INTERNAL,    /* a bug of ours, or a library that broke its promise */
 } VigieErrorCode;
 
-/* ---- Time
- * --------------------------------------------------------------------------------------------------- Inside,
- * time is seconds since 1970-01-01T00:00:00Z. Clocks are passed in as a `now`, so that tests can set it. */
+/* ---- Time -----------------------------------------------------------------------------------------------
+ * Inside, time is seconds since 1970-01-01T00:00:00Z. Clocks are passed in as a `now`, so that tests can set
+ * it. */
 typedef int64_t VigieTime;
 
 VigieTime vigie_time_now(void);
@@ -46,10 +44,9 @@ bool vigie_time_parse_rfc3339(const char *text, VigieTime *ret_time, GError **er
 /* Parses "90 d", "15 min", "30s", "2 h", "1 w" into seconds; a bare number is seconds. */
 bool vigie_duration_parse(const char *text, int64_t *ret_seconds, GError **error);
 
-/* ---- Languages
- * ---------------------------------------------------------------------------------------------- The language
- * belongs to the reader (a request, a mail, --lang), not to the process; so words are looked up in
- * catalogues, knowledge/words/NAME.json, each an object
+/* ---- Languages ------------------------------------------------------------------------------------------
+ * The language belongs to the reader (a request, a mail, --lang), not to the process; so words are looked up
+ * in catalogues, knowledge/words/NAME.json, each an object
  *     { "fleet.devices": { "fr": "{n} équipements", "en": "{n} devices" }, ... }
  * in which both languages are required. A loader refuses a key without both, or whose placeholders differ. */
 typedef enum { VIGIE_FR, VIGIE_EN, VIGIE_LANGS } VigieLang;
@@ -83,21 +80,19 @@ char *vigie_when_text(VigieLang lang, GTimeZone *zone, VigieTime time, VigieTime
 /* "11 min 4 s", "3 jours", "2 h 5 min": two units at most; the sign is dropped. */
 char *vigie_duration_text(VigieLang lang, int64_t seconds);
 
-/* ---- Knowledge
- * ---------------------------------------------------------------------------------------------- What an
- * expert corrects without a compiler. The folder is $VIGIE_KNOWLEDGE, else ../knowledge beside the program,
- * else the installed data folder. */
+/* ---- Knowledge ------------------------------------------------------------------------------------------
+ * What an expert corrects without a compiler. The folder is $VIGIE_KNOWLEDGE, else ../knowledge beside the
+ * program, else the installed data folder. */
 const char *vigie_knowledge_folder(void);
 /* A file below it, read and parsed; the error names file, line and column. 16 MiB at most. */
 json_t *vigie_knowledge_json(const char *name, GError **error);
 /* A file below it as text, NUL-terminated (templates). Free with g_free. */
 char *vigie_knowledge_text(const char *name, gsize *ret_size, GError **error);
 
-/* ---- Configuration
- * ------------------------------------------------------------------------------------------ One key file
- * (GKeyFile syntax), /etc/vigie/vigie.conf or --config FILE; a missing default file means defaults. Every key
- * is declared in config.c with its type, default, example and meaning: an unknown key, or a value that does
- * not parse, stops the start with one line that says which key, why, and an example. */
+/* ---- Configuration --------------------------------------------------------------------------------------
+ * One key file (GKeyFile syntax), /etc/vigie/vigie.conf or --config FILE; a missing default file means
+ * defaults. Every key is declared in config.c with its type, default, example and meaning: an unknown key, or
+ * a value that does not parse, stops the start with one line that says which key, why, and an example. */
 typedef struct VigieConfig VigieConfig;
 
 VigieConfig *vigie_config_load(const char *path, GError **error); /* path NULL: the default place */
@@ -118,8 +113,8 @@ GTimeZone *vigie_config_zone(const VigieConfig *config);
 char *vigie_config_example(void);
 
 /* ---- Log ----------------------------------------------------------------------------------------------------
- * For the faces alone: libraries return errors. One line on stderr, with the levels that the journal knows. No
- * secret goes in. Safe from any thread once the name is set. */
+ * For the faces alone: libraries return errors. One line on stderr, with the levels that the journal knows.
+ * No secret goes in. Safe from any thread once the name is set. */
 typedef enum {
     VIGIE_LOG_ERROR = 3,   /* something that was asked for is not done */
     VIGIE_LOG_WARNING = 4, /* it works, with less than it should */
@@ -131,8 +126,7 @@ typedef enum {
 void vigie_log_name(const char *name);
 void vigie_log(VigieLogLevel level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* ---- Text
- * ---------------------------------------------------------------------------------------------------*/
+/* ---- Text -------------------------------------------------------------------------------------------- */
 /* Appends a JSON string literal, quotes included. Bytes that are not UTF-8 become U+FFFD, so that what a
  * stranger sent can always be printed. For hot paths that cannot afford a json_t. */
 void vigie_json_append_string(GString *out, const char *text, size_t size);

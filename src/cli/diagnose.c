@@ -23,7 +23,7 @@ static void arguments_clear(Arguments *arguments) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
 
-/* ---- Printing -----------------------------------------------------------------------------------------------*/
+/* ---- Printing ----------------------------------------------------------------------------------------------- */
 typedef struct {
     VigieLang lang;
     size_t width, label; /* columns of the page, and of the labels */
@@ -212,7 +212,7 @@ static void print_diagnosis(const json_t *diagnosis, VigieLang lang) {
     print_glossary(&page, json_object_get(diagnosis, "glossary"));
 }
 
-/* ---- Examining ----------------------------------------------------------------------------------------------*/
+/* ---- Examining ---------------------------------------------------------------------------------------------- */
 typedef struct {
     const Arguments *arguments;
     VigieLang lang;

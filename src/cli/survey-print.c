@@ -58,7 +58,7 @@ static void count(SurveyTotals *totals, State state) {
         totals->wrong++;
 }
 
-/* ---- What the columns hold ----------------------------------------------------------------------------------*/
+/* ---- What the columns hold ---------------------------------------------------------------------------------- */
 static char *target_text(const VigieRecord *record) {
     const VigieTarget *target = &record->target;
     bool bracket = strchr(target->host, ':') != NULL;
@@ -101,7 +101,7 @@ static const VigieCertificate *leaf_of(const VigieRecord *record) {
     return record->chain && record->chain->count > 0 ? record->chain->certificates[0] : NULL;
 }
 
-/* ---- Table --------------------------------------------------------------------------------------------------*/
+/* ---- Table -------------------------------------------------------------------------------------------------- */
 static void append_column(GString *out, const char *text, glong width) {
     g_string_append(out, text);
     glong length = g_utf8_strlen(text, -1);
@@ -149,7 +149,7 @@ static void print_table_row(const SurveyPrinter *printer, const VigieRecord *rec
     g_string_append_c(out, '\n');
 }
 
-/* ---- CSV, RFC 4180 ------------------------------------------------------------------------------------------*/
+/* ---- CSV, RFC 4180 ------------------------------------------------------------------------------------------ */
 /* What a stranger wrote must not become a formula in the reader's spreadsheet. */
 static void append_cell(GString *out, const char *text, bool last) {
     bool formula = text[0] && strchr("=+-@\t\r", text[0]) && !g_ascii_isdigit(text[1]);
@@ -198,7 +198,7 @@ static void print_csv_row(const SurveyPrinter *printer, const VigieRecord *recor
     (void)printer;
 }
 
-/* ---- The public face ----------------------------------------------------------------------------------------*/
+/* ---- The public face ---------------------------------------------------------------------------------------- */
 void survey_print_head(SurveyPrinter *printer, GString *out) {
     if (printer->format == SURVEY_TABLE)
         print_table_head(printer, out);

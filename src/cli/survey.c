@@ -32,7 +32,7 @@ static void interrupt(int signal) {
     interrupted = 1;
 }
 
-/* ---- Output -------------------------------------------------------------------------------------------------*/
+/* ---- Output ------------------------------------------------------------------------------------------------- */
 static bool write_all(const GString *text) {
     for (size_t done = 0; done < text->len;) {
         ssize_t size = write(STDOUT_FILENO, text->str + done, text->len - done);
@@ -102,7 +102,7 @@ static void complain(const VigieTargetComplaint *complaint, void *data) {
     fprintf(stderr, "%s%s\n", run->progress_shown ? "\r\033[K" : "", text);
 }
 
-/* ---- Options ------------------------------------------------------------------------------------------------*/
+/* ---- Options ------------------------------------------------------------------------------------------------ */
 typedef struct {
     char **files, **authorities;
     char *depth, *format, *timeout, *journal;
@@ -191,7 +191,7 @@ static bool add_targets(Run *run, const Arguments *arguments, int argc, char **a
     return false;
 }
 
-/* ---- The command --------------------------------------------------------------------------------------------*/
+/* ---- The command -------------------------------------------------------------------------------------------- */
 static int status_of(const Run *run, uint64_t bad) {
     if (run->failed || (bad > 0 && run->totals.records == 0 && run->totals.resumed == 0))
         return CLI_FAILED;

@@ -34,7 +34,7 @@ bool store_job_add(VigieStore *store, const char *kind, json_t *payload, VigieTi
     return true;
 }
 
-/* ---- Taking ----------------------------------------------------------------------------------------------*/
+/* ---- Taking ---------------------------------------------------------------------------------------------- */
 
 /* " AND kind IN ($3, $4)", its values appended to those of `types`. */
 static char *kinds_clause(const char *const *kinds, GString *types, GArray *values) {
@@ -164,7 +164,7 @@ VigieJob *store_job_take(VigieStore *store, const char *const *kinds, const char
     }
 }
 
-/* ---- Life of a lease -------------------------------------------------------------------------------------*/
+/* ---- Life of a lease ------------------------------------------------------------------------------------- */
 
 bool store_job_renew(VigieStore *store, const VigieJob *job, const char *worker, int64_t lease, VigieTime now,
                      GError **error) {
@@ -206,7 +206,7 @@ bool store_job_wait(VigieStore *store, int timeout_ms, GError **error) {
     return store->backend->job_wait(store, timeout_ms, error);
 }
 
-/* ---- Telling ---------------------------------------------------------------------------------------------*/
+/* ---- Telling --------------------------------------------------------------------------------------------- */
 
 static json_t *kinds_json(VigieStore *store, GError **error) {
     g_autoptr(VigieRows) rows = store_query(

@@ -29,7 +29,7 @@ typedef struct {
     GPtrArray *blobs; /* decoded for this row */
 } PgRows;
 
-/* ---- Errors ----------------------------------------------------------------------------------------------*/
+/* ---- Errors ---------------------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *state; /* the beginning of a SQLSTATE */
@@ -93,7 +93,7 @@ static void set_error(PgStore *store, const PGresult *result, const char *sql, G
                 sql ? "; in: " : "", sql ? sql : "");
 }
 
-/* ---- Session ---------------------------------------------------------------------------------------------*/
+/* ---- Session --------------------------------------------------------------------------------------------- */
 
 static void silent(void *data, const char *message) {
     (void)data;
@@ -175,7 +175,7 @@ static bool script(VigieStore *base, const char *sql, GError **error) {
     }
 }
 
-/* ---- Statements ------------------------------------------------------------------------------------------*/
+/* ---- Statements ------------------------------------------------------------------------------------------ */
 
 typedef struct {
     Oid *types;
@@ -262,8 +262,7 @@ static const char *prepare(PgStore *store, const char *sql, const char *types, c
     return kept;
 }
 
-/* The server ignores parameters that a statement does not mention; that is a caller's mistake all the same.
- */
+/* The server ignores parameters that a statement does not mention; that is a caller's mistake all the same. */
 static bool parameters_fit(const char *sql, int count, GError **error) {
     g_autofree char *last = g_strdup_printf("$%d", count);
     if (count == 0 || strstr(sql, last))
@@ -312,7 +311,7 @@ static VigieRows *query(VigieStore *base, const char *sql, const char *types, co
     }
 }
 
-/* ---- Rows ------------------------------------------------------------------------------------------------*/
+/* ---- Rows ------------------------------------------------------------------------------------------------ */
 
 static bool next(VigieRows *base, GError **error) {
     (void)error;
@@ -375,7 +374,7 @@ static VigieBytes get_blob(const VigieRows *base, int column) {
     return vigie_bytes(data, size);
 }
 
-/* ---- Jobs, migrations ------------------------------------------------------------------------------------*/
+/* ---- Jobs, migrations ------------------------------------------------------------------------------------ */
 
 /* Another process may migrate for longer than a lock is worth waiting for otherwise. The number spells
  * "vigie". */
@@ -422,7 +421,7 @@ static bool job_wait(VigieStore *base, int timeout_ms, GError **error) {
     return true;
 }
 
-/* ---- Opening ---------------------------------------------------------------------------------------------*/
+/* ---- Opening --------------------------------------------------------------------------------------------- */
 
 static void close_store(VigieStore *base) {
     PgStore *store = (PgStore *)base;

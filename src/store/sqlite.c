@@ -33,7 +33,7 @@ typedef struct {
 /* How often a waiting worker looks whether another connection wrote. */
 enum { POLL_MS = 100 };
 
-/* ---- Errors ----------------------------------------------------------------------------------------------*/
+/* ---- Errors ---------------------------------------------------------------------------------------------- */
 
 /* `sql` may be NULL: a bug of ours is told with its statement. */
 static void set_error(SqliteStore *store, const char *sql, GError **error) {
@@ -97,7 +97,7 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
     }
 }
 
-/* ---- Statements ------------------------------------------------------------------------------------------*/
+/* ---- Statements ------------------------------------------------------------------------------------------ */
 
 static void statement_free(Statement *statement) {
     sqlite3_finalize(statement->handle);
@@ -271,7 +271,7 @@ static VigieBytes get_blob(const VigieRows *rows, int column) {
     return vigie_bytes(data, (size_t)sqlite3_column_bytes(handle_of(rows), column));
 }
 
-/* ---- Jobs, migrations ------------------------------------------------------------------------------------*/
+/* ---- Jobs, migrations ------------------------------------------------------------------------------------ */
 
 static bool script(VigieStore *base, const char *sql, GError **error) {
     SqliteStore *store = (SqliteStore *)base;
@@ -315,7 +315,7 @@ static bool job_wait(VigieStore *base, int timeout_ms, GError **error) {
     return true;
 }
 
-/* ---- Opening ---------------------------------------------------------------------------------------------*/
+/* ---- Opening --------------------------------------------------------------------------------------------- */
 
 static void close_store(VigieStore *base) {
     SqliteStore *store = (SqliteStore *)base;

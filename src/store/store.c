@@ -30,7 +30,7 @@ VigieStoreKind store_kind(const VigieStore *store) {
     return store->backend->kind;
 }
 
-/* ---- Statements ------------------------------------------------------------------------------------------*/
+/* ---- Statements ------------------------------------------------------------------------------------------ */
 
 /* PostgreSQL refuses everything after an error inside a transaction. SQLite would go on, so code that forgets
  * the rollback would work on one and fail on the other; here it fails on both. */
@@ -161,7 +161,7 @@ bool store_get_int(VigieStore *store, int64_t *ret_value, GError **error, const 
     return true;
 }
 
-/* ---- Rows ------------------------------------------------------------------------------------------------*/
+/* ---- Rows ------------------------------------------------------------------------------------------------ */
 
 bool rows_next(VigieRows *rows, GError **error) {
     GError *failure = NULL;
@@ -199,7 +199,7 @@ VigieBytes rows_blob(const VigieRows *rows, int column) {
     return rows->store->backend->get_blob(rows, column);
 }
 
-/* ---- Transactions ----------------------------------------------------------------------------------------*/
+/* ---- Transactions ---------------------------------------------------------------------------------------- */
 
 static bool run_savepoint(VigieStore *store, const char *verb, int depth, GError **error) {
     g_autofree char *sql = g_strdup_printf("%s level%d", verb, depth);

@@ -8,8 +8,7 @@
  *
  * A VigieStore is one connection and belongs to one thread; open as many as there are threads. Errors are
  * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk
- * or a server that is down, each with the remedy in words.
- */
+ * or a server that is down, each with the remedy in words. */
 #pragma once
 
 #include "base/base.h"
@@ -81,9 +80,8 @@ bool store_commit(VigieTransaction **tx, GError **error);
 void store_rollback(VigieTransaction *tx);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieTransaction, store_rollback)
 
-/* ---- Jobs
- * ---------------------------------------------------------------------------------------------------- What
- * has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
+/* ---- Jobs -----------------------------------------------------------------------------------------------
+ * What has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
  * worker that dies loses its lease and the job is taken again. A failed job comes back after a back-off that
  * doubles (30 s to 6 h), and is set aside as `dead`, visible, after STORE_JOB_TRIES (about half a day). */
 enum { STORE_JOB_TRIES = 12 };

@@ -28,8 +28,7 @@
  * signature, no Finished, no name.
  *
  * Everything received is hostile: memory is at most 256 KiB a reader, and time is linear in the bytes fed.
- * No GLib and nothing aborts; running out of memory is VIGIE_TLS_LIMIT.
- */
+ * No GLib and nothing aborts; running out of memory is VIGIE_TLS_LIMIT. */
 #pragma once
 
 #include "base/bytes.h"
@@ -48,19 +47,16 @@ typedef enum {
 const char *tls_version_name(VigieVersion version); /* "SSLv2" … "TLSv1.3", as records write it */
 uint16_t tls_version_wire(VigieVersion version);    /* 0x0002, 0x0300 … 0x0304 */
 
-/* ---- The context
- * --------------------------------------------------------------------------------------------- What
- * connections share: key shares (made at first use, one per group), libcrypto's contexts, buffers not in use
- * (16 KiB kept at most each), random octets. One thread at a time. It must outlive its readers. */
+/* ---- The context ----------------------------------------------------------------------------------------
+ * What connections share: key shares (made at first use, one per group), libcrypto's contexts, buffers not in
+ * use (16 KiB kept at most each), random octets. One thread at a time. It must outlive its readers. */
 typedef struct VigieTlsContext VigieTlsContext;
 VigieTlsContext *tls_context_new(void); /* NULL: no memory, or libcrypto is broken */
 void tls_context_free(VigieTlsContext *tls);
 
-/* ---- What to offer
- * -------------------------------------------------------------------------------------------*/
+/* ---- What to offer ----------------------------------------------------------------------------------- */
 typedef enum {
-    VIGIE_HELLO_NORMAL, /* all extensions; never 256 to 511 octets long, which hangs some servers (RFC 7685)
-                         */
+    VIGIE_HELLO_NORMAL, /* all extensions; never 256 to 511 octets long, which hangs some servers (RFC 7685) */
     VIGIE_HELLO_SMALL, /* 255 octets at most, for servers that refuse more: the first four groups, few suites */
     VIGIE_HELLO_BARE, /* no extension at all, for servers older than RFC 3546; so neither name nor TLS 1.3 */
 } VigieHelloForm;
@@ -74,14 +70,14 @@ typedef struct {
      * the rest is ignored. */
     uint8_t versions;
     VigieHelloForm form;
-    const uint16_t
-        *suites; /* IANA values, in order of preference; the signalling suite is added by the writer */
+    /* IANA values, in order of preference; the signalling suite is added by the writer. */
+    const uint16_t *suites;
     size_t suite_count;
     const uint16_t *groups; /* of (EC)DHE and TLS 1.3, in order of preference */
     size_t group_count;
-    const uint16_t
-        *shares; /* those of `groups` for which a TLS 1.3 key share is sent; none: the server asks for the
-                    group it prefers in a HelloRetryRequest, which costs neither side cryptography */
+    /* Those of `groups` for which a TLS 1.3 key share is sent; none: the server asks for the group it prefers
+     * in a HelloRetryRequest, which costs neither side cryptography. */
+    const uint16_t *shares;
     size_t share_count;         /* can be made: x25519, secp256r1, secp384r1, secp521r1, x448 */
     const uint16_t *signatures; /* signature schemes; tls_hello_plan() gives all there are, the best first */
     size_t signature_count;
@@ -103,8 +99,7 @@ size_t tls_hello_room(VigieTlsContext *tls, const VigieHello *plan);
  * nothing offered, more than fits, a share that cannot be made. */
 size_t tls_hello_write(VigieTlsContext *tls, const VigieHello *plan, uint8_t *buffer, size_t capacity);
 
-/* ---- What comes back
- * -----------------------------------------------------------------------------------------*/
+/* ---- What comes back --------------------------------------------------------------------------------- */
 typedef enum {
     VIGIE_UNTIL_HELLO, /* ServerHello or HelloRetryRequest: version, suite, group of TLS 1.3, alpn ≤ 1.2 */
     VIGIE_UNTIL_CERTIFICATE, /* all: up to ServerHelloDone (≤ TLS 1.2), or to the Certificate message
@@ -134,9 +129,9 @@ typedef struct {
     uint8_t compression;  /* 0 none, 1 DEFLATE (CRIME) */
     VigieBytes session_id;
     VigieBytes random; /* 32 octets; SSLv2: the connection id */
-    bool
-        has_time; /* ≤ TLS 1.2: `time` holds the first four octets of random: maybe the server's clock. See */
-    uint32_t time;     /* tls_clock_judge() */
+    /* ≤ TLS 1.2: `time` holds the first four octets of random: maybe the server's clock, see tls_clock_judge() */
+    bool has_time;
+    uint32_t time;
     uint8_t downgrade; /* RFC 8446 4.1.3: 1: the server can TLS 1.3 too, 2: it can TLS 1.2 or higher, 0: not
                           said */
     const VigieBytes *certificates; /* DER, in the order served; 32 at most */
@@ -144,9 +139,9 @@ typedef struct {
     bool certificate_request;
     bool complete;   /* with VIGIE_TLS_DONE and VIGIE_UNTIL_CERTIFICATE: certificate_request is decided */
     VigieBytes alpn; /* the protocol chosen */
-    const uint16_t
-        *server_groups; /* supported_groups of TLS 1.3's EncryptedExtensions (RFC 8446 4.2.7); OpenSSL
-                           sends all it accepts when the group is not its favourite. 64 at most */
+    /* supported_groups of TLS 1.3's EncryptedExtensions (RFC 8446 4.2.7); OpenSSL sends all it accepts when the
+     * group is not its favourite. 64 at most */
+    const uint16_t *server_groups;
     size_t server_group_count;
     bool has_cookie;        /* HelloRetryRequest */
     VigieBytes ssl2_suites; /* SSLv2: the cipher kinds both sides have, three octets each */
@@ -154,8 +149,8 @@ typedef struct {
         encrypt_then_mac; /* ≤ TLS 1.2: told in the ServerHello */
     uint8_t alert_level;  /* 1 warning, 2 fatal */
     uint8_t alert_code;
-    const char
-        *alert; /* "handshake_failure"; SSLv2: "no_cipher_error"; "unknown" where it has no name. Static */
+    /* "handshake_failure"; SSLv2: "no_cipher_error"; "unknown" where it has no name. Static */
+    const char *alert;
     const char *warning; /* a warning alert passed over ("unrecognized_name"), or NULL. Static */
     const char *clause; /* "RFC 8446 4.1.3: …", "handshake message over 256 KiB". Static, ASCII, 80 at most */
     const char *speaks; /* http smtp ssh dicom mllp telnet ftp pop3 imap mysql postgresql ldap vnc rdp xmpp
@@ -195,10 +190,9 @@ VigieTlsState tls_reader_close(VigieTlsReader *reader);
 size_t tls_reader_retry(VigieTlsReader *reader, uint8_t *buffer, size_t capacity);
 void tls_reader_end(VigieTlsReader *reader); /* may be called twice, and on a zeroed reader */
 
-/* ---- The server's clock
- * -------------------------------------------------------------------------------------- Before TLS 1.3 the
- * first four octets of the random are the server's time, said RFC 5246; many now fill them with chance. One
- * handshake tells little, two tell: chance does not keep pace with our clock. */
+/* ---- The server's clock ---------------------------------------------------------------------------------
+ * Before TLS 1.3 the first four octets of the random are the server's time, said RFC 5246; many now fill them
+ * with chance. One handshake tells little, two tell: chance does not keep pace with our clock. */
 typedef enum {
     VIGIE_CLOCK_RANDOM, /* chance, or cannot be told */
     VIGIE_CLOCK_LIKELY, /* one sample, within two days of ours: worth a second handshake a second or more
@@ -214,9 +208,8 @@ typedef struct {
 /* `ret_offset`: seconds, server minus here; untouched where the answer is RANDOM. */
 VigieClock tls_clock_judge(const VigieClockSample *samples, size_t count, int64_t *ret_offset);
 
-/* ---- Names and verdicts
- * -------------------------------------------------------------------------------------- From
- * knowledge/suites.csv, groups.csv and signatures.csv, compiled in. */
+/* ---- Names and verdicts ---------------------------------------------------------------------------------
+ * From knowledge/suites.csv, groups.csv and signatures.csv, compiled in. */
 typedef enum {
     VIGIE_SUITE_INSECURE,    /* no encryption or no authentication, export, single DES, RC2, RC4, MD5 */
     VIGIE_SUITE_WEAK,        /* no forward secrecy, CBC with SHA-1 or 64-bit blocks, truncated or rare */

@@ -32,7 +32,7 @@ static char *serial_text(VigieBytes serial, const char **clause) {
     return g_string_free(text, FALSE);
 }
 
-/* ---- Keys ---------------------------------------------------------------------------------------------------*/
+/* ---- Keys --------------------------------------------------------------------------------------------------- */
 /* The modulus of an RSAPublicKey. */
 static unsigned rsa_bits(VigieBytes key, const char **clause) {
     VigieReader in = vigie_reader(key);
@@ -122,7 +122,7 @@ static void read_key(VigieCertificate *certificate, VigieBytes spki) {
     read_key_parameters(certificate, &inner, vigie_bytes(key.value.data + 1, key.value.size - 1));
 }
 
-/* ---- Signature ----------------------------------------------------------------------------------------------*/
+/* ---- Signature ---------------------------------------------------------------------------------------------- */
 /* RFC 4055 3.1: the digest of RSASSA-PSS stands in its parameters, SHA-1 where it does not. */
 static bool pss_weak(VigieReader *algorithm) {
     const char *ignored = NULL;
@@ -163,7 +163,7 @@ static void read_signature_algorithm(VigieCertificate *certificate, VigieBytes a
     certificate->signature_weak = known->weak || (strcmp(known->name, "rsassaPss") == 0 && pss_weak(&in));
 }
 
-/* ---- Extensions ---------------------------------------------------------------------------------------------*/
+/* ---- Extensions --------------------------------------------------------------------------------------------- */
 static char *address_text(VigieBytes address, const char **clause) {
     char text[INET6_ADDRSTRLEN];
     if (address.size == 4 || address.size == 16)
@@ -306,7 +306,7 @@ static void read_extensions(VigieCertificate *certificate, VigieBytes extensions
     }
 }
 
-/* ---- The certificate ----------------------------------------------------------------------------------------*/
+/* ---- The certificate ---------------------------------------------------------------------------------------- */
 typedef struct {
     VigieCertificate public; /* first: it is what is handed out */
     char dotted[128];        /* the signature algorithm, where it has no name here */

@@ -37,7 +37,7 @@ struct VigieChainCache {
     Entry *oldest, *newest;
 };
 
-/* ---- The rendering, doc/record.md ----------------------------------------------------------------------------*/
+/* ---- The rendering, doc/record.md ---------------------------------------------------------------------------- */
 static void append_hex(GString *out, const uint8_t *octets, size_t size) {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < size; i++) {
@@ -96,7 +96,7 @@ static void append_certificate(GString *out, const VigieCertificate *certificate
     g_string_append_c(out, '}');
 }
 
-/* ---- A chain ------------------------------------------------------------------------------------------------*/
+/* ---- A chain ------------------------------------------------------------------------------------------------ */
 VigieChain *x509_chain_ref(VigieChain *chain) {
     g_atomic_int_inc(&((Chain *)(void *)chain)->references);
     return chain;
@@ -136,7 +136,7 @@ static VigieChain *chain_new(const VigieBytes *der, size_t count, GError **error
     return &chain->public;
 }
 
-/* ---- The cache ----------------------------------------------------------------------------------------------*/
+/* ---- The cache ---------------------------------------------------------------------------------------------- */
 static const uint64_t prime = (UINT64_C(1) << 61) - 1;
 
 __extension__ typedef unsigned __int128 Wide;

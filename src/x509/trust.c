@@ -114,8 +114,7 @@ static int note_error(int good, X509_STORE_CTX *context) {
     return 1; /* go on: all that is wrong is wanted, not the first */
 }
 
-/* ---- What the path looks like
- * ------------------------------------------------------------------------------*/
+/* ---- What the path looks like ------------------------------------------------------------------------ */
 /* RFC 8446 4.4.2: each certificate certifies the one before it. */
 static void compare_order(Judgement *judgement, STACK_OF(X509) * path, VigieTrust *trust) {
     bool used[SERVED_MAX] = {false};
@@ -198,8 +197,7 @@ static void conclude(const Judgement *judgement, STACK_OF(X509) * path, VigieTru
     trust->anchor = anchor_label(roots, path);
 }
 
-/* ---- Verifying
- * ---------------------------------------------------------------------------------------------*/
+/* ---- Verifying --------------------------------------------------------------------------------------- */
 static X509 *decode(VigieBytes der) {
     const unsigned char *at = der.data;
     X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
@@ -282,8 +280,7 @@ static VigieTrust judge(const VigieRoots *roots, const VigieChain *chain, VigieT
     return trust;
 }
 
-/* ---- Remembering
- * -------------------------------------------------------------------------------------------*/
+/* ---- Remembering ------------------------------------------------------------------------------------- */
 static void narrow(Judged *judged, VigieTime now, VigieTime change) {
     if (change <= now)
         judged->from = MAX(judged->from, change);

@@ -1,12 +1,10 @@
 /* x509: certificates as seen on the wire. A DER walk that allocates nothing and trusts nothing, a certificate
- * decoded once and shared, a chain as served, and its verdict against roots.
- */
+ * decoded once and shared, a chain as served, and its verdict against roots. */
 #pragma once
 
 #include "base/base.h"
 
-/* ---- One certificate
- * ----------------------------------------------------------------------------------------*/
+/* ---- One certificate --------------------------------------------------------------------------------- */
 typedef enum {
     VIGIE_KEY_UNKNOWN,
     VIGIE_KEY_RSA,
@@ -71,8 +69,7 @@ GPtrArray *x509_certificates_read(VigieBytes file, GError **error);
  * matched. */
 bool x509_certificate_names(const VigieCertificate *certificate, const char *name, bool *ret_by_common_name);
 
-/* ---- A chain as served
- * --------------------------------------------------------------------------------------*/
+/* ---- A chain as served ------------------------------------------------------------------------------- */
 /* Immutable and counted: endpoints that serve the same bytes share one. */
 typedef struct {
     VigieCertificate **certificates; /* as served, leaf first */
@@ -92,8 +89,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieChainCache, x509_chain_cache_free)
 /* `der[0..count)` are the certificates in the order served. A new reference, or NULL with the clause. */
 VigieChain *x509_chain_cache_get(VigieChainCache *cache, const VigieBytes *der, size_t count, GError **error);
 
-/* ---- Trust
- * --------------------------------------------------------------------------------------------------*/
+/* ---- Trust ------------------------------------------------------------------------------------------- */
 typedef struct VigieRoots VigieRoots;
 
 /* Roots from the system (/etc/ssl/certs) and, by name, from the hospital's own files. */
@@ -159,13 +155,13 @@ typedef struct {
 GPtrArray *x509_file_objects(VigieBytes file, const char *password);
 
 typedef enum {
-    X509_TO_PEM,             /* certificates (leaf first), requests and CRLs; with the key: the key before them */
-    X509_TO_DER,             /* the one certificate, request or CRL */
-    X509_TO_PKCS7,           /* certificates and CRLs, DER (.p7b) */
-    X509_TO_PKCS12,          /* AES-256-CBC, PBKDF2 and SHA-256 */
-    X509_TO_PKCS12_OLD,      /* triple DES and SHA-1, which devices of before 2015 want */
-    X509_TO_KEY,             /* the key alone, PKCS#8 PEM; sealed with AES-256-CBC where there is a password */
-    X509_TO_KEY_DER,         /* the key alone, PKCS#8 DER, in clear */
+    X509_TO_PEM,        /* certificates (leaf first), requests and CRLs; with the key: the key before them */
+    X509_TO_DER,        /* the one certificate, request or CRL */
+    X509_TO_PKCS7,      /* certificates and CRLs, DER (.p7b) */
+    X509_TO_PKCS12,     /* AES-256-CBC, PBKDF2 and SHA-256 */
+    X509_TO_PKCS12_OLD, /* triple DES and SHA-1, which devices of before 2015 want */
+    X509_TO_KEY,        /* the key alone, PKCS#8 PEM; sealed with AES-256-CBC where there is a password */
+    X509_TO_KEY_DER,    /* the key alone, PKCS#8 DER, in clear */
     X509_TO_KEY_TRADITIONAL, /* the key alone, PKCS#1 or SEC 1 PEM, in clear */
     X509_FILE_FORMATS
 } VigieFileFormat;
@@ -176,5 +172,5 @@ bool x509_format_parse(const char *name, VigieFileFormat *ret_format);
  * `private_key`: a key may be in it; without it none ever is, and a format that is a key alone is DENIED. The key
  * must be of the leaf. `password` seals PKCS#12 (required with a key) and PEM keys. INVALID says what is missing.
  * Wipe what is returned with OPENSSL_cleanse. Free with g_free. */
-uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool private_key, const char *password,
-                         size_t *ret_size, GError **error);
+uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool private_key,
+                         const char *password, size_t *ret_size, GError **error);
