@@ -101,14 +101,18 @@ static bool become(const char *user, GError **error) {
     return true;
 }
 
+/* Where there are none left, nothing is asked of the kernel: a service manager may forbid the question. */
 static void drop_capabilities(void) {
-    for (int capability = 0; cap_get_bound(capability) >= 0; capability++)
-        cap_drop_bound(capability);
-    cap_reset_ambient();
-    cap_t none = cap_init();
-    if (!none || cap_set_proc(none) != 0)
-        vigie_log(VIGIE_LOG_WARNING, "capabilities could not be dropped: %s", g_strerror(errno));
+    cap_t none = cap_init(), held = cap_get_proc();
+    if (!none || !held || cap_compare(none, held) != 0) {
+        for (int capability = 0; cap_get_bound(capability) >= 0; capability++)
+            cap_drop_bound(capability);
+        cap_reset_ambient();
+        if (!none || cap_set_proc(none) != 0)
+            vigie_log(VIGIE_LOG_WARNING, "capabilities could not be dropped: %s", g_strerror(errno));
+    }
     cap_free(none);
+    cap_free(held);
 }
 
 bool sandbox_drop_rights(const char *user, GError **error) {

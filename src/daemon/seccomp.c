@@ -17,186 +17,37 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC(scmp_filter_ctx, seccomp_release, NULL)
 
 static const char *const allowed[] = {
     /* files */
-    "read",
-    "write",
-    "readv",
-    "writev",
-    "pread64",
-    "pwrite64",
-    "preadv",
-    "pwritev",
-    "preadv2",
-    "pwritev2",
-    "open",
-    "openat",
-    "close",
-    "close_range",
-    "stat",
-    "fstat",
-    "lstat",
-    "newfstatat",
-    "statx",
-    "access",
-    "faccessat",
-    "faccessat2",
-    "readlink",
-    "readlinkat",
-    "getdents64",
-    "lseek",
-    "_llseek",
-    "fcntl",
-    "fcntl64",
-    "flock",
-    "ftruncate",
-    "fsync",
-    "fdatasync",
-    "fallocate",
-    "fadvise64",
-    "unlink",
-    "unlinkat",
-    "rename",
-    "renameat",
-    "renameat2",
-    "fchmod",
-    "fchown",
-    "umask",
-    "getcwd",
-    "statfs",
-    "fstatfs",
-    "dup",
-    "dup3",
-    "pipe2",
+    "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat close "
+    "close_range stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat "
+    "getdents64 lseek _llseek fcntl fcntl64 flock ftruncate fsync fdatasync fallocate fadvise64 unlink "
+    "unlinkat rename renameat renameat2 fchmod fchown umask getcwd statfs fstatfs dup dup3 pipe2 "
     "sendfile",
     /* memory */
-    "munmap",
-    "mremap",
-    "madvise",
-    "brk",
-    "mlock",
-    "munlock",
-    "mincore",
+    "munmap mremap madvise brk mlock munlock mincore",
     /* waiting */
-    "poll",
-    "ppoll",
-    "select",
-    "pselect6",
-    "epoll_create",
-    "epoll_create1",
-    "epoll_ctl",
-    "epoll_wait",
-    "epoll_pwait",
-    "epoll_pwait2",
-    "eventfd2",
-    "timerfd_create",
-    "timerfd_settime",
-    "timerfd_gettime",
-    "signalfd4",
-    "nanosleep",
-    "clock_nanosleep",
+    "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
+    "eventfd2 timerfd_create timerfd_settime timerfd_gettime signalfd4 nanosleep clock_nanosleep "
     "restart_syscall",
     /* sockets; socket(), connect() and their families are below */
-    "socketpair",
-    "bind",
-    "accept",
-    "accept4",
-    "getsockname",
-    "getpeername",
-    "getsockopt",
-    "setsockopt",
-    "sendto",
-    "recvfrom",
-    "sendmsg",
-    "recvmsg",
-    "sendmmsg",
-    "recvmmsg",
-    "shutdown",
+    "socketpair bind accept accept4 getsockname getpeername getsockopt setsockopt sendto recvfrom "
+    "sendmsg recvmsg sendmmsg recvmmsg shutdown",
     /* time */
-    "clock_gettime",
-    "clock_getres",
-    "gettimeofday",
-    "time",
-    "times",
+    "clock_gettime clock_getres gettimeofday time times",
     /* threads and signals */
-    "futex",
-    "futex_waitv",
-    "set_robust_list",
-    "get_robust_list",
-    "rseq",
-    "set_tid_address",
-    "sched_yield",
-    "sched_getaffinity",
-    "sched_getparam",
-    "sched_getscheduler",
-    "membarrier",
-    "getcpu",
-    "rt_sigaction",
-    "rt_sigprocmask",
-    "rt_sigreturn",
-    "rt_sigtimedwait",
-    "rt_sigpending",
-    "sigaltstack",
-    "exit",
-    "exit_group",
-    "arch_prctl",
+    "futex futex_waitv set_robust_list get_robust_list rseq set_tid_address sched_yield "
+    "sched_getaffinity sched_getparam sched_getscheduler membarrier getcpu rt_sigaction rt_sigprocmask "
+    "rt_sigreturn rt_sigtimedwait rt_sigpending sigaltstack exit exit_group arch_prctl",
     /* oneself */
-    "getpid",
-    "getppid",
-    "gettid",
-    "getuid",
-    "geteuid",
-    "getgid",
-    "getegid",
-    "getgroups",
-    "getrandom",
-    "getrusage",
-    "getrlimit",
-    "sysinfo",
-    "uname",
-    "capget",
+    "getpid getppid gettid getuid geteuid getgid getegid getgroups getrandom getrusage getrlimit sysinfo "
+    "uname capget",
 };
 
 static const char *const fatal[] = {
-    "execve",
-    "execveat",
-    "fork",
-    "vfork",
-    "ptrace",
-    "process_vm_readv",
-    "process_vm_writev",
-    "mount",
-    "umount2",
-    "pivot_root",
-    "chroot",
-    "unshare",
-    "setns",
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "kexec_load",
-    "kexec_file_load",
-    "bpf",
-    "perf_event_open",
-    "userfaultfd",
-    "add_key",
-    "request_key",
-    "keyctl",
-    "open_by_handle_at",
-    "setuid",
-    "setgid",
-    "setreuid",
-    "setregid",
-    "setresuid",
-    "setresgid",
-    "setgroups",
-    "capset",
-    "reboot",
-    "swapon",
-    "swapoff",
-    "iopl",
-    "ioperm",
-    "settimeofday",
-    "clock_settime",
-    "sethostname",
+    "execve execveat fork vfork ptrace process_vm_readv process_vm_writev mount umount2 pivot_root "
+    "chroot unshare setns init_module finit_module delete_module kexec_load kexec_file_load bpf "
+    "perf_event_open userfaultfd add_key request_key keyctl open_by_handle_at setuid setgid setreuid "
+    "setregid setresuid setresgid setgroups capset reboot swapon swapoff iopl ioperm settimeofday "
+    "clock_settime sethostname",
 };
 
 /* Arguments of the calls that are allowed in part; a mask of 0 compares for equality. */
@@ -240,11 +91,14 @@ static bool add_rule(scmp_filter_ctx filter, uint32_t action, const char *call,
     return false;
 }
 
-static bool add_list(scmp_filter_ctx filter, uint32_t action, const char *const *calls, size_t count,
+static bool add_list(scmp_filter_ctx filter, uint32_t action, const char *const *groups, size_t count,
                      GError **error) {
-    for (size_t i = 0; i < count; i++)
-        if (!add_rule(filter, action, calls[i], NULL, error))
-            return false;
+    for (size_t g = 0; g < count; g++) {
+        g_auto(GStrv) calls = g_strsplit(groups[g], " ", -1);
+        for (size_t i = 0; calls[i]; i++)
+            if (!add_rule(filter, action, calls[i], NULL, error))
+                return false;
+    }
     return true;
 }
 

@@ -1,0 +1,41 @@
+/* vigie serve: the portal and the worker, under a supervisor. */
+#include "cli/cli.h"
+#include "daemon/daemon.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char example[] = "Example:\n"
+                              "  vigie serve --config /etc/vigie/vigie.conf --listen 127.0.0.1:8080\n"
+                              "\n"
+                              "SIGTERM ends it in order, SIGHUP makes it read its configuration again.";
+
+/* What the supervisor starts; it leaves without exit handlers, which a sandboxed process may not all run. */
+static int serve_child(const VigieServeOptions *options, const char *role) {
+    g_autoptr(GError) error = NULL;
+    if (daemon_child(options, role, &error))
+        _exit(CLI_WELL);
+    vigie_log(VIGIE_LOG_ERROR, "%s", error->message);
+    _exit(CLI_FAILED);
+}
+
+int cli_serve(int argc, char **argv) {
+    g_autofree char *config = NULL, *listen = NULL, *child = NULL;
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "default: /etc/vigie/vigie.conf", "FILE"},
+        {"listen", 'l', 0, G_OPTION_ARG_STRING, &listen, "instead of portal.listen",
+         "ADDRESS:PORT | unix:PATH"},
+        {"child", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &child, "", ""},
+        {0},
+    };
+    VigieLang lang = VIGIE_FR;
+    int status = CLI_FAILED;
+    if (!cli_parse(&argc, &argv, entries, "", example, &lang, &status))
+        return status;
+    VigieServeOptions options = {.config_path = config, .listen = listen};
+    if (child)
+        return serve_child(&options, child);
+    g_autoptr(GError) error = NULL;
+    return daemon_serve(&options, &error) ? CLI_WELL : cli_fail("serve", error);
+}

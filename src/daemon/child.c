@@ -1,0 +1,148 @@
+#include "daemon/child.h"
+#include "daemon/sandbox.h"
+#include "daemon/settings.h"
+#include "daemon/worker.h"
+#include "portal/portal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+volatile int child_stop;
+
+static int signal_fd = -1;
+
+/* ---- Life ---- */
+/* Returns when the supervisor wrote its last, or SIGTERM came. */
+static void *watch(void *unused) {
+    (void)unused;
+    struct pollfd fds[] = {{.fd = CHILD_LIFE_FD, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+    while (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno == EINTR)
+        continue;
+    child_stop = 1;
+    sleep(CHILD_GRACE);
+    vigie_log(VIGIE_LOG_WARNING, "did not end within %d s: leaves its work as it is", CHILD_GRACE);
+    _exit(1);
+}
+
+void child_watch(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    /* Ctrl-C in a terminal reaches the children too, where the supervisor's word is what counts. */
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, watch, NULL) != 0)
+        _exit(1);
+    pthread_attr_destroy(&attributes);
+}
+
+void child_ready(void *unused) {
+    (void)unused;
+    ssize_t written = write(CHILD_LIFE_FD, "R", 1);
+    (void)written; /* a supervisor that is gone is seen by watch() */
+}
+
+/* ---- The portal ---- */
+/* Every file that a PostgreSQL URL names: keys, authorities, a password file. */
+static void allow_url_files(Sandbox *sandbox, const char *url) {
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NON_DNS, NULL);
+    const char *query = uri ? g_uri_get_query(uri) : NULL;
+    g_autoptr(GHashTable) values = query ? g_uri_parse_params(query, -1, "&", G_URI_PARAMS_NONE, NULL) : NULL;
+    if (!values)
+        return;
+    GHashTableIter iterator;
+    gpointer value = NULL;
+    g_hash_table_iter_init(&iterator, values);
+    while (g_hash_table_iter_next(&iterator, NULL, &value))
+        if (g_path_is_absolute(value))
+            sandbox_allow_read(sandbox, value);
+}
+
+/* What every child needs: the knowledge, the configuration, the store. */
+static Sandbox *common_sandbox(const Settings *settings, GError **error) {
+    g_autoptr(Sandbox) sandbox = sandbox_new();
+    sandbox_allow_system(sandbox);
+    sandbox_allow_read(sandbox, vigie_knowledge_folder());
+    sandbox_allow_read(sandbox, vigie_config_path(settings->config));
+    GError *failure = NULL;
+    g_autofree char *folder = settings_store_folder(settings, &failure);
+    if (failure) {
+        g_propagate_error(error, failure);
+        return NULL;
+    }
+    sandbox_allow_write(sandbox, folder);
+    if (folder)
+        g_setenv("SQLITE_TMPDIR", folder, TRUE);
+    allow_url_files(sandbox, vigie_config_text(settings->config, "store.url"));
+    return g_steal_pointer(&sandbox);
+}
+
+/* The portal has no reason to call anyone but its database. */
+static void allow_database(Sandbox *sandbox, const char *url) {
+    if (g_str_has_prefix(url, "sqlite:"))
+        return;
+    sandbox->connects = true;
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NON_DNS, NULL);
+    uint16_t ports[] = {53, (uint16_t)(uri && g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : 5432)};
+    if (!uri) /* several servers in one URL: libpq reads that, GLib does not */
+        return;
+    sandbox->ports = g_array_new(FALSE, FALSE, sizeof(uint16_t));
+    g_array_append_vals(sandbox->ports, ports, G_N_ELEMENTS(ports));
+}
+
+static bool run_portal(const VigieServeOptions *options, GError **error) {
+    g_autoptr(Settings) settings = settings_load(options->config_path, error);
+    g_autoptr(Sandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    if (!sandbox)
+        return false;
+    allow_database(sandbox, vigie_config_text(settings->config, "store.url"));
+    if (!sandbox_enter(sandbox, error))
+        return false;
+    child_watch();
+    VigiePortalOptions portal = {
+        .config = settings->config, .listen_fd = CHILD_LISTEN_FD, .stop = &child_stop, .ready = child_ready};
+    return portal_run(&portal, error);
+}
+
+/* ---- The worker ---- */
+static void allow_worker_files(Sandbox *sandbox, const VigieConfig *config) {
+    const char *const *roots = vigie_config_list(config, "trust.roots");
+    for (size_t i = 0; roots[i]; i++)
+        sandbox_allow_read(sandbox, roots[i]);
+    sandbox_allow_read(sandbox, vigie_config_text(config, "mail.ca_file"));
+    sandbox_allow_read(sandbox, vigie_config_text(config, "mail.password_file"));
+}
+
+static bool run_worker(const VigieServeOptions *options, GError **error) {
+    g_autoptr(Settings) settings = settings_load(options->config_path, error);
+    g_autoptr(Sandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    if (!sandbox)
+        return false;
+    allow_worker_files(sandbox, settings->config);
+    sandbox->connects = true;
+    if (!sandbox_enter(sandbox, error))
+        return false;
+    child_watch();
+    return worker_run(settings, error);
+}
+
+/* Leaves without the C library's exit handlers: nothing is open that matters, and a sandboxed process may not do all
+ * that they might try. */
+bool daemon_child(const VigieServeOptions *options, const char *role, GError **error) {
+    bool portal = strcmp(role, "portal") == 0;
+    vigie_log_name(portal ? "vigie portal" : "vigie worker");
+    sandbox_limit();
+    return portal ? run_portal(options, error) : run_worker(options, error);
+}

@@ -1,0 +1,25 @@
+/* What the processes read from the configuration, each value checked: the supervisor refuses to start, with one line,
+ * what a child would refuse later. */
+#pragma once
+
+#include "daemon/daemon.h"
+#include "fleet/fleet.h"
+#include "mail/mail.h"
+
+typedef struct {
+    VigieConfig *config;     /* owned */
+    VigieMailServer *server; /* owned; NULL: mail is off */
+    VigieFleetPolicy policy;
+    VigieSchedule surveys;
+    VigieDepth depth;
+    unsigned parallel, rate;
+    int64_t lease, give_up, keep_observations, keep_mail;
+} Settings;
+
+Settings *settings_load(const char *config_path, GError **error);
+void settings_free(Settings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
+
+/* The folder that holds a SQLite store, absolute, made (mode 0700) where it is missing; NULL for PostgreSQL: without
+ * an error. Free with g_free. */
+char *settings_store_folder(const Settings *settings, GError **error);

@@ -1,0 +1,31 @@
+/* The worker: takes jobs from the store and does them, in two lanes, so that a mail does not wait for a survey. */
+#pragma once
+
+#include "daemon/settings.h"
+#include "record/record.h"
+
+/* One thread's work. Its job is leased, and the lease kept alive, until the job has ended. */
+typedef struct {
+    const Settings *settings;
+    const VigieRules *rules;
+    const char *worker; /* this process, as leases name it */
+    VigieTime (*clock)(void);
+    VigieStore *store;
+    volatile int stop; /* end this job: the process ends, or the lease was lost */
+} Lane;
+
+/* Does jobs until the process is told to end. */
+bool worker_run(const Settings *settings, GError **error);
+
+/* Each does one job and ends it in the store (done, handed back or failed). False with the error where it could not:
+ * the job is then failed for that reason. */
+bool worker_survey(Lane *lane, const VigieJob *job, GError **error);
+bool worker_alarms(Lane *lane, const VigieJob *job, GError **error);
+bool worker_mail(Lane *lane, const VigieJob *job, GError **error);
+
+/* Jobs of these kinds have no payload; adding one that waits already changes nothing. */
+#define WORKER_ALARMS "alarms"
+bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error);
+
+/* Starts what its time has come for: surveys, alarms, the removal of what is old. Call it every few seconds. */
+bool worker_keep_time(Lane *lane, VigieTime now, GError **error);
