@@ -7,12 +7,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WIDTH = 96, WIDTH_MIN = 80, WIDTH_MAX = 110, INDENT = 3 };
+enum { WIDTH = 96, WIDTH_MIN = 80, WIDTH_MAX = 110, INDENT = 3, PAUSE_MS = 200 };
 
 typedef struct {
     char *name, *config, *timeout;
     char **authorities;
-    gboolean json, full;
+    gboolean json, gentle;
 } Arguments;
 
 static void arguments_clear(Arguments *arguments) {
@@ -54,6 +54,17 @@ static void spaces(size_t count) {
     printf("%*s", (int)count, "");
 }
 
+/* No-break spaces have done their work once the line is broken: as ordinary ones they can be searched and copied. */
+static void put(const char *text) {
+    for (; *text; text = g_utf8_next_char(text)) {
+        gunichar c = g_utf8_get_char(text);
+        if (c == 0xA0 || c == 0x202F)
+            putchar(' ');
+        else
+            fwrite(text, 1, (size_t)(g_utf8_next_char(text) - text), stdout);
+    }
+}
+
 /* Words from column `at` on, wrapped at the page's width, further lines indented to `indent`. A no-break space does
  * not break. */
 static void wrap(const Page *page, const char *text, size_t at, size_t indent) {
@@ -68,7 +79,7 @@ static void wrap(const Page *page, const char *text, size_t at, size_t indent) {
             putchar(' ');
             at++;
         }
-        fputs(*word, stdout);
+        put(*word);
         at += size;
         first = false;
     }
@@ -106,7 +117,9 @@ static void print_steps(const Page *page, const char *key, const json_t *steps) 
 static void print_head(const Page *page, const char *left, size_t at, const char *right, const char *style) {
     size_t used = at + columns(left), wanted = columns(right);
     if (used + 2 + wanted <= page->width) {
-        printf("%s%s%s", paint(page, BOLD), left, paint(page, PLAIN));
+        fputs(paint(page, BOLD), stdout);
+        put(left);
+        fputs(paint(page, PLAIN), stdout);
         spaces(page->width - used - wanted);
     } else {
         fputs(paint(page, BOLD), stdout);
@@ -220,6 +233,7 @@ typedef struct {
     VigieRules *rules;
     GTimeZone *zone;
     json_t *diagnosis;
+    bool unexplained; /* connected, but no answer in TLS that says why */
 } Run;
 
 static bool give_target(VigieTarget *ret_target, void *data) {
@@ -229,8 +243,25 @@ static bool give_target(VigieTarget *ret_target, void *data) {
     return ret_target->host != NULL;
 }
 
+static bool is_unexplained(const VigieRecord *record) {
+    switch (record->outcome) {
+    case VIGIE_OUTCOME_TIMEOUT_HANDSHAKE:
+    case VIGIE_OUTCOME_RESET_AFTER_HELLO:
+    case VIGIE_OUTCOME_CLOSED_AFTER_HELLO:
+    case VIGIE_OUTCOME_MALFORMED:
+    case VIGIE_OUTCOME_ALERT:
+        return true;
+    case VIGIE_OUTCOME_NOT_TLS:
+        return strcmp(record->detail, "unknown") == 0;
+    default:
+        return false;
+    }
+}
+
 static bool take_record(VigieRecord *record, void *data) {
     Run *run = data;
+    run->unexplained = is_unexplained(record);
+    json_decref(run->diagnosis);
     run->diagnosis = record_diagnose(run->rules, record, run->lang, run->zone, vigie_time_now());
     return true;
 }
@@ -248,11 +279,23 @@ static VigieRoots *read_roots(const Arguments *arguments, const VigieConfig *con
     return g_steal_pointer(&roots);
 }
 
-/* One endpoint, as gently as a client would, with one line on a terminal that says it is under way. */
-static bool examine(Run *run, const VigieRoots *roots, int timeout, GError **error) {
+static bool pass(Run *run, VigieSurveyOptions *options, const VigieTarget *target, GError **error) {
+    run->target = (VigieTarget){.host = g_strdup(target->host),
+                                .name = g_strdup(target->name),
+                                .port = target->port,
+                                .protocol = target->protocol};
+    return survey_run(options, give_target, run, take_record, run, NULL, NULL, error);
+}
+
+/* First as gently as a client would. Where that was answered by silence or a slammed door, once more with what no
+ * client sends: SSL 2 and 3, DICOM, HL7; still one connection after the other. */
+static bool examine(Run *run, const VigieTarget *target, const VigieRoots *roots, int timeout,
+                    GError **error) {
     VigieSurveyOptions options = survey_options_default();
-    options.depth = run->arguments->full ? VIGIE_DEPTH_FULL : VIGIE_DEPTH_PROTOCOLS;
+    options.depth = VIGIE_DEPTH_FULL;
     options.gentle = true;
+    options.gentle_pause_ms = PAUSE_MS;
+    options.per_host = 1;
     options.roots = roots;
     options.rules = run->rules;
     if (timeout)
@@ -260,20 +303,24 @@ static bool examine(Run *run, const VigieRoots *roots, int timeout, GError **err
     bool shown = isatty(STDERR_FILENO);
     if (shown)
         fprintf(stderr, "%s", vigie_word(run->lang, "diagnose.under-way"));
-    bool done = survey_run(&options, give_target, run, take_record, run, NULL, NULL, error);
+    bool done = pass(run, &options, target, error);
+    options.gentle = false;
+    if (done && run->unexplained && !run->arguments->gentle)
+        done = pass(run, &options, target, error);
     if (shown)
         fprintf(stderr, "\r\033[K");
     return done;
 }
 
-static bool read_arguments(Run *run, int argc, char **argv, int *ret_timeout, GError **error) {
+static bool read_arguments(const Run *run, int argc, char **argv, VigieTarget *ret_target, int *ret_timeout,
+                           GError **error) {
     int64_t timeout = 0;
     if (argc != 2) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s",
                     vigie_word(run->lang, "diagnose.one-target"));
         return false;
     }
-    if (!survey_target_parse(argv[1], &run->target, error) ||
+    if (!survey_target_parse(argv[1], ret_target, error) ||
         (run->arguments->timeout && !vigie_duration_parse(run->arguments->timeout, &timeout, error)))
         return false;
     if (run->arguments->timeout && (timeout < 1 || timeout > 300)) {
@@ -282,8 +329,8 @@ static bool read_arguments(Run *run, int argc, char **argv, int *ret_timeout, GE
         return false;
     }
     if (run->arguments->name) {
-        g_free(run->target.name);
-        run->target.name = g_strdup(run->arguments->name);
+        g_free(ret_target->name);
+        ret_target->name = g_strdup(run->arguments->name);
     }
     *ret_timeout = (int)timeout;
     return true;
@@ -306,11 +353,12 @@ static int diagnose_with(const Arguments *arguments, VigieLang lang, int argc, c
     g_autoptr(GError) error = NULL;
     g_autoptr(VigieConfig) config = vigie_config_load(arguments->config, &error);
     g_autoptr(VigieRoots) roots = NULL;
+    VigieTarget target = {0};
     int timeout = 0, status = CLI_FAILED;
-    if (config && read_arguments(&run, argc, argv, &timeout, &error) &&
+    if (config && read_arguments(&run, argc, argv, &target, &timeout, &error) &&
         (run.rules = record_rules_load(&error)) && (roots = read_roots(arguments, config, &error))) {
         run.zone = vigie_config_zone(config);
-        if (examine(&run, roots, timeout, &error))
+        if (examine(&run, &target, roots, timeout, &error))
             status = report(&run);
     }
     if (error)
@@ -318,6 +366,7 @@ static int diagnose_with(const Arguments *arguments, VigieLang lang, int argc, c
     json_decref(run.diagnosis);
     record_rules_free(run.rules);
     vigie_target_clear(&run.target);
+    vigie_target_clear(&target);
     return status;
 }
 
@@ -329,7 +378,8 @@ int cli_diagnose(int argc, char **argv) {
          "FQDN"},
         {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.authorities,
          vigie_word(lang, "diagnose.option.ca"), "FILE"},
-        {"full", 0, 0, G_OPTION_ARG_NONE, &arguments.full, vigie_word(lang, "diagnose.option.full"), NULL},
+        {"gentle", 'g', 0, G_OPTION_ARG_NONE, &arguments.gentle, vigie_word(lang, "diagnose.option.gentle"),
+         NULL},
         {"timeout", 0, 0, G_OPTION_ARG_STRING, &arguments.timeout,
          vigie_word(lang, "diagnose.option.timeout"), "SECONDS"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &arguments.json, vigie_word(lang, "diagnose.option.json"), NULL},

@@ -185,6 +185,11 @@ FACT(versions_refused) {
     return view->record->versions_tested &&
            versions(ret_value, view->record->versions_tested & ~(unsigned)view->record->versions_offered);
 }
+/* Of the handshake in which the chain was read. */
+FACT(handshake_version) {
+    return text(ret_value,
+                view->record->version < VIGIE_VERSIONS ? tls_version_name(view->record->version) : "none");
+}
 FACT(versions_only_newest) {
     return view->record->versions_tested & 1 << VIGIE_TLS12 &&
            yes(ret_value, view->record->versions_offered == 1 << VIGIE_TLS13);
@@ -370,6 +375,7 @@ static const Fact facts[] = {
     {"versions.ssl", FACT_VERSIONS, versions_ssl, NULL},
     {"versions.current", FACT_VERSIONS, versions_current, NULL},
     {"versions.refused", FACT_VERSIONS, versions_refused, NULL},
+    {"handshake.version", FACT_TEXT, handshake_version, NULL},
     {"versions.only_newest", FACT_BOOL, versions_only_newest, NULL},
     {"versions.newest", FACT_TEXT, versions_newest, NULL},
     {"suites.insecure", FACT_NAMES, suites_insecure, suites_insecure_names},

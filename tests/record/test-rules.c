@@ -102,6 +102,11 @@ static void incomplete(Seen *seen) {
     seen->chain.count = 1;
     seen->record.trust = (VigieTrust){.verdict = VIGIE_TRUST_INCOMPLETE};
 }
+/* SSL 2 has room for one certificate only: nothing was forgotten. */
+static void incomplete_in_ssl2(Seen *seen) {
+    incomplete(seen);
+    seen->record.version = VIGIE_SSL2;
+}
 static void disorder(Seen *seen) {
     seen->record.trust.order_wrong = true;
 }
@@ -224,6 +229,7 @@ static const struct {
     {"rc4", rc4, "weak-suite/medium"},
     {"good-suites", good_suites, ""},
     {"incomplete", incomplete, "incomplete-chain/high"},
+    {"incomplete-in-ssl2", incomplete_in_ssl2, ""},
     {"disorder", disorder, "chain-order/medium"},
     {"unknown-authority", unknown_authority, "unknown-authority/high"},
     {"self-signed", self_signed, "self-signed/high"},
