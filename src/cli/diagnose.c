@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WIDTH = 96, WIDTH_MIN = 80, WIDTH_MAX = 110, INDENT = 3, PAUSE_MS = 200 };
+enum { WIDTH = 96, WIDTH_MIN = 80, WIDTH_MAX = 110, INDENT = 3, PAUSE_MS = 200, SECOND_TIMEOUT_MS = 2000 };
 
 typedef struct {
     char *name, *config, *timeout;
@@ -305,6 +305,7 @@ static bool examine(Run *run, const VigieTarget *target, const VigieRoots *roots
         fprintf(stderr, "%s", vigie_word(run->lang, "diagnose.under-way"));
     bool done = pass(run, &options, target, error);
     options.gentle = false;
+    options.timeout_ms = MIN(options.timeout_ms, SECOND_TIMEOUT_MS);
     if (done && run->unexplained && !run->arguments->gentle)
         done = pass(run, &options, target, error);
     if (shown)

@@ -225,6 +225,18 @@ FACT(suites_insecure) {
     return has_suites(view->record) &&
            number(ret_value, (int64_t)suites_of_verdict(view->record, true, NULL));
 }
+/* Those that a current client still offers: 3DES left them too (RFC 9325 4.1, Sweet32). */
+FACT(suites_usable) {
+    int64_t count = 0;
+    for (size_t version = 0; version < VIGIE_VERSIONS; version++) {
+        for (size_t i = 0; i < view->record->suites[version].count; i++) {
+            const VigieSuite *suite = tls_suite(view->record->suites[version].ids[i]);
+            count +=
+                suite == NULL || (suite->verdict != VIGIE_SUITE_INSECURE && !strstr(suite->cipher, "3DES"));
+        }
+    }
+    return has_suites(view->record) && number(ret_value, count);
+}
 static json_t *suites_insecure_names(const FactView *view) {
     json_t *names = json_array();
     suites_of_verdict(view->record, true, names);
@@ -379,6 +391,7 @@ static const Fact facts[] = {
     {"versions.only_newest", FACT_BOOL, versions_only_newest, NULL},
     {"versions.newest", FACT_TEXT, versions_newest, NULL},
     {"suites.insecure", FACT_NAMES, suites_insecure, suites_insecure_names},
+    {"suites.usable", FACT_INT, suites_usable, NULL},
     {"client.demanded", FACT_BOOL, client_demanded, NULL},
     {"trust.verdict", FACT_TEXT, trust_verdict, NULL},
     {"trust.detail", FACT_TEXT, trust_detail, NULL},
