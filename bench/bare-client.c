@@ -49,7 +49,8 @@ int main(int argc, char **argv) {
         for (int i = 0; i < ready; i++) {
             if (recv(events[i].data.fd, buffer, sizeof buffer, 0) < flight)
                 fprintf(stderr, "short flight\n");
-            setsockopt(events[i].data.fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+            setsockopt(events[i].data.fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                       sizeof(struct linger));
             close(events[i].data.fd);
             under_way--;
         }

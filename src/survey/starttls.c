@@ -306,6 +306,8 @@ static DialogueState feed_mysql(Dialogue *dialogue, VigieWriter *out) {
     if (version == MYSQL_ERROR) {
         size_t skipped = rest.size > 8 && rest.data[2] == '#' ? 8 : 2;
         keep_printable(dialogue->answer, sizeof dialogue->answer, rest.data + skipped, rest.size - skipped);
+        if (!dialogue->answer[0])
+            g_strlcpy(dialogue->answer, "an error without words", sizeof dialogue->answer);
         return DIALOGUE_REFUSED;
     }
     const uint8_t *nul = memchr(rest.data, 0, rest.size);
