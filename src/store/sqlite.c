@@ -360,9 +360,13 @@ static bool make_file(const char *path, GError **error) {
         close(file);
         return true;
     }
-    if (errno == EEXIST && access(path, R_OK | W_OK) == 0)
-        return true;
     int cause = errno;
+    if (cause == EEXIST && g_file_test(path, G_FILE_TEST_IS_DIR))
+        cause = EISDIR;
+    else if (cause == EEXIST && access(path, R_OK | W_OK) == 0)
+        return true;
+    else if (cause == EEXIST)
+        cause = errno;
     g_autofree char *folder = g_path_get_dirname(path);
     if (cause == ENOENT)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,

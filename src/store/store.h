@@ -17,7 +17,8 @@ typedef struct VigieStore VigieStore;
 
 typedef enum { VIGIE_STORE_SQLITE, VIGIE_STORE_POSTGRESQL } VigieStoreKind;
 
-/* `url` is "sqlite:PATH" (created, mode 0600, where it is missing) or "postgresql://…" as libpq takes it. */
+/* `url` is "sqlite:PATH" (created, mode 0600, where it is missing) or "postgresql://…" as libpq takes it. A process
+ * that has a SQLite store open must not open its file otherwise: closing it would drop the locks (fcntl(2)). */
 VigieStore *store_open(const char *url, GError **error);
 void store_close(VigieStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieStore, store_close)

@@ -1,8 +1,9 @@
 /* A store in a process of its own, for tests that kill it or take its disk, its lock or its server away.
  *
  * store-client URL: reads commands, answers each with one line, "ok", "ok NUMBER" or "error CODE MESSAGE".
- *     migrate | begin | commit | rollback | do SQL | get SQL | fill BYTES | wait MS | flood
- * `fill` inserts a row of so many bytes into t (n, b). `flood` commits row after row, and tells each once it is. */
+ *     migrate | begin | commit | rollback | do SQL | get SQL | fill BYTES | wait MS | flood | again
+ * `fill` inserts a row of so many bytes into t (n, b). `flood` commits row after row, and tells each once it is. `again` opens
+ * the store a second time, until the end. */
 #include "store/store.h"
 
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 static VigieTransaction *tx;
+static const char *url;
+static VigieStore *second;
 
 static bool fill(VigieStore *store, const char *argument, GError **error) {
     size_t size = strtoul(argument, NULL, 10);
@@ -51,6 +54,8 @@ static bool obey(VigieStore *store, const char *command, const char *argument, i
         return fill(store, argument, error);
     if (strcmp(command, "wait") == 0)
         return store_job_wait(store, atoi(argument), error);
+    if (strcmp(command, "again") == 0)
+        return (second = store_open(url, error)) != NULL;
     if (strcmp(command, "flood") == 0)
         return flood(store, error);
     g_error("store-client: no command %s", command);
@@ -69,7 +74,8 @@ static void answer(bool well, int64_t value, const GError *error) {
 int main(int argc, char **argv) {
     g_assert(argc == 2);
     g_autoptr(GError) failure = NULL;
-    g_autoptr(VigieStore) store = store_open(argv[1], &failure);
+    url = argv[1];
+    g_autoptr(VigieStore) store = store_open(url, &failure);
     answer(store != NULL, 0, failure);
     char line[1000];
     while (store && fgets(line, sizeof line, stdin)) {
@@ -83,5 +89,6 @@ int main(int argc, char **argv) {
         answer(well, value, error);
     }
     store_rollback(tx);
+    store_close(second);
     return store ? 0 : 1;
 }

@@ -190,6 +190,19 @@ def sqlite_private(folder):
             assert stat.S_IMODE(os.stat(f'{folder}/{name}').st_mode) == 0o600, name
 
 
+def sqlite_opened_twice(folder):
+    """The program that leaves last clears the log away: not under one that has the store open twice."""
+    url = f'sqlite:{folder}/vigie.db'
+    with table(url) as client:
+        client.well('again')
+        with opened(url) as other:
+            other.well('do INSERT INTO t (n) VALUES (1)')
+        assert os.path.exists(f'{folder}/vigie.db-wal')
+        client.well('do INSERT INTO t (n) VALUES (2)')
+        with opened(url) as other:
+            assert other.well('get SELECT count(*) FROM t') == 2
+
+
 def sqlite_file_too_large(folder):
     """A quota on the file's size: what was accepted stays, and writing goes on without it."""
     url = f'sqlite:{folder}/vigie.db'
@@ -235,6 +248,8 @@ def sqlite_read_only_folder(folder):
     table(f'sqlite:{folder}/vigie.db').__exit__()
     os.chmod(f'{folder}/vigie.db', 0o666)
     os.chmod(folder, 0o555)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged()).said, 'DENIED', 'ls -la', folder)
+    os.remove(f'{folder}/vigie.db')
     says(Client(f'sqlite:{folder}/vigie.db', **unprivileged()).said, 'DENIED', 'ls -la', folder)
     os.chmod(folder, 0o755)
 
