@@ -20,6 +20,23 @@ RESOURCE(page_glossary) {
     return json_pack("{s:o}", "terms", terms);
 }
 
+static VigieFleetFilter confined(const Request *request) {
+    return (VigieFleetFilter){.organisation = request->reader.organisation};
+}
+
+RAW(feed_calendar) {
+    VigieFleetFilter filter = confined(request);
+    request->type = "text/calendar; charset=utf-8";
+    return fleet_calendar_append(request->store, &filter, request->lang, request->portal->zone, request->now,
+                                 request->answer, error);
+}
+
+RAW(feed_metrics) {
+    VigieFleetFilter filter = confined(request);
+    request->type = "text/plain; version=0.0.4; charset=utf-8";
+    return fleet_metrics_append(request->store, &filter, request->now, request->answer, error);
+}
+
 /* For a supervisor or a balancer: the portal answers and the store does. */
 RAW(feed_health) {
     int64_t one = 0;

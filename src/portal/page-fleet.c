@@ -16,10 +16,16 @@ bool page_filter(const Request *request, VigieFleetFilter *ret_filter, GError **
     GHashTableIter iter;
     gpointer name, value;
     g_hash_table_iter_init(&iter, request->query);
-    while (g_hash_table_iter_next(&iter, &name, &value))
-        if (*(const char *)value && is_filter(request->route, name) &&
-            !fleet_filter_set(&filter, name, value, error))
-            return false;
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        g_autoptr(GError) failure = NULL;
+        if (!*(const char *)value || !is_filter(request->route, name) ||
+            fleet_filter_set(&filter, name, value, &failure))
+            continue;
+        if (!g_str_has_prefix(failure->message, name))
+            g_prefix_error(&failure, "%s: ", (const char *)name);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
     if (request->reader.organisation)
         filter.organisation = request->reader.organisation;
     *ret_filter = filter;
@@ -86,6 +92,10 @@ RESOURCE(page_organisation) {
 
 RESOURCE(page_events) {
     return list(request, fleet_event_list, error);
+}
+
+RESOURCE(page_alarms) {
+    return list(request, fleet_alarm_list, error);
 }
 
 RESOURCE(page_search) {

@@ -49,6 +49,8 @@ const Route routes[] = {
      NULL, NULL, "OrganisationDetail", "An organisation, with its contacts"},
     {"GET", "/events", NULL, MAY_READ, true, page_events, NULL, NULL, event_query, "EventList",
      "What happened, newest first"},
+    {"GET", "/alarms", "alarms", MAY_READ, true, page_alarms, dress_plain_list, NULL, page_query, "AlarmList",
+     "Alarms and who was told, newest first"},
     {"GET", "/search", "search", MAY_READ, true, page_search, NULL, NULL, search_query, "Search",
      "Devices, endpoints and certificates by words"},
     {"GET", "/surveys", "surveys", MAY_READ, true, page_surveys, dress_surveys, NULL, page_query,
@@ -75,6 +77,8 @@ const Route routes[] = {
     {"POST", "/account/tokens/{id}/remove", NULL, MAY_READ, false, page_token_remove, NULL, NULL, NULL, NULL,
      NULL},
 
+    {"GET", "/calendar.ics", NULL, MAY_CALENDAR, false, NULL, NULL, feed_calendar, NULL, NULL, NULL},
+    {"GET", "/metrics", NULL, MAY_METRICS, false, NULL, NULL, feed_metrics, NULL, NULL, NULL},
     {"GET", "/healthz", NULL, MAY_NOTHING, false, NULL, NULL, feed_health, NULL, NULL, NULL},
     {"GET", "/api/openapi.json", NULL, MAY_NOTHING, false, NULL, NULL, feed_openapi, NULL, NULL, NULL},
     {"GET", "/style.css", NULL, MAY_NOTHING, false, NULL, NULL, feed_asset, NULL, NULL, NULL},
