@@ -32,6 +32,13 @@ document.addEventListener("keydown", (event) => {
 
 document.querySelector("footer .keys")?.removeAttribute("hidden");
 
+// On a phone the list comes before the form that narrows it, and the present place is in sight.
+if (matchMedia("(max-width: 719px)").matches) {
+  document.querySelectorAll(".narrowing:not([data-keep])").forEach((box) => box.removeAttribute("open"));
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) here.closest("ul").scrollLeft = here.offsetLeft - 48;
+}
+
 // A survey under way: its page is asked for again, and only its own part replaced.
 async function follow(box) {
   for (;;) {

@@ -10,9 +10,9 @@ typedef struct {
 } Column;
 
 typedef struct {
-    const char *name;   /* of the query, and its label's word: portal.column.NAME */
-    const char *prefix; /* of the values' words */
-    const char *const *values;
+    const char *name;  /* of the query, and its label's word: portal.column.NAME */
+    const char *words; /* the prefix of the values' words, or a list of knowledge/fleet-classes.json */
+    const char *const *values; /* NULL: those of the list */
 } Select;
 
 typedef struct {
@@ -21,11 +21,6 @@ typedef struct {
     bool organisations; /* offers them, too, where the reader is not confined to one */
 } Table;
 
-static const char *const classes[] = {
-    "imaging",  "monitoring", "laboratory", "anaesthesia", "cardiology", "sterilisation-endoscopy",
-    "infusion", "bed-iomt",   "server",     NULL};
-static const char *const owners[] = {"biomed", "dsi", "vendor", NULL};
-static const char *const criticalities[] = {"vital", "major", "moderate", "minor", NULL};
 static const char *const states[] = {"broken", "soon", "unknown", "well", NULL};
 static const char *const lives[] = {"active", "open", "acknowledged", "reopened", "mended", NULL};
 static const char *const severities[] = {"critical", "high", "medium", "low", "info", NULL};
@@ -50,15 +45,15 @@ static const Column finding_columns[] = {{"kind", false},
 static const Column certificate_columns[] = {{"subject", false},    {"issuer", false},   {"not_after", false},
                                              {"first_seen", false}, {"endpoints", true}, {0}};
 
-static const Select device_selects[] = {{"state", "fleet.state.", states},
-                                        {"class", "fleet.class.", classes},
-                                        {"owner", "fleet.owner.", owners},
-                                        {"criticality", "fleet.criticality.", criticalities},
+static const Select device_selects[] = {{"state", "portal.state.", states},
+                                        {"class", "classes", NULL},
+                                        {"owner", "owners", NULL},
+                                        {"criticality", "criticalities", NULL},
                                         {0}};
-static const Select finding_selects[] = {{"state", "fleet.state.", lives},
-                                         {"severity", "fleet.severity.", severities},
-                                         {"class", "fleet.class.", classes},
-                                         {"owner", "fleet.owner.", owners},
+static const Select finding_selects[] = {{"state", "portal.state.", lives},
+                                         {"severity", "portal.severity.", severities},
+                                         {"class", "classes", NULL},
+                                         {"owner", "owners", NULL},
                                          {0}};
 static const Select no_selects[] = {{0}};
 
@@ -105,6 +100,12 @@ static json_t *organisation_options(Request *request, GError **error) {
     return options;
 }
 
+static json_t *options_of(const Request *request, const Select *select) {
+    const char *selected = request_query(request, select->name);
+    return select->values ? present_options(request, select->words, select->values, selected)
+                          : present_kinds(request, select->words, selected);
+}
+
 static json_t *filters(Request *request, const Table *table, GError **error) {
     json_t *array = json_array();
     if (table->organisations && !request->reader.organisation) {
@@ -118,8 +119,7 @@ static json_t *filters(Request *request, const Table *table, GError **error) {
     for (const Select *select = table->selects; select->name; select++)
         json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "name", select->name, "label",
                                                label(request, select->name), "options",
-                                               present_options(request, select->prefix, select->values,
-                                                               request_query(request, select->name))));
+                                               options_of(request, select)));
     return array;
 }
 

@@ -1,4 +1,5 @@
 #include "portal/present.h"
+#include "portal/router.h"
 
 #include <string.h>
 
@@ -6,12 +7,16 @@
 static const struct {
     const char *member, *prefix;
 } enums[] = {
-    {"class", "fleet.class."},        {"owner", "fleet.owner."},       {"criticality", "fleet.criticality."},
-    {"state", "fleet.state."},        {"severity", "fleet.severity."}, {"role", "portal.role."},
-    {"scope", "portal.scope."},       {"action", "portal.action."},    {"depth", "portal.depth."},
-    {"protocol", "portal.protocol."}, {"verdict", "portal.verdict."},  {"language", "portal.language."},
+    {"state", "portal.state."},       {"severity", "portal.severity."}, {"role", "portal.role."},
+    {"scope", "portal.scope."},       {"action", "portal.action."},     {"depth", "portal.depth."},
+    {"protocol", "portal.protocol."}, {"verdict", "portal.verdict."},   {"language", "portal.language."},
     {"member", "portal.member."},
 };
+
+/* Members whose values the fleet's own knowledge names. */
+static const struct {
+    const char *member, *list;
+} kinds[] = {{"class", "classes"}, {"owner", "owners"}, {"criticality", "criticalities"}};
 
 /* Members that are seconds. */
 static const char *const durations[] = {"clock_offset", "seconds_left"};
@@ -25,6 +30,16 @@ static const char *word_of(VigieLang lang, const char *prefix, const char *value
     g_autofree char *key = g_strconcat(prefix, value, NULL);
     const char *word = vigie_word(lang, key);
     return strcmp(word, key) == 0 ? NULL : word;
+}
+
+static const char *kind_name(VigieLang lang, const char *list, const char *id) {
+    size_t index;
+    json_t *entry;
+    json_array_foreach(json_object_get(fleet_classes(NULL), list), index, entry) {
+        if (strcmp(json_string_value(json_object_get(entry, "id")), id) == 0)
+            return vigie_text_in(lang, entry);
+    }
+    return id;
 }
 
 static void present_enum(const Request *request, json_t *object, const char *member, const char *prefix,
@@ -87,9 +102,9 @@ static void present_finding(const Request *request, json_t *object) {
 }
 
 static void present_kind(const Request *request, json_t *object, const char *kind) {
-    const char *word = word_of(request->lang, "fleet.event.", kind);
+    const char *word = word_of(request->lang, "portal.event.", kind);
     const json_t *details = json_object_get(object, "details");
-    const char *finding = json_string_value(json_object_get(details, "kind"));
+    const char *finding = json_string_value(json_object_get(details, "finding"));
     set_text(object, "kind", "text",
              word ? word : record_finding_title(request->portal->rules, kind, request->lang));
     if (finding)
@@ -98,6 +113,11 @@ static void present_kind(const Request *request, json_t *object, const char *kin
 }
 
 static void present_member(const Request *request, json_t *object, const char *member, const json_t *value) {
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (strcmp(member, kinds[i].member) == 0 && (json_is_string(value) || json_is_null(value)))
+            set_text(object, member, "text",
+                     json_is_null(value) ? vigie_word(request->lang, "portal.not-said")
+                                         : kind_name(request->lang, kinds[i].list, json_string_value(value)));
     for (size_t i = 0; i < G_N_ELEMENTS(enums); i++)
         if (strcmp(member, enums[i].member) == 0)
             present_enum(request, object, member, enums[i].prefix, value);
@@ -143,7 +163,8 @@ static const struct {
     {"/", "portal.nav.dashboard", MAY_READ},
     {"/devices", "portal.nav.devices", MAY_READ},
     {"/endpoints", "portal.nav.endpoints", MAY_READ},
-    {"/findings", "portal.nav.findings", MAY_READ},
+    {"/findings?state=active", "portal.nav.findings", MAY_READ},
+    {"/alarms", "portal.nav.alarms", MAY_READ},
     {"/certificates", "portal.nav.certificates", MAY_READ},
     {"/surveys", "portal.nav.surveys", MAY_READ},
     {"/organisations", "portal.nav.organisations", MAY_READ},
@@ -156,7 +177,7 @@ static json_t *navigation(const Request *request) {
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
         if (!(request->reader.may & (1U << places[i].may)))
             continue;
-        gsize size = strlen(places[i].path);
+        gsize size = strcspn(places[i].path, "?");
         bool here = size == 1 ? strcmp(request->path, "/") == 0
                               : strncmp(request->path, places[i].path, size) == 0 &&
                                     (request->path[size] == '\0' || request->path[size] == '/');
@@ -173,7 +194,11 @@ static const char *asset_tag(const Request *request, const char *name) {
 
 json_t *present_frame(const Request *request, const char *title) {
     VigieLang other = request->lang == VIGIE_FR ? VIGIE_EN : VIGIE_FR;
-    g_autofree char *switch_link = request_link(request, request->path, "lang", vigie_lang_code(other), NULL);
+    bool post = strcmp(request->method, "POST") == 0; /* whose address cannot be asked for again */
+    g_autofree char *page =
+        post ? g_strconcat("/", request->route && request->route->page ? request->route->page : "", NULL)
+             : g_strdup(request->path);
+    g_autofree char *switch_link = request_link(request, page, "lang", vigie_lang_code(other), NULL);
     g_autofree char *now = vigie_date_time_text(request->lang, request->portal->zone, request->now);
     json_t *frame = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "title", title, "site",
@@ -216,14 +241,27 @@ bool present_page(Request *request, const char *name, json_t *data, GError **err
     return document_templates_render(templates, "layout", request->lang, data, request->answer, error);
 }
 
+static void add_option(json_t *options, const char *value, const char *label, const char *selected) {
+    json_array_append_new(options, json_pack("{s:s, s:s, s:b}", "value", value, "label", label, "selected",
+                                             g_strcmp0(value, selected) == 0));
+}
+
 json_t *present_options(const Request *request, const char *prefix, const char *const *values,
                         const char *selected) {
     json_t *options = json_array();
     for (; *values; values++) {
         const char *word = word_of(request->lang, prefix, *values);
-        json_array_append_new(options,
-                              json_pack("{s:s, s:s, s:b}", "value", *values, "label", word ? word : *values,
-                                        "selected", g_strcmp0(*values, selected) == 0));
+        add_option(options, *values, word ? word : *values, selected);
+    }
+    return options;
+}
+
+json_t *present_kinds(const Request *request, const char *list, const char *selected) {
+    json_t *options = json_array(), *entry;
+    size_t index;
+    json_array_foreach(json_object_get(fleet_classes(NULL), list), index, entry) {
+        add_option(options, json_string_value(json_object_get(entry, "id")),
+                   vigie_text_in(request->lang, entry), selected);
     }
     return options;
 }

@@ -21,3 +21,5 @@ bool present_page(Request *request, const char *name, json_t *data, GError **err
 /* [ { "value", "label", "selected": bool } ] for a <select>: words of `prefix` + value. */
 json_t *present_options(const Request *request, const char *prefix, const char *const *values,
                         const char *selected);
+/* The same of a list of knowledge/fleet-classes.json: "classes", "owners", "criticalities". */
+json_t *present_kinds(const Request *request, const char *list, const char *selected);

@@ -155,7 +155,8 @@ char *request_link(const Request *request, const char *path, ...) {
     g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(request->query), (GCompareFunc)strcmp);
     for (GList *name = names; name; name = name->next) {
         const char *value = request_query(request, name->data);
-        if (!g_hash_table_contains(changed, name->data) && *value)
+        bool asked_here = strcmp(name->data, "lang") == 0; /* for this page, and kept in a cookie */
+        if (!g_hash_table_contains(changed, name->data) && *value && !asked_here)
             append_pair(link, &separator, name->data, value);
     }
     g_autoptr(GList) added = g_list_sort(g_hash_table_get_keys(changed), (GCompareFunc)strcmp);

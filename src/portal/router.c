@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LANG_SECONDS = 366 * 86400 };
+
 /* ---- Errors ------------------------------------------------------------------------------------------------- */
 static unsigned status_of(const GError *error) {
     static const unsigned statuses[] = {
@@ -79,10 +81,15 @@ static bool parse_accepted(const char *field, VigieLang *ret_lang) {
     return best > 0;
 }
 
-/* ?lang= for this page, else the account's own, else the browser's, else the site's. */
+/* ?lang=, which stays chosen in this browser, else the account's own, else the browser's, else the site's. */
 static void choose_language(Request *request, bool account_has, VigieLang account) {
-    const char *asked = request_query(request, "lang"), *accepted = request_field(request, "accept-language");
-    if (asked && vigie_lang_parse(asked, &request->lang))
+    const char *asked = request_query(request, "lang"), *kept = g_hash_table_lookup(request->cookies, "lang");
+    const char *accepted = request_field(request, "accept-language");
+    if (asked && vigie_lang_parse(asked, &request->lang)) {
+        request_cookie(request, "lang", vigie_lang_code(request->lang), LANG_SECONDS);
+        return;
+    }
+    if (kept && vigie_lang_parse(kept, &request->lang))
         return;
     if (account_has)
         request->lang = account;
