@@ -82,6 +82,13 @@ static const Row rows[] = {
     {"Lits connectés, passerelle", "bed-iomt", "Hillrom", "Connecta", "Gériatrie", "biomed", "minor", 220,
      WELL},
     {"Capteurs de chute", "bed-iomt", NULL, NULL, NULL, NULL, NULL, 64, WELL},
+    {"Automate <script>alert(1)</script> & \"guillemets\"", "laboratory", "A<b>", "'&amp;'", "<i>Couloir</i>",
+     "biomed", "minor", 2, WELL},
+    {"Station de surveillance centrale du service de réanimation polyvalente et de soins intensifs de "
+     "néphrologie, "
+     "bâtiment Charles-Nicolle, deuxième étage, aile nord-est",
+     "monitoring", "Dräger", "InfinityAcuteCareSystemM540DockingStationRemanufacturee2026",
+     "Réanimation polyvalente", "biomed", "vital", 8, EXPIRED},
     {"Annuaire LDAP", "server", NULL, NULL, "Salle serveurs A", "dsi", "major", 150, WELL},
 };
 
@@ -235,7 +242,7 @@ static char *write_config(const char *folder, const char *url, const char *idle)
 
 int main(int argc, char **argv) {
     gboolean empty = FALSE;
-    g_autofree char *idle = g_strdup("2 h");
+    g_autofree char *idle = NULL;
     const GOptionEntry entries[] = {
         {"empty", 0, 0, G_OPTION_ARG_NONE, &empty, "no devices", NULL},
         {"idle", 0, 0, G_OPTION_ARG_STRING, &idle, "a session's idle time", "TIME"},
@@ -246,7 +253,7 @@ int main(int argc, char **argv) {
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || !vigie_words_load(&error))
         g_error("portal-hospital FOLDER: %s", error ? error->message : "a folder is wanted");
     g_autofree char *url = g_strdup_printf("sqlite:%s/vigie.db", argv[1]);
-    g_autofree char *path = write_config(argv[1], url, idle);
+    g_autofree char *path = write_config(argv[1], url, idle ? idle : "2 h");
     g_autoptr(VigieConfig) config = vigie_config_load(path, &error);
     g_assert_no_error(error);
     VigieTime now = vigie_time_now();

@@ -1,0 +1,552 @@
+#!/usr/bin/env python3
+"""The portal as programs and strangers meet it: a real server over a filled store, spoken to by HTTP and raw sockets."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import tap
+
+PROGRAM = sys.argv[1]
+
+
+class Hospital:
+    """A portal of its own; ends with the `with`."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.TemporaryDirectory(prefix="vigie-portal-")
+        self.process = subprocess.Popen([PROGRAM, self.folder.name, *options], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        told = json.loads(self.process.stdout.readline())
+        self.host, port = told["url"].removeprefix("http://").split(":")
+        self.port, self.password = int(port), told["password"]
+        for _ in range(200):
+            try:
+                if self.ask("GET", "/healthz").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("the portal does not answer")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        status = self.process.wait(timeout=20)
+        self.folder.cleanup()
+        assert status == 0, f"the portal left with {status}"
+
+    def ask(self, method, path, body=None, headers=None):
+        """An answer with .status, .headers, .text."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        if isinstance(body, dict):
+            body = urllib.parse.urlencode(body)
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()
+        connection.close()
+        return answer
+
+    def raw(self, request, timeout=15):
+        """What comes back for these bytes, until the portal closes."""
+        with socket.create_connection((self.host, self.port), timeout=timeout) as connection:
+            connection.sendall(request)
+            received = b""
+            try:
+                while chunk := connection.recv(65536):
+                    received += chunk
+            except ConnectionResetError:
+                pass
+            return received
+
+    def browser(self, user="analyst", language="fr"):
+        browser = Browser(self, language)
+        answer = browser.log_in(user)
+        assert answer.status == 303, f"{user} does not get in: {answer.status} {answer.text}"
+        return browser
+
+
+class Browser:
+    """Keeps cookies and finds the CSRF token of the last page."""
+
+    def __init__(self, hospital, language="fr"):
+        self.hospital, self.cookies, self.csrf, self.language = hospital, {}, "", language
+
+    def ask(self, method, path, body=None, headers=None):
+        headers = {"Accept-Language": self.language, **(headers or {})}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = self.hospital.ask(method, path, body, headers)
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            name, value = cookie.split(";")[0].split("=", 1)
+            self.cookies.pop(name, None)
+            if value:
+                self.cookies[name] = value
+        found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+        self.csrf = found[1] if found else self.csrf
+        return answer
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def post(self, path, headers=None, **form):
+        return self.ask("POST", path, {"csrf": self.csrf, **form}, headers)
+
+    def log_in(self, user, password=None, **form):
+        self.get("/login")
+        return self.post("/login", name=user, password=password or self.hospital.password, **form)
+
+    def token(self, scope):
+        self.get("/account")
+        page = self.post("/account/tokens", name="test", scope=scope, days="1")
+        assert page.status == 200, page.text
+        return re.search(r"vigie_[\w-]{43}", page.text)[0]
+
+    def json(self, path):
+        answer = self.get(path)
+        assert answer.status == 200, f"{path}: {answer.status} {answer.text}"
+        return json.loads(answer.text)
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def equal(found, expected, what=""):
+    assert found == expected, f"{what}: {found!r}, expected {expected!r}"
+
+
+PAGES = ["/", "/devices", "/devices/1", "/endpoints", "/endpoints/1", "/findings", "/findings/1", "/certificates",
+         "/certificates/1", "/organisations", "/organisations/1", "/alarms", "/search", "/search?q=r%C3%A9a", "/surveys",
+         "/glossary", "/account"]
+
+
+def strangers_see_nothing():
+    """Without a session every page leads to the login, and the API asks for a token"""
+    for page in PAGES:
+        answer = hospital.ask("GET", page)
+        equal(answer.status, 303, page)
+        assert answer.headers["Location"].startswith("/login"), answer.headers["Location"]
+        equal(answer.text, "", page)
+    for path in ["/api/overview", "/api/devices/1", "/metrics", "/calendar.ics"]:
+        answer = hospital.ask("GET", path)
+        equal(answer.status, 401, path)
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        equal(json.loads(answer.text)["status"], 401)
+
+
+def pages_stand():
+    """Every page answers in both languages under 100 KB, with its title and no word left untranslated"""
+    for language in ("fr", "en"):
+        browser = hospital.browser("admin", language)
+        for page in PAGES + ["/audit"]:
+            answer = browser.get(page)
+            equal(answer.status, 200, page)
+            assert len(answer.text.encode()) < 100_000, f"{page}: {len(answer.text)}"
+            assert f'<html lang="{language}">' in answer.text
+            assert "<h1" in answer.text and "</html>" in answer.text
+            key = re.search(r">[^<]*\b(?:portal|fleet|base|diagnosis)\.[a-z][a-z.-]+[^<]*<", answer.text)
+            assert not key, f"{page}: the word {key[0]} is missing"
+            assert "<script>" not in answer.text and " style=" not in answer.text and " onclick=" not in answer.text
+
+
+def hostile_names_are_text():
+    """A device called <script>… is shown as it is called, and runs nowhere"""
+    browser = hospital.browser()
+    for page in ["/devices?q=alert", "/", "/search?q=alert", "/search?q=%3Cscript%3Ealert(1)%3C/script%3E"]:
+        text = browser.get(page).text
+        assert "<script>alert" not in text, page
+        assert page == "/" or "&lt;script&gt;alert" in text, page
+
+
+def login_is_guarded():
+    """A wrong password, an unknown name and a form that is not ours are refused; the session's cookie is HttpOnly"""
+    browser = Browser(hospital)
+    wrong, unknown = browser.log_in("reader", "wrong password"), browser.log_in("nobody", "wrong password")
+    equal((wrong.status, unknown.status), (403, 403))
+    strip = lambda text: re.sub(r"reader|nobody|[0-9a-f]{64}|<time>.*?</time>", "", text)
+    equal(strip(wrong.text), strip(unknown.text), "a wrong password and an unknown name are told apart")
+    browser.get("/login")
+    forged = browser.ask("POST", "/login", {"name": "reader", "password": hospital.password})
+    equal(forged.status, 403, "no CSRF token")
+    browser.csrf = "0" * 64
+    equal(browser.post("/login", name="reader", password=hospital.password).status, 403, "a wrong CSRF token")
+    answer = browser.log_in("reader")
+    equal(answer.status, 303)
+    cookie = next(c for c in answer.headers.get_all("Set-Cookie") if c.startswith("session="))
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie, cookie
+    assert len(cookie.split(";")[0]) == len("session=") + 43, cookie
+
+
+def next_stays_here():
+    """After the login one lands on the page asked for, and never on another site"""
+    for wish, place in [("/devices?state=broken", "/devices?state=broken"), ("//evil.test/", "/"),
+                        ("/\\evil.test", "/"), ("https://evil.test/", "/")]:
+        browser = Browser(hospital)
+        equal(browser.log_in("reader", next=wish).headers["Location"], place, wish)
+
+
+def forms_are_ours():
+    """A form without the session's token, or from another site, changes nothing"""
+    browser = hospital.browser()
+    browser.get("/surveys")
+    equal(browser.ask("POST", "/surveys", {"depth": "full"}).status, 403)
+    for headers in ({"Origin": "https://evil.test"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+                    {"Origin": "null"}):
+        equal(browser.post("/surveys", headers, depth="full").status, 403, str(headers))
+    other = hospital.browser("biomed")
+    other.get("/surveys")
+    browser.csrf = other.csrf
+    equal(browser.post("/surveys", depth="full").status, 403, "another session's token")
+    equal(browser.json("/api/surveys")["total"], 0)
+
+
+def lock_out():
+    """After five failures a name waits, existing or not; with Retry-After; others are not held up"""
+    with Hospital("--empty") as own:
+        for name in ("reader", "nobody"):
+            browser = Browser(own)
+            for _ in range(5):
+                equal(browser.log_in(name, "wrong password").status, 403)
+            answer = browser.log_in(name)
+            equal(answer.status, 429, name)
+            assert 1 <= int(answer.headers["Retry-After"]) <= 30
+        own.browser("biomed")
+
+
+def timing():
+    """An unknown name takes as long to refuse as a wrong password"""
+    with Hospital("--empty") as own:
+        took = {"reader": [], "nobody": []}
+        for _ in range(5):
+            for name, times in took.items():
+                browser = Browser(own)
+                browser.get("/login")
+                start = time.monotonic()
+                browser.post("/login", name=name, password="wrong password")
+                times.append(time.monotonic() - start)
+        known, unknown = (statistics.median(times) for times in took.values())
+        assert 0.5 < known / unknown < 2, f"{known:.4f} s against {unknown:.4f} s"
+
+
+def roles():
+    """A reader looks, a biomed acts, the log is the administrator's"""
+    reader, biomed, admin = hospital.browser("reader"), hospital.browser("biomed"), hospital.browser("admin")
+    assert 'action="/surveys"' not in reader.get("/surveys").text
+    equal(reader.post("/surveys", depth="full").status, 403)
+    equal(reader.post("/findings/1/acknowledge").status, 403)
+    equal(reader.get("/audit").status, 403)
+    equal(biomed.get("/audit").status, 403)
+    equal(admin.get("/audit").status, 200)
+    assert "/audit" not in biomed.get("/").text and '"/audit"' in admin.get("/").text
+
+
+def acknowledge():
+    """A finding taken in hand shows by whom and why, on its page and in the log"""
+    biomed = hospital.browser("biomed")
+    finding = biomed.json("/api/findings?state=open")["items"][0]["id"]
+    biomed.get(f"/findings/{finding}")
+    answer = biomed.post(f"/findings/{finding}/acknowledge", note="commande passée <b>hier</b>")
+    equal((answer.status, answer.headers["Location"]), (303, f"/findings/{finding}"))
+    told = biomed.json(f"/api/findings/{finding}")
+    equal(told["state"], "acknowledged")
+    equal(told["acknowledged"]["by"], "biomed")
+    assert "commande passée &lt;b&gt;hier&lt;/b&gt;" in biomed.get(f"/findings/{finding}").text
+    log = hospital.browser("admin").json("/api/audit")["items"]
+    assert any(row["action"] == "acknowledged" and row["who"] == "biomed" and row["object"] == str(finding) for row in log)
+    assert any(row["action"] == "login" and row["who"] == "biomed" for row in log)
+
+
+def confined():
+    """An account of one organisation sees nothing of another, by list, address, filter or search"""
+    browser = hospital.browser("confined")
+    everything = hospital.browser().json("/api/devices?page_size=500")
+    mine = browser.json("/api/devices?page_size=500")
+    equal({item["organisation"]["id"] for item in mine["items"]}, {2})
+    assert 0 < mine["total"] < everything["total"]
+    equal(browser.json("/api/devices?organisation=1&page_size=500")["total"], mine["total"])
+    other = next(item["id"] for item in everything["items"] if item["organisation"]["id"] == 1)
+    for path in (f"/devices/{other}", f"/api/devices/{other}", "/organisations/1"):
+        equal(browser.get(path).status, 404, path)
+    finding = next(item["id"] for item in hospital.browser().json("/api/findings?organisation=1")["items"])
+    equal(browser.get(f"/findings/{finding}").status, 404)
+    equal(browser.post(f"/findings/{finding}/acknowledge").status, 404)
+    equal(browser.json("/api/search?q=scanner")["total_devices"], 0)
+    equal(browser.json("/api/overview")["devices"]["total"], mine["total"])
+
+
+def tokens():
+    """A token does what its scope says, by itself, and nothing once removed"""
+    browser = hospital.browser("analyst")
+    read, act = browser.token("read"), browser.token("act")
+    metrics, calendar = browser.token("metrics"), browser.token("calendar")
+    equal(hospital.ask("GET", "/api/devices", headers=bearer(read)).status, 200)
+    equal(hospital.ask("GET", "/metrics", headers=bearer(read)).status, 403)
+    body = json.dumps({"depth": "certificate", "class": "infusion"})
+    typed = {"Content-Type": "application/json"}
+    equal(hospital.ask("POST", "/api/surveys", body, {**bearer(read), **typed}).status, 403)
+    answer = hospital.ask("POST", "/api/surveys", body, {**bearer(act), **typed})
+    equal(answer.status, 202, answer.text)
+    run = json.loads(answer.text)
+    equal(json.loads(hospital.ask("POST", "/api/surveys", body, {**bearer(act), **typed}).text)["id"], run["id"])
+    equal(hospital.ask("GET", "/metrics", headers=bearer(metrics)).status, 200)
+    equal(hospital.ask("GET", "/api/devices", headers=bearer(metrics)).status, 403)
+    answer = hospital.ask("GET", f"/calendar.ics?token={calendar}")
+    equal((answer.status, answer.headers["Content-Type"]), (200, "text/calendar; charset=utf-8"))
+    assert answer.text.startswith("BEGIN:VCALENDAR\r\n")
+    equal(hospital.ask("GET", f"/api/devices?token={calendar}").status, 401)
+    equal(hospital.ask("GET", f"/calendar.ics?token={read}").status, 403)
+    equal(hospital.ask("GET", "/api/devices", headers=bearer("vigie_" + "a" * 43)).status, 401)
+    listed = browser.json("/api/account")["tokens"]
+    assert read not in json.dumps(listed), "a token is shown again"
+    browser.get("/account")
+    equal(browser.post(f"/account/tokens/{listed[0]['id']}/remove").status, 303)
+    equal(hospital.ask("GET", "/api/devices", headers=bearer(read)).status, 401)
+
+
+def survey_page():
+    """A survey asked for from the page is followed without script: the page says when it is loaded again"""
+    browser = hospital.browser()
+    browser.get("/devices/1")
+    answer = browser.post("/surveys", device="1")
+    equal(answer.status, 303)
+    page = browser.get(answer.headers["Location"]).text
+    assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', page)
+    assert 'data-going="1"' in page and "<progress" in page
+    equal(browser.post("/surveys", depth="deepest").status, 400)
+    equal(browser.post("/surveys", device="x").status, 400)
+    equal(browser.get("/surveys/99999").status, 404)
+
+
+def filters_by_address():
+    """Lists are filtered, sorted and paged by their address; what cannot be is refused with its name"""
+    browser = hospital.browser()
+    broken = browser.json("/api/devices?state=broken")
+    equal({item["state"] for item in broken["items"]}, {"broken"})
+    names = [item["name"] for item in browser.json("/api/devices?sort=-name&page_size=5")["items"]]
+    equal(len(names), 5)
+    page = browser.get("/devices?sort=-name&page_size=5&page=2&q=").text
+    assert 'aria-sort="descending"' in page and 'rel="prev"' in page and 'rel="next"' in page
+    for wrong in ("state=odd", "sort=odd", "page_size=x", "ends_before=tomorrow"):
+        answer = browser.get(f"/api/devices?{wrong}")
+        equal(answer.status, 400, wrong)
+        assert wrong.split("=")[0] in json.loads(answer.text)["detail"], answer.text
+        equal(browser.get(f"/devices?{wrong}").status, 400)
+
+
+def language():
+    """?lang= is kept in the browser, the account's setting holds elsewhere, Accept-Language before both"""
+    browser = hospital.browser("reader", "en-GB,fr;q=0.5")
+    assert '<html lang="en">' in browser.get("/").text
+    assert '<html lang="fr">' in browser.get("/?lang=fr").text
+    assert '<html lang="fr">' in browser.get("/devices").text
+    browser.get("/account")
+    equal(browser.post("/account/language", language="en").status, 303)
+    other = hospital.browser("reader", "fr")
+    assert '<html lang="en">' in other.get("/").text
+    other.get("/account")
+    other.post("/account/language", language="fr")
+
+
+def sessions_end():
+    """A session ends with the logout, with a new password, and when it was idle"""
+    browser = hospital.browser("reader")
+    kept = dict(browser.cookies)
+    browser.get("/")
+    equal(browser.post("/logout").status, 303)
+    browser.cookies = kept
+    equal(browser.get("/").status, 303)
+    with Hospital("--empty", "--idle", "1 s") as own:
+        browser = own.browser("reader")
+        equal(browser.get("/").status, 200)
+        time.sleep(2.1)
+        equal(browser.get("/").status, 303)
+
+
+def new_password():
+    """A new password needs the old one, twelve characters and the same twice; then every session ends"""
+    with Hospital("--empty") as own:
+        browser, other = own.browser("reader"), own.browser("reader")
+        browser.get("/account")
+        new = "un mot de passe plus long"
+        equal(browser.post("/account/password", old=own.password, password=new, again="x" * 12).status, 400)
+        equal(browser.post("/account/password", old=own.password, password="court", again="court").status, 400)
+        equal(browser.post("/account/password", old="wrong password", password=new, again=new).status, 400)
+        equal(browser.post("/account/password", old=own.password, password=new, again=new).status, 303)
+        equal(other.get("/").status, 303)
+        equal(Browser(own).log_in("reader").status, 403)
+        equal(Browser(own).log_in("reader", new).status, 303)
+
+
+def empty_store():
+    """With no device the dashboard says what to do next, and no page fails"""
+    with Hospital("--empty") as own:
+        browser = own.browser("admin")
+        page = browser.get("/").text
+        assert "vigie fleet import" in page and "Aucun équipement" in page
+        for path in PAGES + ["/audit"]:
+            assert browser.get(path).status in ((404,) if path[-1] == "1" else (200,)), path
+
+
+def fits(value, schema, schemas, where):
+    """A small part of JSON Schema: $ref, allOf, type, enum, required, properties, items."""
+    if "$ref" in schema:
+        return fits(value, schemas[schema["$ref"].rsplit("/", 1)[1]], schemas, where)
+    for part in schema.get("allOf", []):
+        fits(value, part, schemas, where)
+    if "enum" in schema:
+        assert value in schema["enum"], f"{where}: {value!r} is none of {schema['enum']}"
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    assert not types or isinstance(value, tuple(kinds[name] for name in types)), f"{where}: {value!r} is no {types}"
+    if isinstance(value, dict):
+        for name in schema.get("required", []):
+            assert name in value, f"{where}: no {name}"
+        for name, part in schema.get("properties", {}).items():
+            if name in value:
+                fits(value[name], part, schemas, f"{where}.{name}")
+    if isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            fits(item, schema["items"], schemas, f"{where}[{index}]")
+
+
+def openapi():
+    """Every path of the OpenAPI document answers as its schema says, and every page's data has its path"""
+    browser = hospital.browser("admin")
+    document = json.loads(hospital.ask("GET", "/api/openapi.json").text)
+    equal(document["openapi"], "3.1.0")
+    schemas = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], path
+            for parameter in operation["parameters"]:
+                assert parameter["name"] and parameter["in"] in ("path", "query"), path
+            if method == "get":
+                value = browser.json(path.replace("{id}", "1"))
+                fits(value, operation["responses"]["200"]["content"]["application/json"]["schema"], schemas, path)
+    for page in PAGES:
+        data = "/api" + re.sub(r"/\d+", "/{id}", page.split("?")[0])
+        assert page == "/" or data in document["paths"], f"{page} has no data at {data}"
+
+
+def security_headers():
+    """Whatever is answered carries the policy, and nothing of it is kept by a cache"""
+    browser = hospital.browser()
+    for path in ["/login", "/", "/nothing", "/api/devices", "/api/nothing", "/healthz", "/%ff"]:
+        answer = browser.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy, path
+        assert "unsafe" not in policy and "form-action 'self'" in policy and "base-uri 'none'" in policy
+        equal(answer.headers["X-Content-Type-Options"], "nosniff")
+        equal(answer.headers["Referrer-Policy"], "same-origin")
+        equal(answer.headers["Cross-Origin-Opener-Policy"], "same-origin")
+        equal(answer.headers["Cache-Control"], "no-store", path)
+        assert "Server" not in answer.headers
+    style = re.search(r"/style\.css\?v=\w+", browser.get("/").text)[0]
+    answer = browser.get(style)
+    assert "immutable" in answer.headers["Cache-Control"] and len(answer.text) < 30_000
+    equal(browser.ask("GET", "/style.css", headers={"If-None-Match": answer.headers["ETag"]}).status, 304)
+
+
+def errors_in_words():
+    """What does not exist, or not so, is said in words with a way out"""
+    browser = hospital.browser()
+    for path, status in [("/nothing", 404), ("/devices/99999", 404), ("/devices/0", 404), ("/devices/1x", 404),
+                         ("/../etc/passwd", 404), ("/style.css/../../x", 404), ("/%2e%2e/x", 404), ("/%ff", 400),
+                         ("/a%00b", 400), ("/devices?q=%zz", 400)]:
+        answer = browser.get(path)
+        equal(answer.status, status, path)
+        assert "<h1>" in answer.text and 'href="/"' in answer.text, path
+    equal(browser.ask("DELETE", "/devices").status, 405)
+    equal(browser.ask("POST", "/healthz", {}).status, 405)
+    equal(json.loads(browser.get("/api/devices/99999").text)["status"], 404)
+    equal(browser.ask("HEAD", "/devices").text, "")
+
+
+REQUEST = "POST /login HTTP/1.1\r\nHost: portal\r\n"
+SMUGGLED = "GET /healthz HTTP/1.1\r\nHost: portal\r\n\r\n"
+
+
+def ambiguous_requests():
+    """What two servers could read in two ways is refused before it is read, and nothing behind it is answered"""
+    refused = {
+        "two lengths": REQUEST + "Content-Length: 5\r\nContent-Length: 50\r\n\r\na=b&c" + SMUGGLED,
+        "length and coding": REQUEST + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "coding": REQUEST + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "coding in disguise": REQUEST + "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        "folded": REQUEST + "X: y\r\n Transfer-Encoding: chunked\r\n\r\n" + SMUGGLED,
+        "bare line feeds": "GET /healthz HTTP/1.1\nHost: portal\n\n",
+        "sign": REQUEST + "Content-Length: +5\r\n\r\na=b&c",
+        "no host": "GET /healthz HTTP/1.1\r\n\r\n",
+        "two hosts": "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "absolute": "GET http://portal/healthz HTTP/1.1\r\nHost: portal\r\n\r\n",
+        "content in GET": "GET /healthz HTTP/1.1\r\nHost: portal\r\nContent-Length: 5\r\n\r\nabcde",
+        "NUL": "GET /healthz HTTP/1.1\r\nHost: portal\r\nX: \0\r\n\r\n",
+        "a body too large": REQUEST + "Content-Length: 1000000\r\n\r\n",
+        "a head too large": "GET /healthz HTTP/1.1\r\nHost: portal\r\nX: " + "x" * 20000 + "\r\n\r\n",
+        "too many fields": "GET /healthz HTTP/1.1\r\nHost: portal\r\n" + "X: y\r\n" * 200 + "\r\n",
+        "TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
+    }
+    for name, request in refused.items():
+        answer = hospital.raw(request.encode("latin-1"))
+        status = int(answer.split(b" ", 2)[1])
+        assert 400 <= status < 600 and status not in (500, 503), f"{name}: {answer[:200]}"
+        equal(answer.count(b"HTTP/1.1 "), 1, name)
+        assert b"RFC " in answer and b"\r\nConnection: close\r\n" in answer, f"{name}: {answer}"
+
+
+def one_request_a_connection():
+    """A second request in the same connection is not answered, however it came there"""
+    answer = hospital.raw((SMUGGLED + SMUGGLED).encode())
+    equal(answer.count(b"HTTP/1.1 "), 1)
+    assert b"\r\nConnection: close\r\n" in answer and answer.startswith(b"HTTP/1.1 200")
+
+
+def slow_and_many():
+    """Six hundred silent connections, and one that drips, keep nobody from being served; the slow one is told off"""
+    silent = [socket.create_connection((hospital.host, hospital.port)) for _ in range(600)]
+    drip = socket.create_connection((hospital.host, hospital.port), timeout=20)
+    start = time.monotonic()
+    for _ in range(3):
+        equal(hospital.ask("GET", "/healthz").status, 200)
+        drip.sendall(b"GET")
+    assert time.monotonic() - start < 5
+    received = drip.recv(65536)
+    assert 8 < time.monotonic() - start < 14, time.monotonic() - start
+    assert received.startswith(b"HTTP/1.1 408 "), received
+    for connection in silent:
+        connection.close()
+    drip.close()
+
+
+def at_once():
+    """Forty requests at once are all answered"""
+    browser, answers = hospital.browser(), []
+    threads = [threading.Thread(target=lambda: answers.append(hospital.ask("GET", "/", headers={
+        "Cookie": f"session={browser.cookies['session']}"}).status)) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(answers, [200] * 40)
+
+
+with Hospital() as hospital:
+    tap.run([strangers_see_nothing, pages_stand, hostile_names_are_text, login_is_guarded, next_stays_here,
+             forms_are_ours, lock_out, timing, roles, acknowledge, confined, tokens, survey_page, filters_by_address,
+             language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
+             ambiguous_requests, one_request_a_connection, slow_and_many, at_once])
