@@ -45,13 +45,13 @@ static const Column finding_columns[] = {{"kind", false},
 static const Column certificate_columns[] = {{"subject", false},    {"issuer", false},   {"not_after", false},
                                              {"first_seen", false}, {"endpoints", true}, {0}};
 
-static const Select device_selects[] = {{"state", "portal.state.", states},
+static const Select device_selects[] = {{"state", "fleet.state.", states},
                                         {"class", "classes", NULL},
                                         {"owner", "owners", NULL},
                                         {"criticality", "criticalities", NULL},
                                         {0}};
-static const Select finding_selects[] = {{"state", "portal.state.", lives},
-                                         {"severity", "portal.severity.", severities},
+static const Select finding_selects[] = {{"state", "fleet.life.", lives},
+                                         {"severity", "fleet.severity.", severities},
                                          {"class", "classes", NULL},
                                          {"owner", "owners", NULL},
                                          {0}};

@@ -7,10 +7,10 @@
 static const struct {
     const char *member, *prefix;
 } enums[] = {
-    {"state", "portal.state."},       {"severity", "portal.severity."}, {"role", "portal.role."},
-    {"scope", "portal.scope."},       {"action", "portal.action."},     {"depth", "portal.depth."},
-    {"protocol", "portal.protocol."}, {"verdict", "portal.verdict."},   {"language", "portal.language."},
-    {"member", "portal.member."},
+    {"state", "fleet.state."},       {"state", "fleet.life."},         {"state", "fleet.survey."},
+    {"severity", "fleet.severity."}, {"role", "portal.role."},         {"scope", "portal.scope."},
+    {"action", "portal.action."},    {"depth", "portal.depth."},       {"protocol", "portal.protocol."},
+    {"verdict", "portal.verdict."},  {"language", "portal.language."}, {"member", "portal.member."},
 };
 
 /* Members whose values the fleet's own knowledge names. */
@@ -102,7 +102,8 @@ static void present_finding(const Request *request, json_t *object) {
 }
 
 static void present_kind(const Request *request, json_t *object, const char *kind) {
-    const char *word = word_of(request->lang, "portal.event.", kind);
+    const char *event = word_of(request->lang, "fleet.event.", kind);
+    const char *word = event ? event : word_of(request->lang, "fleet.alarm.", kind);
     const json_t *details = json_object_get(object, "details");
     const char *finding = json_string_value(json_object_get(details, "finding"));
     set_text(object, "kind", "text",
