@@ -15,7 +15,7 @@ function step(by) {
 }
 
 const keys = {
-  "/": () => document.getElementById("q")?.select(),
+  "/": () => { document.getElementById("q").focus(); document.getElementById("q").select(); },
   j: () => step(1),
   k: () => step(-1),
   g: () => { location.href = "/"; },
@@ -33,7 +33,7 @@ document.addEventListener("keydown", (event) => {
 document.querySelector("footer .keys")?.removeAttribute("hidden");
 
 // On a phone the list comes before the form that narrows it, and the present place is in sight.
-if (matchMedia("(max-width: 719px)").matches) {
+if (matchMedia("(max-width: 899px)").matches) {
   document.querySelectorAll(".narrowing:not([data-keep])").forEach((box) => box.removeAttribute("open"));
   const here = document.querySelector(".top nav [aria-current]");
   if (here) here.closest("ul").scrollLeft = here.offsetLeft - 48;

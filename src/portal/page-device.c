@@ -107,28 +107,49 @@ static void say_clock(const Request *request, json_t *record) {
     json_object_set_new(record, "clock_text", json_string(text));
 }
 
-/* "TLSv1.0, TLSv1.2" of a list, findings by their titles, a fact as it is; "rien" where there was none. */
+enum { FINGERPRINT = 64, FINGERPRINT_SHOWN = 12 };
+
+static char *say_text(const Request *request, const char *member, const char *text) {
+    static const char *const words[][2] = {{"outcome", "portal.outcome."}, {"trust", "portal.verdict."}};
+    if (strcmp(member, "findings") == 0)
+        return g_strdup(record_finding_title(request->portal->rules, text, request->lang));
+    if (strlen(text) == FINGERPRINT)
+        return g_strdup_printf("%.*s…", FINGERPRINT_SHOWN, text);
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        gsize first = strcspn(text, ":"); /* "alert:handshake_failure" */
+        g_autofree char *key = g_strdup_printf("%s%.*s", words[i][1], (int)first, text);
+        const char *word = vigie_word(request->lang, key);
+        if (strcmp(member, words[i][0]) == 0 && strcmp(word, key) != 0)
+            return text[first] ? g_strdup_printf("%s (%s)", word, text + first + 1) : g_strdup(word);
+    }
+    return g_strdup(text);
+}
+
+/* A fact of a record in a few words: "TLSv1.0, TLSv1.2" of a list, an object by its members, "rien" where there was
+ * nothing. */
 static char *say_value(const Request *request, const char *member, const json_t *value) {
-    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     size_t index;
     json_t *element;
+    const char *name;
     json_array_foreach(value, index, element) {
-        const char *text = json_string_value(element);
-        if (text)
-            g_ptr_array_add(texts,
-                            (gpointer)(strcmp(member, "findings") == 0
-                                           ? record_finding_title(request->portal->rules, text, request->lang)
-                                           : text));
+        if (json_is_string(element))
+            g_ptr_array_add(texts, say_text(request, member, json_string_value(element)));
     }
+    json_object_foreach((json_t *)value, name, element) {
+        g_ptr_array_add(texts, g_strdup(name));
+    }
+    if (json_is_string(value))
+        g_ptr_array_add(texts, say_text(request, member, json_string_value(value)));
+    else if (json_is_integer(value))
+        g_ptr_array_add(texts, g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+    else if (json_is_boolean(value))
+        g_ptr_array_add(
+            texts, g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no")));
+    if (texts->len == 0)
+        g_ptr_array_add(texts, g_strdup(vigie_word(request->lang, "portal.nothing")));
     g_ptr_array_add(texts, NULL);
-    if (texts->len > 1)
-        return g_strjoinv(", ", (char **)texts->pdata);
-    if (json_is_integer(value))
-        return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    if (json_is_boolean(value))
-        return g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no"));
-    return g_strdup(json_is_string(value) ? json_string_value(value)
-                                          : vigie_word(request->lang, "portal.nothing"));
+    return g_strjoinv(", ", (char **)texts->pdata);
 }
 
 static void say_changes(const Request *request, json_t *history) {
