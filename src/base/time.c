@@ -8,11 +8,29 @@ VigieTime vigie_time_now(void) {
     return (VigieTime)time(NULL);
 }
 
+static char *put_digits(char *at, int value, int digits) {
+    for (int i = digits; i-- > 0; value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + digits;
+}
+
+/* By hand: every record has times, and GDateTime takes a microsecond for each. */
 char *vigie_time_rfc3339(VigieTime time) {
-    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(time);
-    /* Outside of the years 1 to 9999, which a hostile certificate may name, GDateTime has no value. */
-    return date ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%SZ")
-                : g_strdup(time < 0 ? "0001-01-01T00:00:00Z" : "9999-12-31T23:59:59Z");
+    static const char marks[] = "--T::Z";
+    time_t seconds = (time_t)time;
+    struct tm date;
+    /* A hostile certificate may name any year; RFC 3339 has those of four digits. */
+    if (!gmtime_r(&seconds, &date) || date.tm_year < 1 - 1900 || date.tm_year > 9999 - 1900)
+        return g_strdup(time < 0 ? "0001-01-01T00:00:00Z" : "9999-12-31T23:59:59Z");
+    const int fields[] = {date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
+                          date.tm_hour,        date.tm_min,     date.tm_sec};
+    char *text = g_malloc(sizeof "0001-01-01T00:00:00Z"), *at = text;
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
+        at = put_digits(at, fields[i], i == 0 ? 4 : 2);
+        *at++ = marks[i];
+    }
+    *at = '\0';
+    return text;
 }
 
 bool vigie_time_parse_rfc3339(const char *text, VigieTime *ret_time, GError **error) {

@@ -25,9 +25,22 @@ static void text_member(GString *out, const char *name, const char *value) {
     text(out, value);
 }
 
+/* A tenth of what printf takes, and each record has a dozen. */
+static void append_int(GString *out, int64_t value) {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        g_string_append_c(out, '-');
+    g_string_append_len(out, digits + at, (gssize)(sizeof digits - at));
+}
+
 static void int_member(GString *out, const char *name, int64_t value) {
     member(out, name);
-    g_string_append_printf(out, "%" G_GINT64_FORMAT, value);
+    append_int(out, value);
 }
 
 static void ternary_member(GString *out, const char *name, VigieTernary value) {
@@ -43,7 +56,11 @@ static void ms_member(GString *out, const char *name, double ms) {
         return;
     }
     int64_t micros = (int64_t)llround(ms * 1000);
-    g_string_append_printf(out, "%" G_GINT64_FORMAT ".%03d", micros / 1000, (int)(micros % 1000));
+    int part = (int)(micros % 1000);
+    append_int(out, micros / 1000);
+    const char decimals[] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+                             (char)('0' + part % 10)};
+    g_string_append_len(out, decimals, sizeof decimals);
 }
 
 static void target_member(GString *out, const VigieTarget *target) {

@@ -68,11 +68,21 @@ void engine_clock_sample(Endpoint *endpoint, VigieTime server, VigieTime here, c
 }
 
 /* ---- Finishing ----------------------------------------------------------------------------------------------*/
+static VigieTrust judge_chain(Engine *engine, VigieChain *chain, VigieTime now) {
+    Judgement *known = &engine->judgements[(uintptr_t)chain / sizeof *chain % JUDGEMENTS];
+    if (known->chain == chain && known->now == now)
+        return known->trust;
+    VigieTrust trust = x509_chain_judge(engine->options.roots, chain, now);
+    x509_chain_unref(known->chain);
+    *known = (Judgement){x509_chain_ref(chain), now, trust};
+    return trust;
+}
+
 static void judge(Endpoint *endpoint) {
     const VigieSurveyOptions *options = &endpoint->engine->options;
     VigieRecord *record = &endpoint->record;
     if (record->chain && options->roots)
-        record->trust = x509_chain_judge(options->roots, record->chain, record->time);
+        record->trust = judge_chain(endpoint->engine, record->chain, record->time);
     if (record->chain && record->chain->count > 0) {
         const char *name = record->target.name ? record->target.name : record->target.host;
         record->name_match =
@@ -228,6 +238,8 @@ static void engine_free(Engine *engine) {
         engine->free = endpoint->next;
         g_free(endpoint);
     }
+    for (size_t i = 0; i < JUDGEMENTS; i++)
+        x509_chain_unref(engine->judgements[i].chain);
     SSL_CTX_free(engine->sessions);
     x509_chain_cache_free(engine->chains);
     net_pacer_free(engine->pacer);

@@ -142,6 +142,15 @@ struct Endpoint {
     Elimination *elimination;
 };
 
+/* What was judged this second: endpoints that serve the same chain come in crowds. */
+typedef struct {
+    VigieChain *chain; /* a reference, or NULL */
+    VigieTime now;
+    VigieTrust trust;
+} Judgement;
+
+enum { JUDGEMENTS = 64 };
+
 struct Engine {
     VigieSurveyOptions options;
     VigieReactor *reactor;
@@ -149,7 +158,8 @@ struct Engine {
     VigiePacer *pacer;
     VigieTlsContext *tls;
     VigieChainCache *chains;
-    SSL_CTX *sessions; /* made at first use */
+    Judgement judgements[JUDGEMENTS]; /* by the chain's place in memory */
+    SSL_CTX *sessions;                /* made at first use */
     VigieRecordSink sink;
     void *sink_data;
     bool stopped; /* by the sink */

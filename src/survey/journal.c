@@ -18,12 +18,6 @@ struct VigieJournal {
 
 static const char *const depth_names[] = {"certificate", "protocols", "full"};
 
-static void append_name(GString *out, const VigieTarget *target) {
-    bool bracket = strchr(target->host, ':') != NULL;
-    g_string_append_printf(out, bracket ? "[%s]:%u/%s" : "%s:%u/%s", target->host, target->port,
-                           vigie_protocol_name(target->protocol));
-}
-
 /* FNV-1a, then mixed: among a million targets two share a hash with a chance of 1 in 30 million. */
 static uint64_t hash_of(const char *name, size_t size) {
     uint64_t hash = 0xcbf29ce484222325;
@@ -130,9 +124,8 @@ void survey_journal_close(VigieJournal *journal) {
 bool survey_journal_has(const VigieJournal *journal, const VigieTarget *target) {
     if (journal->count == 0)
         return false;
-    g_autoptr(GString) name = g_string_new(NULL);
-    append_name(name, target);
-    uint64_t hash = hash_of(name->str, name->len);
+    g_autofree char *name = vigie_target_text(target);
+    uint64_t hash = hash_of(name, strlen(name));
     return bsearch(&hash, journal->ended, journal->count, sizeof hash, compare) != NULL;
 }
 
@@ -141,7 +134,8 @@ size_t survey_journal_count(const VigieJournal *journal) {
 }
 
 void survey_journal_add(VigieJournal *journal, const VigieTarget *target) {
-    append_name(journal->pending, target);
+    g_autofree char *name = vigie_target_text(target);
+    g_string_append(journal->pending, name);
     g_string_append_c(journal->pending, '\n');
 }
 

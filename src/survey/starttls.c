@@ -306,8 +306,6 @@ static DialogueState feed_mysql(Dialogue *dialogue, VigieWriter *out) {
     if (version == MYSQL_ERROR) {
         size_t skipped = rest.size > 8 && rest.data[2] == '#' ? 8 : 2;
         keep_printable(dialogue->answer, sizeof dialogue->answer, rest.data + skipped, rest.size - skipped);
-        if (!dialogue->answer[0])
-            g_strlcpy(dialogue->answer, "an error without words", sizeof dialogue->answer);
         return DIALOGUE_REFUSED;
     }
     const uint8_t *nul = memchr(rest.data, 0, rest.size);
@@ -365,6 +363,8 @@ DialogueState dialogue_feed(Dialogue *dialogue, VigieBytes received, VigieWriter
         received.data += size;
         received.size -= size;
         dialogue->state = kinds[dialogue->protocol].feed(dialogue, out);
+        if (dialogue->state == DIALOGUE_REFUSED && !dialogue->answer[0])
+            g_strlcpy(dialogue->answer, "an answer without words", sizeof dialogue->answer);
         if (dialogue->state == DIALOGUE_READY && received.size > 0)
             dialogue->state = malformed(dialogue, "data after the go-ahead, before TLS");
     }

@@ -13,7 +13,7 @@
 
 enum { PARALLEL = 500, BATCH = 256, HELLO_SIZE = 245 };
 
-static char hello[HELLO_SIZE] = {0x16, 3, 1, 0, HELLO_SIZE - 5, 1, 0, 0, HELLO_SIZE - 9, 3, 3};
+static unsigned char hello[HELLO_SIZE] = {0x16, 3, 1, 0, HELLO_SIZE - 5, 1, 0, 0, HELLO_SIZE - 9, 3, 3};
 static char buffer[32768];
 static unsigned under_way, next;
 
