@@ -34,11 +34,21 @@ bool alarm_raise(VigieStore *store, const VigieFleetPolicy *policy, const char *
         urgent ? now : next_morning(policy, now), now);
 }
 
+static bool urgent_days(int days) {
+    return days <= URGENT_DAYS;
+}
+
+/* The latest end that is within a threshold: to the second where it is urgent; else on the morning it is told, when
+ * so many whole days are left. */
+static VigieTime reach(const VigieFleetPolicy *policy, int days, VigieTime now) {
+    return urgent_days(days) ? now + (VigieTime)days * FLEET_DAY
+                             : next_morning(policy, now) + (VigieTime)(days + 1) * FLEET_DAY - 1;
+}
+
 /* Certificates between two thresholds. One that has been told of at this threshold or a later one is not again: so
  * what is found late has one alarm, not all that it missed. */
 static bool raise_between(VigieStore *store, const VigieFleetPolicy *policy, VigieTime after, int days,
                           VigieTime now, GError **error) {
-    bool urgent = days <= URGENT_DAYS;
     return store_exec(
         store, error,
         "INSERT INTO alarm (kind, endpoint_id, organisation_id, certificate_id, threshold, urgent, due, "
@@ -49,14 +59,15 @@ static bool raise_between(VigieStore *store, const VigieFleetPolicy *policy, Vig
         "a.endpoint_id = x.id AND a.kind = 'expiry' AND a.certificate_id = x.ending_id AND a.threshold <= "
         "$7) ON "
         "CONFLICT DO NOTHING",
-        "iiiiiii", (int64_t)days, (int64_t)urgent, urgent ? now : next_morning(policy, now), now, after,
-        now + (VigieTime)days * FLEET_DAY, (int64_t)days);
+        "iiiiiii", (int64_t)days, (int64_t)urgent_days(days),
+        urgent_days(days) ? now : next_morning(policy, now), now, after, reach(policy, days, now),
+        (int64_t)days);
 }
 
 static bool raise_expiries(VigieStore *store, const VigieFleetPolicy *policy, VigieTime now, GError **error) {
     for (size_t i = 0; i < policy->day_count; i++) {
         bool last = i + 1 == policy->day_count;
-        VigieTime after = last ? 0 : now + (VigieTime)policy->days[i + 1] * FLEET_DAY;
+        VigieTime after = last ? 0 : reach(policy, policy->days[i + 1], now);
         if (!raise_between(store, policy, after, policy->days[i], now, error))
             return false;
     }

@@ -174,7 +174,10 @@ static bool follow_silence(VigieStore *store, Observed *at, GError **error) {
     Event silent = observed_event(at, "endpoint-silent", true);
     silent.details = json_pack("{s:s, s:I, s:o}", "outcome", outcome, "failures", (json_int_t)at->failures,
                                "seen", json_time(at->seen));
-    return event_add(store, silent, at->now, NULL, error);
+    int64_t id = 0;
+    return event_add(store, silent, at->now, &id, error) &&
+           alarm_raise(store, at->policy, "endpoint-silent", at->endpoint, at->organisation, 0, id, id,
+                       at->criticality >= CRITICALITY_MAJOR, at->now, error);
 }
 
 /* A shallow examination adds to what deeper ones found, and corrects only what it tested. */
