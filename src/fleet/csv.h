@@ -9,7 +9,6 @@ enum {
     CSV_ROW_MAX = 1024 * 1024,
     CSV_COLUMNS_MAX = 1000,
     CSV_LINES_MAX = 1000000,
-    CSV_REWINDS_MAX = 1000,
 };
 
 /* The file as UTF-8, without a byte order mark; `ret_encoding`: "UTF-8", "Windows-1252", "UTF-16" (static). INVALID
