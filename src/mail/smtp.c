@@ -197,6 +197,13 @@ static size_t hear_line(char *line, size_t size, size_t count, void *data) {
     return size * count;
 }
 
+/* What answers NOOP is a body to libcurl, which would print it. */
+static size_t ignore_body(char *body, size_t size, size_t count, void *data) {
+    (void)body;
+    (void)data;
+    return size * count;
+}
+
 static bool set_password(CURL *curl, const VigieMailServer *server, GError **error) {
     if (!server->user)
         return true;
@@ -228,6 +235,7 @@ static CURL *open_conversation(const VigieMailServer *server, Transfer *transfer
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(server->timeout * 1000));
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, hear_line);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     return curl;
 }

@@ -216,7 +216,8 @@ def secured():
         scheme = "smtps" if implicit else "smtp"
         with smtp.Server(cert, key, implicit=implicit, user="vigie", password="s3cret é") as server:
             client = Client(server.port, scheme=scheme, tls="required", ca_file=cert, **login)
-            equal(client.tool("check").stdout[:3], "250")
+            answer = client.tool("check").stdout
+            equal((answer[:3], answer.count("\n")), ("250", 1))
             client.add()
             client.run()
             equal(client.states()[0][0], "sent")
