@@ -55,16 +55,21 @@ void child_ready(void *unused) {
 }
 
 /* ---- The portal ---- */
-/* Every file that a PostgreSQL URL names: keys, authorities, a password file. */
-static void allow_url_files(Sandbox *sandbox, const char *url) {
+/* The parameters of a PostgreSQL URL; NULL where there are none, or GLib cannot read what libpq can. */
+static GHashTable *url_parameters(const char *url) {
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NON_DNS, NULL);
     const char *query = uri ? g_uri_get_query(uri) : NULL;
-    g_autoptr(GHashTable) values = query ? g_uri_parse_params(query, -1, "&", G_URI_PARAMS_NONE, NULL) : NULL;
-    if (!values)
+    return query ? g_uri_parse_params(query, -1, "&", G_URI_PARAMS_NONE, NULL) : NULL;
+}
+
+/* Every file that the URL names: keys, authorities, a password file. */
+static void allow_url_files(Sandbox *sandbox, const char *url) {
+    g_autoptr(GHashTable) parameters = url_parameters(url);
+    if (!parameters)
         return;
     GHashTableIter iterator;
     gpointer value = NULL;
-    g_hash_table_iter_init(&iterator, values);
+    g_hash_table_iter_init(&iterator, parameters);
     while (g_hash_table_iter_next(&iterator, NULL, &value))
         if (g_path_is_absolute(value))
             sandbox_allow_read(sandbox, value);
@@ -89,15 +94,19 @@ static Sandbox *common_sandbox(const Settings *settings, GError **error) {
     return g_steal_pointer(&sandbox);
 }
 
-/* The portal has no reason to call anyone but its database. */
+/* The portal has no reason to call anyone but its database, and whoever tells it the database's address. Where the
+ * port is not plain (several servers in one URL), it may call any. */
 static void allow_database(Sandbox *sandbox, const char *url) {
     if (g_str_has_prefix(url, "sqlite:"))
         return;
     sandbox->connects = true;
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NON_DNS, NULL);
-    uint16_t ports[] = {53, (uint16_t)(uri && g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : 5432)};
-    if (!uri) /* several servers in one URL: libpq reads that, GLib does not */
+    g_autoptr(GHashTable) parameters = url_parameters(url);
+    const char *text = parameters ? g_hash_table_lookup(parameters, "port") : NULL;
+    guint64 port = uri && g_uri_get_port(uri) > 0 ? (guint64)g_uri_get_port(uri) : 5432;
+    if (!uri || (text && !g_ascii_string_to_unsigned(text, 10, 1, UINT16_MAX, &port, NULL)))
         return;
+    const uint16_t ports[] = {53, (uint16_t)port};
     sandbox->ports = g_array_new(FALSE, FALSE, sizeof(uint16_t));
     g_array_append_vals(sandbox->ports, ports, G_N_ELEMENTS(ports));
 }

@@ -2,6 +2,7 @@
 #include "daemon/child.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { IDLE_MS = 1000, TROUBLE_MS = 5000, TICK_MS = 200 };
@@ -119,11 +120,25 @@ static void renew(VigieStore *store, Track *track) {
         track->lane.stop = 1;
 }
 
+/* Where a program rewrote /etc/resolv.conf, the new file lies outside our sandbox, which names the old one. */
+static bool resolver_moved(ino_t *known) {
+    struct stat about;
+    ino_t now = stat("/etc/resolv.conf", &about) == 0 ? about.st_ino : 0;
+    bool moved = *known != now && *known != 0 && now != 0;
+    *known = now ? now : *known;
+    return moved;
+}
+
 /* Renews three times a lease's length, and passes the word to end on to the lanes. */
 static void keep_leases(VigieStore *store, Track *tracks, size_t count, GMutex *lock, int64_t lease) {
     int64_t renewed = g_get_monotonic_time();
+    ino_t resolver = 0;
     while (!child_stop) {
         g_usleep(TICK_MS * 1000);
+        if (resolver_moved(&resolver)) {
+            vigie_log(VIGIE_LOG_NOTICE, "the name servers changed: the worker starts anew");
+            child_stop = 1;
+        }
         if (g_get_monotonic_time() - renewed < lease * G_USEC_PER_SEC / 3)
             continue;
         renewed = g_get_monotonic_time();

@@ -219,6 +219,32 @@ bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **
     return true;
 }
 
+bool mail_metrics_append(VigieStore *store, GString *out, GError **error) {
+    VigieMailCounts counts;
+    if (!mail_queue_counts(store, &counts, error))
+        return false;
+    const struct {
+        const char *state;
+        int64_t count;
+    } rows[] = {{"queued", counts.queued},
+                {"sending", counts.sending},
+                {"sent", counts.sent},
+                {"failed", counts.failed},
+                {"unknown", counts.unknown}};
+    g_string_append(out, "# HELP vigie_mails Messages by what is known of them.\n# TYPE vigie_mails gauge\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        g_string_append_printf(out, "vigie_mails{state=\"%s\"} %" G_GINT64_FORMAT "\n", rows[i].state,
+                               rows[i].count);
+    g_string_append_printf(
+        out,
+        "# HELP vigie_mail_oldest_queued_timestamp_seconds When the oldest message that waits "
+        "was written; 0: none waits.\n"
+        "# TYPE vigie_mail_oldest_queued_timestamp_seconds gauge\n"
+        "vigie_mail_oldest_queued_timestamp_seconds %" G_GINT64_FORMAT "\n",
+        counts.oldest_queued);
+    return true;
+}
+
 bool mail_queue_forget(VigieStore *store, VigieTime before, GError **error) {
     return store_exec(store, error, "DELETE FROM mail WHERE state = 'sent' AND changed < $1", "i", before);
 }

@@ -233,6 +233,8 @@ static CURL *open_conversation(const VigieMailServer *server, Transfer *transfer
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(MIN(server->timeout, 30) * 1000));
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(server->timeout * 1000));
+    /* also bounds the wait for an answer to QUIT, which the whole timeout does not */
+    curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)server->timeout);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, hear_line);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);

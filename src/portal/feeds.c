@@ -1,4 +1,5 @@
 /* feeds: what programs fetch, and the files of the pages. */
+#include "mail/mail.h"
 #include "portal/pages.h"
 
 #include <string.h>
@@ -34,7 +35,8 @@ RAW(feed_calendar) {
 RAW(feed_metrics) {
     VigieFleetFilter filter = confined(request);
     request->type = "text/plain; version=0.0.4; charset=utf-8";
-    return fleet_metrics_append(request->store, &filter, request->now, request->answer, error);
+    return fleet_metrics_append(request->store, &filter, request->now, request->answer, error) &&
+           (filter.organisation || mail_metrics_append(request->store, request->answer, error));
 }
 
 /* For a supervisor or a balancer: the portal answers and the store does. */

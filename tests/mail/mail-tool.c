@@ -2,6 +2,7 @@
  *     mail-tool CONFIG add FROM TO SUBJECT TEXT KEY
  *     mail-tool CONFIG run OFFSET       sends every job due OFFSET seconds from now, each once
  *     mail-tool CONFIG check            talks to the server, sends nothing
+ *     mail-tool CONFIG metrics          for Prometheus
  *     mail-tool CONFIG show             one line per message: state, tries, answer */
 #include "mail/mail.h"
 
@@ -58,6 +59,12 @@ static bool act(int argc, char **argv, const VigieConfig *config, VigieStore *st
             return false;
         printf("%s\n", answer);
         return true;
+    }
+    if (strcmp(argv[2], "metrics") == 0) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        bool well = mail_metrics_append(store, out, error);
+        printf("%s", out->str);
+        return well;
     }
     return show(store, error);
 }

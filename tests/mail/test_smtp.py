@@ -126,6 +126,9 @@ def refused():
         client.run(100000)
         equal([s[0] for s in client.states()], ["failed", "failed"])
         equal(sorted(s[2] for s in client.states()), ["550 5.1.1 no such mailbox", "554 5.7.1 looks like spam"])
+        metrics = client.tool("metrics").stdout.splitlines()
+        equal([line for line in metrics if "failed" in line or "sent" in line],
+              ['vigie_mails{state="sent"} 0', 'vigie_mails{state="failed"} 2'])
         equal(server.handler.messages, [])
 
 
