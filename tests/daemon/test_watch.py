@@ -22,7 +22,7 @@ import postgresql
 import smtp
 import tap
 from daemon import Daemon, wait_for
-from vigie import equal
+from vigie import equal, run
 
 logging.disable(logging.CRITICAL)
 TOOL = sys.argv[1]
@@ -223,6 +223,29 @@ def told_once():
             assert not any(len(line) > 72 for line in text.split("\n")), text
 
 
+def killed_while_sending():
+    """a worker killed between a message and the server's answer does not send it again; the doctor tells of it"""
+    with Devices(*certificate("urgent", 1)) as devices, smtp.Server() as server:
+        server.handler.delay = 3
+        mail = {"server": "smtp://127.0.0.1:%d" % server.port, "tls": "none", "from": "Vigie <vigie@chu.test>"}
+        with Daemon(mail=mail, process={"lease": "3 s"}) as daemon:
+            fleet = Fleet(daemon)
+            fleet.tool("fill", devices.port, 1)
+            fleet.survey()
+            assert server.handler.delivered.wait(30), daemon.log()
+            os.kill(daemon.children()["worker"], signal.SIGKILL)
+
+            def judged():
+                """the message to be judged by the next worker"""
+                with sqlite3.connect(daemon.folder / "vigie.db") as opened:
+                    return opened.execute("SELECT state FROM mail").fetchone()[0] == "unknown"
+            wait_for(judged, 30)
+            time.sleep(3)
+            equal(len(server.handler.messages), 1)
+            report = json.loads(run("doctor", "--json", "--config", str(daemon.config)).stdout)
+            equal([check["state"] for check in report["checks"] if check["id"] == "mail-unknown"], ["soon"])
+
+
 def two_machines():
     """two machines on one PostgreSQL share the work: each endpoint once, and what a dead one left is taken over"""
     with postgresql.Cluster() as cluster, Devices(*certificate("shared", 300), delay=0.3) as devices:
@@ -255,5 +278,5 @@ def cluster_query(cluster, sql):
 
 
 tests = [survey_by_job, killed_in_the_middle, stopped_in_the_middle, schedule_made_up_for, not_at_first_start, told_once,
-         two_machines]
+         killed_while_sending, two_machines]
 tap.run(tests if len(sys.argv) < 4 else [globals()[name] for name in sys.argv[3:]])
