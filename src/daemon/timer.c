@@ -59,8 +59,17 @@ static bool request_surveys(const Lane *lane, VigieTime now, GError **error) {
                : request_survey(lane, 0, now, error);
 }
 
-static bool clean(const Lane *lane, VigieTime now, GError **error) {
-    return mail_queue_forget(lane->store, now - lane->settings->keep_mail, error);
+/* Not in the claim's transaction: it may take a while. */
+static bool ask_cleaning(const Lane *lane, VigieTime now, GError **error) {
+    g_autoptr(json_t) nothing = json_object();
+    return store_job_add(lane->store, WORKER_CLEANING, nothing, now, WORKER_CLEANING, NULL, error);
+}
+
+bool worker_clean(Lane *lane, const VigieJob *job, GError **error) {
+    VigieTime now = lane->clock();
+    return fleet_forget(lane->store, now - lane->settings->keep_observations, error) &&
+           mail_queue_forget(lane->store, now - lane->settings->keep_mail, error) &&
+           store_job_done(lane->store, job, lane->worker, error);
 }
 
 static const struct {
@@ -70,7 +79,7 @@ static const struct {
 } timers[] = {
     {"alarms", alarms_slot, ask_alarms},
     {"surveys", survey_slot, request_surveys},
-    {"cleaning", cleaning_slot, clean},
+    {"cleaning", cleaning_slot, ask_cleaning},
 };
 
 /* ---- Claiming ---- */

@@ -13,7 +13,8 @@ typedef struct {
 } Handler;
 
 static const Handler surveys[] = {{FLEET_JOB_SURVEY, worker_survey}, {0}};
-static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail}, {WORKER_ALARMS, worker_alarms}, {0}};
+static const Handler errands[] = {
+    {MAIL_JOB_KIND, worker_mail}, {WORKER_ALARMS, worker_alarms}, {WORKER_CLEANING, worker_clean}, {0}};
 
 /* A lane, and what its thread shares with the keeper of leases. */
 typedef struct {

@@ -22,9 +22,11 @@ bool worker_run(const Settings *settings, GError **error);
 bool worker_survey(Lane *lane, const VigieJob *job, GError **error);
 bool worker_alarms(Lane *lane, const VigieJob *job, GError **error);
 bool worker_mail(Lane *lane, const VigieJob *job, GError **error);
+bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 
 /* Jobs of these kinds have no payload; adding one that waits already changes nothing. */
 #define WORKER_ALARMS "alarms"
+#define WORKER_CLEANING "cleaning"
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error);
 
 /* Starts what its time has come for: surveys, alarms, the removal of what is old. Call it every few seconds. */

@@ -225,6 +225,9 @@ bool fleet_survey_finish(VigieStore *store, int64_t run, const char *reason, Vig
  */
 bool fleet_observe(VigieStore *store, const VigieFleetPolicy *policy, int64_t endpoint, int64_t run,
                    const VigieRecord *record, VigieTime now, GError **error);
+/* Removes observations made before `before` that changed nothing, all but the last of each stretch: history and the last
+ * record stay as they are. A run of that time no longer counts all that it saw. In several transactions. */
+bool fleet_forget(VigieStore *store, VigieTime before, GError **error);
 
 /* ---- Alarms
  * ------------------------------------------------------------------------------------------------- An alarm

@@ -68,15 +68,20 @@ static void watch_clear(Watch *watch) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Watch, watch_clear)
 
-static void observe(Watch *watch, const char *outcome, const char *name, VigieTime end) {
-    VigieChain *chain = end ? test_chain(&(TestCertificate){.name = name,
-                                                            .issuer = "AC CHU",
-                                                            .not_before = TEST_NOW - 300 * DAY,
-                                                            .not_after = end},
-                                         1)
-                            : NULL;
+static VigieChain *chain_until(const char *name, VigieTime end) {
+    TestCertificate made = {
+        .name = name, .issuer = "AC CHU", .not_before = TEST_NOW - 300 * DAY, .not_after = end};
+    return test_chain(&made, 1);
+}
+
+static void observe_chain(Watch *watch, const char *outcome, VigieChain *chain) {
     VigieRecord record = test_record(outcome, now, VIGIE_DEPTH_CERTIFICATE, chain, "");
     test_observe(watch->lane.store, watch->endpoint, 0, &record, now);
+}
+
+static void observe(Watch *watch, const char *name, VigieTime end) {
+    VigieChain *chain = chain_until(name, end);
+    observe_chain(watch, "ok", chain);
     x509_chain_unref(chain);
 }
 
@@ -116,7 +121,7 @@ static void assert_holds(const char *text, const char *const *parts) {
 static void test_thresholds(void) {
     g_auto(Watch) watch = watch_new("fr");
     VigieTime end = TEST_NOW + 35 * DAY;
-    observe(&watch, "ok", "automate-02.chu.test", end);
+    observe(&watch, "automate-02.chu.test", end);
     run_alarms(&watch);
     now += DAY; /* the threshold of 90 days, passed before it was first seen, is told in the morning */
     run_alarms(&watch);
@@ -139,7 +144,7 @@ static void test_thresholds(void) {
 static void test_late_discovery(void) {
     g_auto(Watch) watch = watch_new("fr");
     VigieTime end = TEST_NOW + 29 * DAY;
-    observe(&watch, "ok", "automate-02.chu.test", end);
+    observe(&watch, "automate-02.chu.test", end);
     run_alarms(&watch);
     now += DAY;
     for (int i = 0; i < 5; i++)
@@ -161,7 +166,7 @@ static void test_late_discovery(void) {
 /* Proves that an English reader gets English, with no word of French left. */
 static void test_english(void) {
     g_auto(Watch) watch = watch_new("en");
-    observe(&watch, "ok", "automate-02.chu.test", TEST_NOW + DAY / 2);
+    observe(&watch, "automate-02.chu.test", TEST_NOW + DAY / 2);
     run_alarms(&watch);
     g_assert_cmpint(mails(&watch), ==, 1);
     g_autofree char *text = last_mail(&watch, "body"), *lang = last_mail(&watch, "lang");
@@ -174,11 +179,11 @@ static void test_english(void) {
 /* Proves that a certificate replaced long before its end is told at once, with what it was before. */
 static void test_changed(void) {
     g_auto(Watch) watch = watch_new("fr");
-    observe(&watch, "ok", "automate-02.chu.test", TEST_NOW + 300 * DAY);
+    observe(&watch, "automate-02.chu.test", TEST_NOW + 300 * DAY);
     run_alarms(&watch);
     g_assert_cmpint(mails(&watch), ==, 0);
     now += DAY;
-    observe(&watch, "ok", "quelqu'un d'autre", TEST_NOW + 200 * DAY);
+    observe(&watch, "quelqu'un d'autre", TEST_NOW + 200 * DAY);
     run_alarms(&watch);
     run_alarms(&watch);
     g_assert_cmpint(mails(&watch), ==, 1);
@@ -191,10 +196,10 @@ static void test_changed(void) {
 /* Proves that a device that fell silent is told once, with since when. */
 static void test_silent(void) {
     g_auto(Watch) watch = watch_new("fr");
-    observe(&watch, "ok", "automate-02.chu.test", TEST_NOW + 300 * DAY);
+    observe(&watch, "automate-02.chu.test", TEST_NOW + 300 * DAY);
     for (int i = 0; i < 6; i++) {
         now += DAY;
-        observe(&watch, "refused", NULL, 0);
+        observe_chain(&watch, "refused", NULL);
         run_alarms(&watch);
     }
     g_assert_cmpint(mails(&watch), ==, 1);
@@ -234,6 +239,44 @@ static void test_schedule(void) {
     store_close(other.store);
 }
 
+static int64_t observations(const Watch *watch) {
+    int64_t count = 0;
+    g_assert_true(store_get_int(watch->lane.store, &count, NULL, "SELECT COUNT(*) FROM observation", ""));
+    return count;
+}
+
+/* Proves that after the time of retention an endpoint's history is what it was, in fewer observations. */
+static void test_cleaning(void) {
+    g_auto(Watch) watch = watch_new("fr");
+    static const char *const kinds[] = {WORKER_CLEANING, NULL};
+    VigieChain *chain = chain_until("automate-02.chu.test", TEST_NOW + 900 * DAY);
+    for (int day = 0; day < 30; day++) {
+        now = TEST_NOW + day * DAY;
+        observe_chain(&watch, day < 20 ? "ok" : "refused", day < 20 ? chain : NULL);
+    }
+    x509_chain_unref(chain);
+    VigieFleetFilter all = {0};
+    g_autoptr(json_t) before = fleet_endpoint_get(watch.lane.store, &all, watch.endpoint, now, NULL);
+    g_assert_cmpint(observations(&watch), ==, 30);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(worker_keep_time(&watch.lane, now, &error));
+    now = TEST_NOW + 25 * DAY + watch.settings->keep_observations;
+    g_assert_true(worker_keep_time(&watch.lane, now, &error));
+    g_autoptr(VigieJob) job = store_job_take(watch.lane.store, kinds, "test", 60, now, &error);
+    g_assert_nonnull(job);
+    g_assert_true(worker_clean(&watch.lane, job, &error));
+    g_assert_cmpint(observations(&watch), ==,
+                    2 + 6); /* two ends; what is younger, with the head of its stretch */
+    g_autoptr(json_t) after = fleet_endpoint_get(watch.lane.store, &all, watch.endpoint, now, NULL);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t member = 0; member < 3; member++) {
+            const char *name = ((const char *const[]){"from", "to", "outcome"})[member];
+            g_assert_true(
+                json_equal(json_object_get(json_array_get(json_object_get(before, "history"), i), name),
+                           json_object_get(json_array_get(json_object_get(after, "history"), i), name)));
+        }
+}
+
 int main(int argc, char **argv) {
     g_assert_true(vigie_words_load(NULL));
     g_test_init(&argc, &argv, NULL);
@@ -243,5 +286,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/daemon/alarms/changed", test_changed);
     g_test_add_func("/daemon/alarms/silent", test_silent);
     g_test_add_func("/daemon/schedule/claimed", test_schedule);
+    g_test_add_func("/daemon/cleaning", test_cleaning);
     return test_store_run(argc, argv);
 }
