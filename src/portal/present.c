@@ -45,10 +45,13 @@ static const char *kind_name(VigieLang lang, const char *list, const char *id) {
 static void present_enum(const Request *request, json_t *object, const char *member, const char *prefix,
                          const json_t *value) {
     const char *text = json_string_value(value);
+    if (!text && !json_is_null(value))
+        return;
     const char *word =
         text ? word_of(request->lang, prefix, text) : vigie_word(request->lang, "portal.not-said");
-    if (json_is_null(value) || text)
-        set_text(object, member, "text", word ? word : text);
+    g_autofree char *name = g_strconcat(member, "_text", NULL);
+    if (word || !json_object_get(object, name)) /* an enum may have its words in several places */
+        json_object_set_new(object, name, json_string(word ? word : text));
 }
 
 static bool is_time(const char *text) {

@@ -160,6 +160,8 @@ def pages_stand():
             assert "<h1" in answer.text and "</html>" in answer.text
             key = re.search(r">[^<]*\b(?:portal|fleet|base|diagnosis)\.[a-z][a-z.-]+[^<]*<", answer.text)
             assert not key, f"{page}: the word {key[0]} is missing"
+            raw = re.search(r'class="(?:state|severity|verdict) ([a-z-]+)">\1<', answer.text)
+            assert language == "en" or not raw, f"{page}: {raw and raw[0]} is not translated"
             assert "<script>" not in answer.text and " style=" not in answer.text and " onclick=" not in answer.text
 
 
