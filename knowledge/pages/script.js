@@ -39,20 +39,22 @@ if (matchMedia("(max-width: 899px)").matches) {
   if (here) here.closest("ul").scrollLeft = here.offsetLeft - 48;
 }
 
-// A survey under way: its page is asked for again, and only its own part replaced.
-async function follow(box) {
+// Asks for the page again every so often, and replaces only its part of this id. Where that is not there any more, or
+// the session has ended, the whole page is loaded.
+async function follow(id, seconds, going = () => true) {
   for (;;) {
-    await new Promise((done) => setTimeout(done, 1000));
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+    const box = document.getElementById(id);
+    if (document.hidden || (box.contains(document.activeElement) && seconds > 10) || box.querySelector("details[open]")) continue;
     const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
-    if (!answer) continue;
-    if (!answer.ok || answer.redirected) return location.reload();
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.getElementById("progress");
-    if (!fresh) return location.reload();
-    if (!fresh.dataset.going) return location.reload();
+    if (!answer || answer.status >= 500) continue;
+    const fresh = answer.redirected || !answer.ok ? null
+      : new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+    if (!fresh || !going(fresh)) return location.reload();
     box.replaceChildren(...fresh.childNodes);
   }
 }
 
-const progress = document.querySelector("#progress[data-going]");
-if (progress) follow(progress);
+// A survey under way; and the dashboard, for the wall screen.
+if (document.querySelector("#progress[data-going]")) follow("progress", 1, (fresh) => fresh.dataset.going);
+if (document.getElementById("live")) follow("live", 60);

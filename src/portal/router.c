@@ -169,7 +169,8 @@ static bool from_our_page(const Request *request) {
         return false;
     const char *origin = request_field(request, "origin"), *host = request_field(request, "host");
     const char *origin_host = origin ? strstr(origin, "://") : NULL;
-    if (origin && (!host || !origin_host || g_ascii_strcasecmp(origin_host + 3, host) != 0))
+    bool same_host = host && origin_host && g_ascii_strcasecmp(origin_host + 3, host) == 0;
+    if (origin && !same_host && strcmp(origin, vigie_config_text(request->portal->config, "site.url")) != 0)
         return false;
     const char *given = request_form(request, "csrf");
     if (!given)

@@ -1,8 +1,8 @@
 /* hospital: a portal over a store filled through the fleet's own functions, for the tests of pages and API.
  *
- *     portal-hospital FOLDER [--empty] [--idle SECONDS]
+ *     portal-hospital FOLDER [--empty] [--set GROUP.NAME=VALUE …]
  *
- * prints one line of JSON: the URL, the users' password, a device's and an endpoint's id; serves until its standard
+ * prints one line of JSON: the URL (a free port, unless portal.listen is set), the users' password; serves until its standard
  * input ends. Users: reader, biomed, analyst, admin, and confined (a biomed of the second organisation). */
 #include "fleet-test.h"
 #include "portal/portal.h"
@@ -232,20 +232,30 @@ static void *wait_for_end(void *data) {
     return NULL;
 }
 
-static char *write_config(const char *folder, const char *url, const char *idle) {
-    char *path = g_build_filename(folder, "vigie.conf", NULL);
-    g_autofree char *text = g_strdup_printf(
-        "[store]\nurl=%s\n[site]\nname=CHU de Kermarec\n[portal]\nsession_idle=%s\n", url, idle);
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-    return path;
+/* `settings` are "group.name=value". */
+static VigieConfig *configure(const char *folder, const char *url, char **settings) {
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = g_build_filename(folder, "vigie.conf", NULL);
+    g_key_file_set_string(file, "store", "url", url);
+    g_key_file_set_string(file, "site", "name", "CHU de Kermarec");
+    for (; settings && *settings; settings++) {
+        g_auto(GStrv) parts = g_strsplit_set(*settings, ".=", 3);
+        g_assert_cmpuint(g_strv_length(parts), ==, 3);
+        g_key_file_set_value(file, parts[0], parts[1], parts[2]);
+    }
+    g_key_file_save_to_file(file, path, &error);
+    VigieConfig *config = vigie_config_load(path, &error);
+    g_assert_no_error(error);
+    return config;
 }
 
 int main(int argc, char **argv) {
     gboolean empty = FALSE;
-    g_autofree char *idle = NULL;
+    g_auto(GStrv) settings = NULL;
     const GOptionEntry entries[] = {
         {"empty", 0, 0, G_OPTION_ARG_NONE, &empty, "no devices", NULL},
-        {"idle", 0, 0, G_OPTION_ARG_STRING, &idle, "a session's idle time", "TIME"},
+        {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a key of the configuration", "GROUP.NAME=VALUE"},
         {0}};
     g_autoptr(GOptionContext) context = g_option_context_new("FOLDER");
     g_option_context_add_main_entries(context, entries, NULL);
@@ -253,9 +263,7 @@ int main(int argc, char **argv) {
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || !vigie_words_load(&error))
         g_error("portal-hospital FOLDER: %s", error ? error->message : "a folder is wanted");
     g_autofree char *url = g_strdup_printf("sqlite:%s/vigie.db", argv[1]);
-    g_autofree char *path = write_config(argv[1], url, idle ? idle : "2 h");
-    g_autoptr(VigieConfig) config = vigie_config_load(path, &error);
-    g_assert_no_error(error);
+    g_autoptr(VigieConfig) config = configure(argv[1], url, settings);
     VigieTime now = vigie_time_now();
     {
         g_autoptr(VigieStore) store = test_store_open(url);
@@ -270,7 +278,10 @@ int main(int argc, char **argv) {
     }
     VigiePortalOptions options = {.config = config, .stop = &stop};
     g_autofree char *address = NULL;
-    portal_listen("127.0.0.1:0", &options.listen_fd, &address, &error);
+    const char *listen = strcmp(vigie_config_text(config, "portal.listen"), "127.0.0.1:8080") != 0
+                             ? vigie_config_text(config, "portal.listen")
+                             : "";
+    portal_listen(*listen ? listen : "127.0.0.1:0", &options.listen_fd, &address, &error);
     g_assert_no_error(error);
     printf("{\"url\": \"%s\", \"password\": \"%s\", \"store\": \"%s\"}\n", address, PASSWORD, url);
     fflush(stdout);

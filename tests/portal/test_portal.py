@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import certificates
+import servers
 import tap
 
 PROGRAM = sys.argv[1]
@@ -28,8 +31,12 @@ class Hospital:
         self.process = subprocess.Popen([PROGRAM, self.folder.name, *options], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         told = json.loads(self.process.stdout.readline())
-        self.host, port = told["url"].removeprefix("http://").split(":")
-        self.port, self.password = int(port), told["password"]
+        self.password, self.socket, self.host, self.port, self.tls = told["password"], None, "localhost", 80, None
+        if told["url"].startswith("unix:"):
+            self.socket = told["url"].removeprefix("unix:")
+        else:
+            self.host, port = told["url"].removeprefix("http://").split(":")
+            self.port = int(port)
         for _ in range(200):
             try:
                 if self.ask("GET", "/healthz").status == 200:
@@ -51,6 +58,11 @@ class Hospital:
     def ask(self, method, path, body=None, headers=None):
         """An answer with .status, .headers, .text."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        if self.tls:
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=20, context=self.tls)
+        elif self.socket:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(self.socket)
         if isinstance(body, dict):
             body = urllib.parse.urlencode(body)
             headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
@@ -371,7 +383,7 @@ def sessions_end():
     equal(browser.post("/logout").status, 303)
     browser.cookies = kept
     equal(browser.get("/").status, 303)
-    with Hospital("--empty", "--idle", "1 s") as own:
+    with Hospital("--empty", "--set", "portal.session_idle=1 s") as own:
         browser = own.browser("reader")
         equal(browser.get("/").status, 200)
         time.sleep(2.1)
@@ -547,8 +559,89 @@ def at_once():
     equal(answers, [200] * 40)
 
 
+def behind_a_proxy():
+    """Behind a proxy the reader's address is the proxy's word, and only the last of it; the cookies are for https"""
+    folder = tempfile.TemporaryDirectory(prefix="vigie-portal-")
+    with folder, Hospital("--empty", "--set", f"portal.listen=unix:{folder.name}/portal.sock", "--set", "portal.proxy=true",
+                          "--set", "site.url=https://vigie.chu.test") as own:
+        equal(os.stat(own.socket).st_mode & 0o777, 0o660)
+        answer = own.ask("GET", "/login")
+        equal(answer.headers["Strict-Transport-Security"], "max-age=31536000")
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-login=") and cookie.endswith("; Secure") and "Path=/;" in cookie, cookie
+
+        class Far(Browser):
+            address = "192.0.2.1"
+
+            def ask(self, method, path, body=None, headers=None):
+                return super().ask(method, path, body, {"X-Forwarded-For": self.address, **(headers or {})})
+        far = Far(own)
+        for number in range(20):
+            far.address = f"203.0.113.{number}, 192.0.2.1"
+            equal(far.log_in(f"guess{number}").status, 403)
+        equal(far.log_in("reader").status, 429, "the hearsay before the last address counts")
+        far.address = "192.0.2.2"
+        equal(far.log_in("reader").status, 303)
+        assert "__Host-session" in far.cookies
+        far.get("/account")
+        equal(far.post("/account/language", {"Origin": "https://vigie.chu.test"}, language="fr").status, 303)
+        equal(far.post("/account/language", {"Origin": "https://evil.test"}, language="fr").status, 403)
+    with Hospital("--empty") as own:
+        for number in range(21):
+            own.ask("POST", "/login", {"name": "x"}, {"X-Forwarded-For": f"203.0.113.{number}"})
+        log = own.browser("admin").json("/api/audit")["items"]
+        equal(log[0]["address"], "127.0.0.1", "without a proxy nobody is believed")
+
+
+def behind_nginx():
+    """With the nginx configuration that we hand out, one logs in over TLS, and chunked forms are taken by nginx for us"""
+    given = (pathlib.Path(__file__).resolve().parents[2] / "doc" / "deploy" / "nginx.conf").read_text()
+    folder = tempfile.TemporaryDirectory(prefix="vigie-portal-")
+    with folder:
+        identity = certificates.Authority(folder.name).issue("vigie.chu.test")
+        sock, port = f"{folder.name}/portal.sock", servers.free_port()
+        server = given[given.index("server {", given.index("listen 443") - 40):]
+        for old, new in [("listen 443 ssl http2;", f"listen 127.0.0.1:{port} ssl http2;"), ("listen [::]:443 ssl http2;", ""),
+                         ("/etc/vigie/tls/portal.pem", identity.chain), ("/etc/vigie/tls/portal.key", identity.key),
+                         ("/run/vigie/portal.sock", sock)]:
+            assert old in server, f"doc/deploy/nginx.conf has no {old}"
+            server = server.replace(old, new)
+        places = "".join(f"{kind}_temp_path {folder.name}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        conf = pathlib.Path(folder.name, "nginx.conf")
+        conf.write_text(f"daemon off; pid {folder.name}/pid; error_log stderr; worker_processes 1; events {{}}\n"
+                        f"http {{ access_log off; {places}\n{server} }}\n")
+        os.chmod(folder.name, 0o711)
+        with Hospital("--empty", "--set", f"portal.listen=unix:{sock}", "--set", "portal.proxy=true", "--set",
+                      f"site.url=https://127.0.0.1:{port}") as own:
+            os.chmod(sock, 0o666)
+            nginx = subprocess.Popen(["/usr/sbin/nginx", "-e", "stderr", "-c", str(conf), "-p", folder.name])
+            try:
+                own.host, own.port, own.tls = "127.0.0.1", port, ssl._create_unverified_context()
+                for _ in range(100):
+                    try:
+                        own.ask("GET", "/healthz")
+                        break
+                    except OSError:
+                        time.sleep(0.05)
+                browser = own.browser("admin")
+                assert browser.cookies["__Host-session"]
+                page = browser.get("/")
+                assert "Aucun équipement" in page.text
+                browser.get("/account")
+                equal(browser.post("/account/language", {"Origin": f"https://127.0.0.1:{port}"}, language="fr").status, 303)
+                form = urllib.parse.urlencode({"csrf": browser.csrf, "language": "fr"}).encode()
+                chunked = browser.ask("POST", "/account/language", iter([form[:5], form[5:]]),
+                                      {"Content-Type": "application/x-www-form-urlencoded"})
+                equal(chunked.status, 303)
+                equal(browser.json("/api/audit")["items"][0]["address"], "127.0.0.1")
+                equal(len(page.headers.get_all("Strict-Transport-Security")), 1)
+            finally:
+                nginx.terminate()
+                nginx.wait()
+
+
 with Hospital() as hospital:
     tap.run([strangers_see_nothing, pages_stand, hostile_names_are_text, login_is_guarded, next_stays_here,
              forms_are_ours, lock_out, timing, roles, acknowledge, confined, tokens, survey_page, filters_by_address,
              language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
-             ambiguous_requests, one_request_a_connection, slow_and_many, at_once])
+             ambiguous_requests, one_request_a_connection, slow_and_many, at_once, behind_a_proxy, behind_nginx])
