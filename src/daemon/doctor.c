@@ -35,6 +35,13 @@ void doctor_tell(Doctor *doctor, const char *id, DoctorState state, const char *
 }
 
 /* ---- The configuration ---- */
+/* A PostgreSQL URL may hold one: "//user:password@" or "password=". */
+static bool names_password(const VigieConfig *config) {
+    const char *url = vigie_config_text(config, "store.url");
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_NON_DNS, NULL);
+    return (uri && g_uri_get_password(uri)) || strstr(url, "password=");
+}
+
 static void check_configuration(Doctor *doctor) {
     g_autoptr(GError) error = NULL;
     doctor->settings = settings_load(doctor->options->config_path, &error);
@@ -49,6 +56,8 @@ static void check_configuration(Doctor *doctor) {
         doctor_tell(doctor, "configuration", DOCTOR_WELL, "configuration.default", NULL);
     else if (stat(path, &about) == 0 && about.st_mode & (S_IWGRP | S_IWOTH))
         doctor_tell(doctor, "configuration", DOCTOR_BROKEN, "configuration.writable", "path", path, NULL);
+    else if (stat(path, &about) == 0 && about.st_mode & S_IROTH && names_password(doctor->settings->config))
+        doctor_tell(doctor, "configuration", DOCTOR_SOON, "configuration.readable", "path", path, NULL);
     else
         doctor_tell(doctor, "configuration", DOCTOR_WELL, "configuration.well", "path", path, NULL);
 }

@@ -74,6 +74,11 @@ def bad_configuration():
     daemon = Daemon()
     os.chmod(daemon.config, 0o666)
     equal(Doctor(daemon.config).states("configuration"), ["broken"])
+    daemon = Daemon(store={"url": "postgresql://vigie:secret@127.0.0.1:1/vigie"})
+    os.chmod(daemon.config, 0o644)
+    told = Doctor(daemon.config)
+    equal((told.states("configuration"), told.states("store")), (["soon"], ["broken"]))
+    assert "secret" not in json.dumps(told.report), told.report
 
 
 def example_is_valid():

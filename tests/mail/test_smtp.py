@@ -12,6 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import postfix
 import smtp
 import tap
 
@@ -240,6 +241,33 @@ def secured():
         equal(server.handler.messages, [])
 
 
+def through_postfix():
+    """Postfix takes a message over STARTTLS and delivers it; what it refuses is told in its words"""
+    if os.getuid() != 0 or not os.path.exists("/usr/sbin/postfix"):
+        return
+    cert, key = path("cert.pem"), path("key.pem")
+    with postfix.Postfix(cert, key) as relay:
+        client = Client(relay.port, tls="required", ca_file=cert)
+        text = "Équipement « Automate 02 »\n\n  SHA-256  9f:1c\n.\nfin\n"
+        client.add(text=text, key="a")
+        client.add(to="personne@chu.test", key="b")
+        client.add(to="ailleurs@autre.test", key="c")
+        client.run()
+        equal([state[0] for state in client.states()], ["sent", "failed", "failed"])
+        assert "queued as" in client.states()[0][2], client.states()
+        assert "5.1.1" in client.states()[1][2], client.states()
+        assert "5.7.1" in client.states()[2][2], client.states()
+        (data,) = relay.wait_for_mail()
+        message = email.message_from_bytes(data, policy=email.policy.default)
+        equal(message["subject"], "Échéance : 29 jours")
+        assert "\n.\nfin\n" in message.get_content(), message.get_content()
+        assert "ESMTPS" in message["received"], message["received"]
+        clear = Client(relay.port, tls="none")
+        clear.add()
+        clear.run()
+        equal(clear.states()[0][0], "queued")  # Postfix demands STARTTLS: a matter of configuration
+
+
 def wrong_login():
     """a refused login is a matter of configuration: the message waits"""
     with open(path("wrong"), "w") as out:
@@ -275,4 +303,4 @@ def bad_configuration():
 
 make_certificate()
 tap.run([delivered_once, later, refused, down_then_up, kill_while_waiting, silence_after_dot, kill_before_dot,
-         secured, wrong_login, bad_configuration])
+         secured, through_postfix, wrong_login, bad_configuration])
