@@ -160,11 +160,11 @@ static void list(const char *network) {
 }
 
 int main(int argc, char **argv) {
-    g_autofree char *folder = NULL, *network = g_strdup("127.10");
+    g_autofree char *folder = NULL, *chosen = NULL;
     gboolean only_list = FALSE;
     const GOptionEntry entries[] = {
         {"folder", 0, 0, G_OPTION_ARG_FILENAME, &folder, "where certificates and lists are kept", "FOLDER"},
-        {"network", 0, 0, G_OPTION_ARG_STRING, &network, "first two octets of the addresses (127.10)", "A.B"},
+        {"network", 0, 0, G_OPTION_ARG_STRING, &chosen, "first two octets of the addresses (127.10)", "A.B"},
         {"list", 0, 0, G_OPTION_ARG_NONE, &only_list, "print the devices and leave", NULL},
         {0},
     };
@@ -175,6 +175,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "vigie-lab: %s\n", error->message);
         return 2;
     }
+    const char *network = chosen ? chosen : "127.10";
     if (only_list) {
         list(network);
         return 0;
