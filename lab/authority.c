@@ -242,7 +242,12 @@ LabIdentity *lab_authority_identity(LabAuthority *authority, const LabDevice *de
     if (kept)
         return kept;
 
-    const LabIdentity *const issuers[] = {authority->intermediate, authority->stranger, NULL};
+    const LabIdentity *const issuers[] = {
+        [LAB_ISSUER_HOSPITAL] = authority->intermediate,
+        [LAB_ISSUER_ROOT] = authority->root,
+        [LAB_ISSUER_STRANGER] = authority->stranger,
+        [LAB_ISSUER_ITSELF] = NULL,
+    };
     g_autofree char *fqdn = lab_device_fqdn(device);
     g_autofree char *names = fault->named ? g_strdup_printf("DNS:%s", fault->named)
                                           : g_strdup_printf("DNS:%s,IP:%s", fqdn, address);

@@ -50,9 +50,12 @@ static const LabFault faults[] = {
      .findings = {"protocol-version", "weak-suite"},
      .key = LAB_KEY_RSA,
      .canned = &ssl3_only},
+    /* SSL 2.0 has room for one certificate: such devices had theirs from the root itself. */
     {.id = "ssl2-only",
      .findings = {"protocol-version", "weak-suite"},
      .key = LAB_KEY_RSA,
+     .issuer = LAB_ISSUER_ROOT,
+     .sent = LAB_SENT_LEAF_ALONE,
      .canned = &ssl2_only},
     {.id = "client-certificate", .findings = {"client-certificate-required"}, .wants_client = true},
 

@@ -43,7 +43,7 @@ extern const LabDevice lab_devices[];
 extern const size_t lab_device_count;
 
 typedef enum { LAB_KEY_EC, LAB_KEY_RSA, LAB_KEY_RSA_SHORT } LabKey;
-typedef enum { LAB_ISSUER_HOSPITAL, LAB_ISSUER_STRANGER, LAB_ISSUER_ITSELF } LabIssuer;
+typedef enum { LAB_ISSUER_HOSPITAL, LAB_ISSUER_ROOT, LAB_ISSUER_STRANGER, LAB_ISSUER_ITSELF } LabIssuer;
 typedef enum { LAB_SENT_RIGHT, LAB_SENT_LEAF_ALONE, LAB_SENT_WRONG_ORDER } LabSent;
 
 typedef struct LabSession LabSession;

@@ -86,7 +86,7 @@ def test_nginx_in_the_clear():
 
 def test_names():
     """The certificate's names against the name asked for"""
-    other = authority.issue("automate-02.chu.test", addresses=())
+    other = authority.issue("automate-02.chu.test", others=())
     with servers.Nginx(other) as server:
         record = survey_one(f"localhost:{server.port}/https", options=CA)
     equal(record["name_match"], False)

@@ -13,8 +13,8 @@ class Identity:
     def __init__(self, folder, stem):
         self.key = str(folder / f"{stem}.key")
         self.certificate = str(folder / f"{stem}.crt")
-        self.chain = str(folder / f"{stem}.chain")  # the leaf and its intermediate
-        self.both = str(folder / f"{stem}.pem")  # key and chain
+        self.rest = str(folder / f"{stem}.rest")  # what follows the leaf: the intermediate
+        self.chain = str(folder / f"{stem}.chain")  # the leaf and the rest
 
     def sha256(self):
         """Of the leaf, lower-case hexadecimal."""
@@ -30,24 +30,22 @@ class Authority:
         self.folder = pathlib.Path(folder)
         self.root = Identity(self.folder, "root")
         self.intermediate = Identity(self.folder, "intermediate")
-        self.make(self.root, "Racine d'essai", None, "basicConstraints=critical,CA:TRUE", "rsa:2048", "sha256")
-        self.make(self.intermediate, "AC d'essai", self.root, "basicConstraints=critical,CA:TRUE,pathlen:0",
+        self._make(self.root, "Racine d'essai", None, "basicConstraints=critical,CA:TRUE", "rsa:2048", "sha256")
+        self._make(self.intermediate, "AC d'essai", self.root, "basicConstraints=critical,CA:TRUE,pathlen:0",
                    "rsa:2048", "sha256")
 
-    def issue(self, name="localhost", key="rsa:2048", digest="sha256", addresses=("127.0.0.1",), stem=None):
-        """A server's certificate; `key` is "rsa:BITS" or "ec"."""
-        made = Identity(self.folder, stem or f"{name}-{key.replace(':', '')}-{digest}")
-        names = ",".join([f"DNS:{name}"] + [f"IP:{address}" for address in addresses])
-        self.make(made, name, self.intermediate, f"subjectAltName={names}", key, digest)
-        leaf = pathlib.Path(made.certificate).read_text()
-        chain = leaf + pathlib.Path(self.intermediate.certificate).read_text()
-        pathlib.Path(made.chain).write_text(chain)
-        pathlib.Path(made.both).write_text(pathlib.Path(made.key).read_text() + chain)
-        pathlib.Path(made.both).chmod(0o600)
+    def issue(self, name="localhost", key="rsa:2048", digest="sha256", others=("IP:127.0.0.1",)):
+        """A server's certificate for DNS:name and `others`; `key` is "rsa:BITS" or "ec"."""
+        made = Identity(self.folder, f"{name}-{key.replace(':', '')}-{digest}")
+        names = ",".join([f"DNS:{name}", *others])
+        self._make(made, name, self.intermediate, f"subjectAltName={names}", key, digest)
+        rest = pathlib.Path(self.intermediate.certificate).read_text()
+        pathlib.Path(made.rest).write_text(rest)
+        pathlib.Path(made.chain).write_text(pathlib.Path(made.certificate).read_text() + rest)
         return made
 
     @staticmethod
-    def make(identity, name, issuer, extension, key, digest):
+    def _make(identity, name, issuer, extension, key, digest):
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key == "ec" else ["-newkey", key]
         request = identity.certificate + ".csr"
         openssl("req", "-new", "-nodes", *kind, "-keyout", identity.key, "-out", request, "-subj", f"/CN={name}")

@@ -90,11 +90,8 @@ class OpenSSL(Server):
         self.identity, self.options, self.ciphers = identity, options, ciphers
 
     def command(self):
-        others = self.folder / "others"  # the chain without its leaf: s_server adds that itself
-        leaf = pathlib.Path(self.identity.certificate).read_text()
-        others.write_text(pathlib.Path(self.identity.chain).read_text().replace(leaf, "", 1))
         return ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-key", self.identity.key, "-cert",
-                self.identity.certificate, "-cert_chain", str(others), "-cipher", self.ciphers, "-www",
+                self.identity.certificate, "-cert_chain", self.identity.rest, "-cipher", self.ciphers, "-www",
                 *self.options]
 
 

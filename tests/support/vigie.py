@@ -13,12 +13,13 @@ def run(*arguments, input=None, timeout=60, env=None):
 
 
 def survey(*targets, depth="full", options=(), timeout=60):
-    """The records of the targets, in their order."""
+    """The records of the targets, in their order. A record names its protocol, "tls" where the target did not."""
     done = run("survey", "--format", "jsonl", "--depth", depth, *options, *targets, timeout=timeout)
     assert done.returncode in (0, 1), f"vigie survey left with {done.returncode}: {done.stderr}"
     records = {record["target"]: record for record in map(json.loads, done.stdout.splitlines())}
-    assert set(records) == set(targets), f"asked for {targets}, told of {sorted(records)}: {done.stderr}"
-    return [records[target] for target in targets]
+    full = [target if "/" in target else f"{target}/tls" for target in targets]
+    assert set(records) == set(full), f"asked for {full}, told of {sorted(records)}: {done.stderr}"
+    return [records[target] for target in full]
 
 
 def survey_one(target, **how):
