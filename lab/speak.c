@@ -238,16 +238,17 @@ static void acknowledge(LabSession *session, char *message) {
               header ? "AA" : "AR", header ? fields[9] : "0");
 }
 
-/* What comes before a start block is skipped, as MLLP libraries do. */
+/* What comes before a start block is skipped, as MLLP libraries do. A block ends with FS and CR: either alone may be
+ * text, or the noise of somebody who speaks TLS. */
 void lab_speak_mllp(LabSession *session) {
     g_autoptr(GString) message = g_string_new(NULL);
     bool inside = false;
-    uint8_t octet = 0;
-    while (lab_read(session, &octet, 1) == 1) {
+    uint8_t octet = 0, before = 0;
+    for (; lab_read(session, &octet, 1) == 1; before = octet) {
         if (octet == 0x0b) {
             g_string_truncate(message, 0);
             inside = true;
-        } else if (octet == 0x1c && inside) {
+        } else if (inside && before == 0x1c && octet == '\r') {
             acknowledge(session, message->str);
             inside = false;
         } else if (inside && message->len < MESSAGE_MAX) {
