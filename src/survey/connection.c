@@ -5,8 +5,11 @@
 #include <sys/epoll.h>
 
 enum {
-    HELD_MAX = 16 << 20
-}; /* what all readers together may hold: a reader's buffer is at most twice that */
+    HELD_MAX = 16 << 20, /* what all readers together may hold: their buffers are at most twice that */
+    RETRIES_MAX = 2,     /* of an endpoint that took a connection before: a small device may need a moment */
+};
+
+static const int64_t RETRY_AFTER = NET_SECOND;
 
 /* ---- The end ------------------------------------------------------------------------------------------------*/
 static void close_down(Endpoint *endpoint) {
@@ -78,6 +81,13 @@ static void connection_failed(Endpoint *endpoint, int error) {
         close_down(endpoint);
         endpoint->address++;
         connection_begin(endpoint);
+        return;
+    }
+    if (endpoint->known.connected && endpoint->known.retries < RETRIES_MAX) {
+        close_down(endpoint);
+        endpoint->known.retries++;
+        endpoint->planned = true;
+        net_timer_set(endpoint->engine->reactor, &endpoint->timer, net_now() + RETRY_AFTER);
         return;
     }
     connection_end(endpoint,
@@ -364,7 +374,9 @@ static void dial(Endpoint *endpoint) {
     endpoint->dialled = net_now();
     endpoint->record.timings.connections++;
     engine->progress.connections++;
-    endpoint->probe->plan(endpoint);
+    if (!endpoint->planned)
+        endpoint->probe->plan(endpoint);
+    endpoint->planned = false;
     if (endpoint->probe->kind != PROBE_SESSION && !write_hello(endpoint)) {
         connection_end(endpoint, VIGIE_OUTCOME_LIMIT, "the hello cannot be written");
         return;

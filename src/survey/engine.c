@@ -120,6 +120,7 @@ static void finish(Endpoint *endpoint) {
     Engine *engine = endpoint->engine;
     if (endpoint->record.outcome == VIGIE_OUTCOMES)
         endpoint->record.outcome = VIGIE_OUTCOME_INTERRUPTED;
+    suites_close(endpoint);
     judge(endpoint);
     endpoint->record.timings.total_ms = (double)(net_now() - endpoint->begun) / 1e6;
     unlink_active(endpoint);

@@ -49,7 +49,7 @@ enum { SUITES_LEFT_MAX = 512, GROUPS_LEFT_MAX = 64 };
 typedef struct {
     VigieVersion version; /* under way; VIGIE_VERSIONS: none */
     uint8_t done;         /* versions whose end was seen */
-    uint8_t failed;       /* versions given up: no end was seen, their lists are dropped */
+    uint8_t failed;       /* versions given up: no end was seen */
     size_t chunk;         /* so many in one hello; 0: all. Smaller where the server does not take that many */
     size_t passed;        /* chunks of which no more was taken */
     size_t found_first;   /* suites found in the first of them */
@@ -78,6 +78,8 @@ void preference_plan(Endpoint *endpoint);
 void preference_learn(Endpoint *endpoint, const Answer *answer);
 /* A hello of another probe offered all suites of the version the server chose: the first step is done. */
 void suites_first(Endpoint *endpoint, const VigieTlsResult *result);
+/* A list whose end was not seen would pass for a whole one: it is dropped. */
+void suites_close(Endpoint *endpoint);
 /* All groups that TLS 1.3's EncryptedExtensions told. */
 void groups_told(Endpoint *endpoint, const VigieTlsResult *result);
 
@@ -109,7 +111,8 @@ struct Endpoint {
     /* the connection under way */
     Stage stage;
     const Probe *probe;
-    bool paused; /* the probe's pause is over */
+    bool paused;  /* the probe's pause is over */
+    bool planned; /* the same once more: the plan stands */
     VigieHello plan;
     VigieTlsUntil until;
     VigieBytes plain;

@@ -174,13 +174,19 @@ static void compare_orders(Endpoint *endpoint, VigieVersion version) {
 static void end_version(Endpoint *endpoint, bool seen_end) {
     Elimination *elimination = endpoint->elimination;
     *(seen_end ? &elimination->done : &elimination->failed) |= VERSION(elimination->version);
-    if (seen_end) {
+    if (seen_end)
         compare_orders(endpoint, elimination->version);
-    } else {
-        endpoint->record.suites[elimination->version].count = 0;
-        g_clear_pointer(&endpoint->record.suites[elimination->version].ids, g_free);
-    }
     elimination->version = VIGIE_VERSIONS;
+}
+
+void suites_close(Endpoint *endpoint) {
+    const Elimination *elimination = endpoint->elimination;
+    for (VigieVersion version = VIGIE_SSL3; elimination && version < VIGIE_VERSIONS; version++) {
+        if (elimination->done & VERSION(version))
+            continue;
+        endpoint->record.suites[version].count = 0;
+        g_clear_pointer(&endpoint->record.suites[version].ids, g_free);
+    }
 }
 
 void suites_first(Endpoint *endpoint, const VigieTlsResult *result) {

@@ -156,6 +156,36 @@ def test_version_intolerant():
     equal(record["chain"][0]["sha256"], rsa.sha256())
 
 
+def test_takes_a_breath():
+    """A device that takes no connection for a moment is asked again, and the list of its suites is whole"""
+    with servers.OpenSSL(rsa, "-tls1_2", ciphers="AES128-SHA:AES256-SHA:@SECLEVEL=0") as real:
+        with socket.create_server(("127.0.0.1", 0)) as place:
+            port = place.getsockname()[1]
+            place.settimeout(10)
+            relay(real.port, *hello_from(place, program := start(f"127.0.0.1:{port}/tls")))
+        time.sleep(0.7)  # nothing listens
+        with socket.create_server(("127.0.0.1", port)) as place:
+            place.settimeout(3)
+            try:
+                while program.poll() is None:
+                    relay(real.port, *hello_from(place, program))
+            except TimeoutError:
+                pass
+            output, _ = program.communicate(timeout=20)
+    equal(sorted(json.loads(output)["suites"]["TLSv1.2"]),
+          ["TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_256_CBC_SHA"])
+
+
+def start(target):
+    return subprocess.Popen([vigie.PROGRAM, "survey", "--format", "jsonl", "--depth", "full", target],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def hello_from(place, program):
+    connection, _ = place.accept()
+    return connection, connection.recv(65536)
+
+
 def test_refuses_names():
     """A server that refuses our server_name with an alert is asked once more without"""
     with servers.OpenSSL(rsa, "-tls1_2") as real:
