@@ -295,6 +295,10 @@ def test_groups_without_tls13():
         equal(record["groups"], ["secp384r1", "x25519", "secp521r1"], ciphers)
 
 
+def lines_of(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
 def test_resume_after_kill():
     """kill -9 loses no record: what the journal has was printed, and the next run does the rest"""
     work = pathlib.Path(folder.name)
@@ -305,7 +309,9 @@ def test_resume_after_kill():
                    str(work / "targets"), "--resume", str(work / "journal")]
         with open(work / "records", "ab") as records:
             process = subprocess.Popen(command, stdout=records, stderr=subprocess.DEVNULL)
-            time.sleep(2)
+            until = time.monotonic() + 20
+            while len(lines_of(work / "journal")) < 20 and time.monotonic() < until:
+                time.sleep(0.05)
             process.kill()
             process.wait()
         printed = {json.loads(line)["target"] for line in (work / "records").read_text().splitlines()}
@@ -327,7 +333,9 @@ def test_interrupted():
     with servers.Scripted(lambda connection, hello: end(connection)) as server:
         process = subprocess.Popen([vigie.PROGRAM, "survey", "--format", "jsonl", f"127.0.0.1:{server.port}/tls"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(1)
+        until = time.monotonic() + 20
+        while server.connections == 0 and time.monotonic() < until:
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=10)
     equal(process.returncode, 1)
