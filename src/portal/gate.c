@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WAITING_MAX = 512, HEAD_MS = 10000, TICK_MS = 250, EVENTS = 64 };
+enum { WAITING_MAX = 512, HEAD_MS = 10000, TICK_MS = 250, EVENTS = 64, SHORT_OF_FILES_US = 50000 };
 
 typedef struct {
     int fd; /* -1: free */
@@ -104,8 +104,12 @@ static void accept_all(Gate *gate) {
         struct sockaddr_storage address = {0};
         socklen_t size = sizeof address;
         int fd = accept4(gate->listen_fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE ||
+                errno == ENFILE) /* still readable: do not spin until some are given back */
+                g_usleep(SHORT_OF_FILES_US);
             return;
+        }
         Waiting *waiting = free_place(gate);
         *waiting = (Waiting){fd, now_ms() + HEAD_MS, address, size};
         /* Edge-triggered: bytes that were peeked at stay readable, only new ones wake us. */

@@ -7,7 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LANES = 4, CONNECTIONS_PER_LANE = 256, TIMEOUT_SECONDS = 20, MEMORY_PER_CONNECTION = 48 * 1024 };
+enum {
+    LANES = 4,
+    CONNECTIONS_PER_LANE = 256,
+    TIMEOUT_SECONDS = 20,
+    BODY_SECONDS = 15,
+    MEMORY_PER_CONNECTION = 48 * 1024
+};
 
 typedef struct {
     const Portal *portal;
@@ -125,11 +131,13 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
         return MHD_NO;
     if (!request->method) { /* the head has come; the body follows */
         request->method = g_strdup(method);
+        request->begun = g_get_monotonic_time();
         return MHD_YES;
     }
     if (*upload_size > 0) {
-        if (request->body->len + *upload_size > BODY_SIZE_MAX)
-            return MHD_NO; /* the gate saw a smaller Content-Length */
+        bool drips = g_get_monotonic_time() - request->begun > BODY_SECONDS * G_USEC_PER_SEC;
+        if (drips || request->body->len + *upload_size > BODY_SIZE_MAX)
+            return MHD_NO;
         g_string_append_len(request->body, upload, (gssize)*upload_size);
         *upload_size = 0;
         return MHD_YES;

@@ -60,6 +60,7 @@ typedef struct {
     GHashTable *fields;       /* header fields, lower case → value: the few that are looked at */
     GHashTable *cookies;
     GString *body;
+    gint64 begun;  /* when the body began to come, monotonic µs */
     char *address; /* the reader's, by the proxy's word where there is one; "" on a Unix socket */
 
     Reader reader;

@@ -17,7 +17,6 @@ static const char *const event_query[] = {"organisation", "device",    "endpoint
 static const char *const search_query[] = {"q", NULL};
 static const char *const survey_form[] = {"depth", "organisation", "device", "endpoint", "class", NULL};
 static const char *const note_form[] = {"note", NULL};
-static const char *const token_form[] = {"name", "scope", "days", NULL};
 static const char *const page_query[] = {"page", NULL};
 
 const Route routes[] = {
@@ -72,8 +71,8 @@ const Route routes[] = {
     {"POST", "/account/language", NULL, MAY_READ, false, page_language, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/account/password", "account", MAY_READ, false, page_password, dress_account, NULL, NULL, NULL,
      NULL},
-    {"POST", "/account/tokens", "account", MAY_READ, false, page_token_add, dress_account, NULL, token_form,
-     NULL, NULL},
+    {"POST", "/account/tokens", "account", MAY_READ, false, page_token_add, dress_account, NULL, NULL, NULL,
+     NULL},
     {"POST", "/account/tokens/{id}/remove", NULL, MAY_READ, false, page_token_remove, NULL, NULL, NULL, NULL,
      NULL},
 

@@ -531,20 +531,31 @@ def one_request_a_connection():
 
 
 def slow_and_many():
-    """Six hundred silent connections, and one that drips, keep nobody from being served; the slow one is told off"""
+    """Six hundred silent connections, a head and a body that drip, keep nobody from being served, and are cut off"""
     silent = [socket.create_connection((hospital.host, hospital.port)) for _ in range(600)]
-    drip = socket.create_connection((hospital.host, hospital.port), timeout=20)
+    head = socket.create_connection((hospital.host, hospital.port), timeout=20)
+    body = socket.create_connection((hospital.host, hospital.port), timeout=0.5)
     start = time.monotonic()
+    body.sendall((REQUEST + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n").encode())
     for _ in range(3):
         equal(hospital.ask("GET", "/healthz").status, 200)
-        drip.sendall(b"GET")
+        head.sendall(b"GET")
     assert time.monotonic() - start < 5
-    received = drip.recv(65536)
+    received = head.recv(65536)
     assert 8 < time.monotonic() - start < 14, time.monotonic() - start
     assert received.startswith(b"HTTP/1.1 408 "), received
-    for connection in silent:
+    cut = False
+    while not cut and time.monotonic() - start < 25:
+        try:
+            body.sendall(b"x")
+            cut = body.recv(100) == b""
+        except TimeoutError:
+            pass
+        except OSError:
+            cut = True
+    assert cut and time.monotonic() - start > 14, "the body drips on"
+    for connection in [*silent, head, body]:
         connection.close()
-    drip.close()
 
 
 def at_once():
