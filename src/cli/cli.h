@@ -7,6 +7,8 @@
 
 enum { CLI_WELL = 0, CLI_WRONG = 1, CLI_FAILED = 2 };
 
+int cli_ca(int argc, char **argv);
+int cli_lint(int argc, char **argv);
 int cli_survey(int argc, char **argv);
 int cli_diagnose(int argc, char **argv);
 int cli_convert(int argc, char **argv);

@@ -20,6 +20,8 @@ static const Command commands[] = {
     {"user", cli_user, "user.summary"},
     {"identify", cli_identify, "cli.identify"},
     {"convert", cli_convert, "cli.convert"},
+    {"lint", cli_lint, "lint.summary"},
+    {"ca", cli_ca, "ca.summary"},
     {"serve", cli_serve, "serve.summary"},
     {"doctor", cli_doctor, "doctor.summary"},
     {0},

@@ -174,3 +174,13 @@ bool x509_format_parse(const char *name, VigieFileFormat *ret_format);
  * Wipe what is returned with OPENSSL_cleanse. Free with g_free. */
 uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool private_key,
                          const char *password, size_t *ret_size, GError **error);
+
+/* ---- Lint -----------------------------------------------------------------------------------------------
+ * A certificate against the rules it should keep: RFC 5280 and its companions, and the CA/B Forum's basic rules for
+ * servers. An array, empty where all is well, of
+ *     { "id": "rfc5280.san-dns", "severity": "error" | "warning", "clause": "RFC 5280 4.2.1.6", "detail": text or "" }
+ * `waived`, may be NULL: ids that are passed over, NULL-terminated. The signature is not looked at: what is to be
+ * signed can be examined. What an id means is the word "lint.ID". INVALID where it is no certificate. */
+json_t *x509_lint(VigieBytes certificate, const char *const *waived, GError **error);
+/* Is there such a check? */
+bool x509_lint_known(const char *id);

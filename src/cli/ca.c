@@ -1,0 +1,193 @@
+/* vigie ca: the certification authorities. */
+#include "cli/ca.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char example[] =
+    "Commands:\n"
+    "  vigie ca init HIERARCHY            make what is declared there and not made yet\n"
+    "  vigie ca list [--json]\n"
+    "  vigie ca show NAME [--json | --pem]\n"
+    "\n"
+    "Passphrases are asked for on the terminal, or read: --passphrase-file FILE, fd:N, or NAME=FILE for one "
+    "authority.\n"
+    "\n"
+    "Example:\n"
+    "  vigie ca init /etc/vigie/ca/hospital.conf";
+
+/* ---- Shared ------------------------------------------------------------------------------------------------- */
+bool ca_refuse(GError **error, const char *what) {
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, what);
+    return false;
+}
+
+void ca_print_json(const json_t *value) {
+    g_autofree char *text = vigie_json_text(value);
+    printf("%s\n", text);
+}
+
+static CliSecret ask_passphrase(const Ca *ca, const char *authority, bool new_key, GError **error) {
+    g_autofree char *question =
+        vigie_words(ca->lang, new_key ? "ca.passphrase.new" : "ca.passphrase", "name", authority, NULL);
+    return cli_secret_ask(question, new_key ? vigie_word(ca->lang, "ca.passphrase.again") : NULL, error);
+}
+
+char *ca_passphrase(const char *authority, bool new_key, void *data, GError **error) {
+    Ca *ca = data;
+    const char *for_all = NULL;
+    for (char **source = ca->passphrase_files; source && *source; source++) {
+        const char *equals = strchr(*source, '=');
+        if (!equals)
+            for_all = *source;
+        else if (strncmp(*source, authority, (size_t)(equals - *source)) == 0 && !authority[equals - *source])
+            return cli_secret_read(equals + 1, error);
+    }
+    if (!for_all)
+        return ask_passphrase(ca, authority, new_key, error);
+    if (!ca->passphrase)
+        ca->passphrase = cli_secret_read(for_all, error);
+    return ca->passphrase ? g_strdup(ca->passphrase) : NULL;
+}
+
+VigieAuthority *ca_open(Ca *ca, const char *name, GError **error) {
+    g_autoptr(VigieAuthority) known = pki_authority_open(ca->store, name, NULL, error);
+    if (!known)
+        return NULL;
+    g_auto(CliSecret) passphrase = ca_passphrase(name, false, ca, error);
+    return passphrase ? pki_authority_open(ca->store, name, passphrase, error) : NULL;
+}
+
+/* ---- Authorities -------------------------------------------------------------------------------------------- */
+static bool init(Ca *ca, GError **error) {
+    VigieCeremony ceremony = {
+        .file = ca->rest[0], .passphrase = ca_passphrase, .data = ca, .who = ca->who, .now = ca->now};
+    g_autoptr(json_t) report = pki_ceremony(ca->store, &ceremony, error);
+    if (!report)
+        return false;
+    if (ca->json) {
+        ca_print_json(report);
+        return true;
+    }
+    size_t index;
+    json_t *name;
+    json_array_foreach(json_object_get(report, "made"), index, name) {
+        g_autoptr(json_t) list = pki_authority_list(ca->store, json_string_value(name), error);
+        const json_t *one = list ? json_array_get(list, 0) : NULL;
+        if (!one)
+            return false;
+        g_autofree char *line = vigie_words(ca->lang, "ca.made", "name", json_string_value(name), "subject",
+                                            json_string_value(json_object_get(one, "subject")), "sha256",
+                                            json_string_value(json_object_get(one, "sha256")), "file",
+                                            json_string_value(json_object_get(one, "key_file")), NULL);
+        printf("%s\n", line);
+    }
+    json_array_foreach(json_object_get(report, "kept"), index, name) {
+        g_autofree char *line = vigie_words(ca->lang, "ca.kept", "name", json_string_value(name), NULL);
+        printf("%s\n", line);
+    }
+    return true;
+}
+
+static void print_authority(const Ca *ca, const json_t *one) {
+    g_autofree char *issued =
+        g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(one, "certificates")));
+    g_autofree char *revoked =
+        g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(one, "revoked")));
+    const char *issuer = json_string_value(json_object_get(one, "issuer"));
+    g_autofree char *counts = vigie_words(ca->lang, "ca.counts", "issued", issued, "revoked", revoked, NULL);
+    printf("%-20s %-14s %-8s %.10s  %s\n", json_string_value(json_object_get(one, "name")),
+           issuer ? issuer : vigie_word(ca->lang, "ca.root"), json_string_value(json_object_get(one, "key")),
+           json_string_value(json_object_get(one, "not_after")), counts);
+}
+
+static bool list(Ca *ca, GError **error) {
+    g_autoptr(json_t) authorities = pki_authority_list(ca->store, NULL, error);
+    if (!authorities)
+        return false;
+    if (ca->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "authorities", authorities);
+        ca_print_json(object);
+        return true;
+    }
+    size_t index;
+    json_t *one;
+    json_array_foreach(authorities, index, one) {
+        print_authority(ca, one);
+    }
+    if (json_array_size(authorities) == 0)
+        printf("%s\n", vigie_word(ca->lang, "ca.none"));
+    return true;
+}
+
+static bool show(Ca *ca, GError **error) {
+    g_autofree char *pem = pki_authority_pem(ca->store, ca->rest[0], error);
+    g_autoptr(json_t) found = pem ? pki_authority_list(ca->store, ca->rest[0], error) : NULL;
+    const json_t *one = found ? json_array_get(found, 0) : NULL;
+    if (!one)
+        return false;
+    if (ca->json) {
+        ca_print_json(one);
+    } else if (ca->pem) {
+        fputs(pem, stdout);
+    } else {
+        static const char *const members[] = {"title",      "subject",   "issuer", "key",
+                                              "not_before", "not_after", "sha256", "key_file"};
+        for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+            g_autofree char *word = g_strconcat("ca.show.", members[i], NULL);
+            const char *text = json_string_value(json_object_get(one, members[i]));
+            const char *label = vigie_word(ca->lang, word);
+            printf("%s%*s %s\n", label, (int)(16 - MIN(16, g_utf8_strlen(label, -1))), "", text ? text : "–");
+        }
+    }
+    return true;
+}
+
+/* ---- The table ---------------------------------------------------------------------------------------------- */
+static const struct {
+    const char *name;
+    bool (*run)(Ca *ca, GError **error);
+    int least, most; /* of what follows */
+} commands[] = {
+    {"init", init, 1, 1},
+    {"list", list, 0, 0},
+    {"show", show, 1, 1},
+};
+
+static bool run(Ca *ca, int argc, char **argv, GError **error) {
+    for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0 || argc - 2 < commands[i].least ||
+            argc - 2 > commands[i].most)
+            continue;
+        g_autoptr(VigieConfig) config = vigie_config_load(ca->config, error);
+        g_autoptr(VigieStore) store =
+            config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
+        ca->store = store;
+        ca->settings = config;
+        ca->rest = argv + 2;
+        return store && store_migrate(store, error) && commands[i].run(ca, error);
+    }
+    return ca_refuse(error, "a command is wanted, and what it works on: see vigie ca --help");
+}
+
+int cli_ca(int argc, char **argv) {
+    Ca ca = {.now = vigie_time_now(), .who = g_strdup(g_get_user_name())};
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &ca.config, "default: /etc/vigie/vigie.conf", "FILE"},
+        {"passphrase-file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.passphrase_files,
+         "opens the keys: FILE, fd:N or NAME=FILE; may be repeated", "[NAME=]FILE|fd:N"},
+        {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, "print the certificate", NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &ca.json, "one JSON object", NULL},
+        {0},
+    };
+    int status = CLI_FAILED;
+    if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &ca.lang, &status)) {
+        g_autoptr(GError) error = NULL;
+        status = run(&ca, argc, argv, &error) ? CLI_WELL : cli_fail("ca", error);
+    }
+    g_free(ca.config);
+    g_free(ca.who);
+    g_strfreev(ca.passphrase_files);
+    cli_secret_free(ca.passphrase);
+    return status;
+}

@@ -1,0 +1,25 @@
+/* ca: what the subcommands of `vigie ca` share. */
+#pragma once
+
+#include "cli/cli.h"
+#include "pki/pki.h"
+
+typedef struct {
+    char *config;
+    char **passphrase_files;
+    gboolean json, pem;
+    CliSecret passphrase; /* that serves for all, once it was read */
+    VigieLang lang;
+    VigieStore *store;
+    VigieConfig *settings;
+    VigieTime now;
+    char *who;
+    char **rest; /* what follows the subcommand, NULL-terminated */
+} Ca;
+
+/* The passphrase of an authority: --passphrase-file NAME=SOURCE or SOURCE, else asked. A VigiePassphrase. */
+char *ca_passphrase(const char *authority, bool new_key, void *ca, GError **error);
+/* An authority with its key. */
+VigieAuthority *ca_open(Ca *ca, const char *name, GError **error);
+bool ca_refuse(GError **error, const char *what);
+void ca_print_json(const json_t *value);

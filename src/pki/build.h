@@ -1,0 +1,50 @@
+/* build: certificates written (RFC 5280 4), and the extensions they share with CRLs. */
+#pragma once
+
+#include "pki/signer.h"
+
+enum { SERIAL_OCTETS = 16 };
+
+typedef struct {
+    const uint8_t *serial;      /* SERIAL_OCTETS */
+    VigieBytes issuer, subject; /* Names, DER */
+    VigieBytes spki;
+    VigieTime not_before, not_after;
+    const GByteArray *extensions; /* one after the other, DER */
+} CertificateParts;
+
+/* 126 bits of chance, in 16 octets, positive. */
+bool build_serial(uint8_t ret_serial[SERIAL_OCTETS], GError **error);
+/* Appends TBSCertificate. */
+void build_tbs(GByteArray *out, const CertificateParts *parts, VigieBytes algorithm);
+/* Appends SEQUENCE { tbs, algorithm, signature }: a certificate, a CRL or a BasicOCSPResponse. */
+void build_signed(GByteArray *out, VigieBytes tbs, VigieBytes algorithm, VigieBytes signature);
+/* Reads back what is to be signed and lints it; DENIED with the first rule that it breaks. */
+bool build_check(VigieBytes tbs, VigieBytes algorithm, const char *const *waived, const char *what,
+                 GError **error);
+/* Signs and appends. */
+bool build_sign(GByteArray *out, VigieBytes tbs, Signer *signer, GError **error);
+
+/* ---- Extensions; `critical` where RFC 5280 leaves the choice ---- */
+/* An extension whose value is already DER. */
+void extension_put(GByteArray *out, const char *oid, bool critical, VigieBytes value);
+/* path_length < 0: none. */
+void extension_put_basic_constraints(GByteArray *out, bool authority, int path_length);
+/* Bit 0 of KeyUsage is 0x8000. */
+void extension_put_key_usage(GByteArray *out, uint16_t bits);
+void extension_put_purposes(GByteArray *out, const char *const *oids);
+void extension_put_subject_key(GByteArray *out, const uint8_t id[20]);
+void extension_put_authority_key(GByteArray *out, const uint8_t id[20]);
+void extension_put_policies(GByteArray *out, const char *const *oids);
+/* cRLDistributionPoints or freshestCRL: one point with all the addresses. Nothing where there are none. */
+void extension_put_points(GByteArray *out, const char *oid, const char *const *urls);
+void extension_put_access(GByteArray *out, const char *const *ocsp, const char *const *issuers);
+/* subjectAltName of "dns:", "ip:", "email:" and "uri:" texts, checked before by general_name_fault. */
+void extension_put_names(GByteArray *out, const char *const *names, bool critical);
+/* Name constraints, permitted subtrees alone: "dns:chu.example", "email:chu.example", "ip:10.0.0.0/8". */
+void extension_put_permitted(GByteArray *out, const char *const *names);
+
+/* What is wrong with such a text, or NULL. `range`: an IP with its prefix, and names that stand for what is below. */
+const char *general_name_fault(const char *text, bool range);
+/* [0]… GeneralNames of URIs under `tag`, as a distributionPoint's fullName. */
+void build_put_full_name(GByteArray *out, const char *const *urls);

@@ -1,0 +1,269 @@
+/* hierarchy.c: a key file with a table of its keys. An unknown one is refused: a typing error must not make a root that
+ * lives for twenty years. */
+#include "pki/hierarchy.h"
+#include "pki/build.h"
+#include "pki/name.h"
+#include "pki/signer.h"
+
+#include <string.h>
+
+enum { AUTHORITIES_MAX = 64, YEARS_MAX = 40, SHARDS_MAX = 64 };
+
+typedef enum { KEY_TEXT, KEY_INT, KEY_LIST } KeyType;
+
+typedef struct {
+    const char *name;
+    KeyType type;
+    const char *fallback; /* with {publication}, where there is one */
+    int min, max;
+    bool setting; /* kept with the authority */
+} Key;
+
+/* clang-format off */
+static const Key keys[] = {
+    {"issuer", KEY_TEXT, NULL, 0, 0, false},
+    {"title", KEY_TEXT, NULL, 0, 0, false},
+    {"subject", KEY_LIST, NULL, 0, 0, false},
+    {"key", KEY_TEXT, "P-384", 0, 0, false},
+    {"key_file", KEY_TEXT, NULL, 0, 0, false},
+    {"years", KEY_INT, "10", 1, YEARS_MAX, false},
+    {"path_length", KEY_INT, "-1", -1, 8, false},
+    {"policies", KEY_LIST, "2.5.29.32.0", 0, 0, false},
+    {"permitted", KEY_LIST, "", 0, 0, false},
+    {"profiles", KEY_LIST, "", 0, 0, true},
+    {"crl_urls", KEY_LIST, "{publication}/{file}.crl", 0, 0, true},
+    {"delta_urls", KEY_LIST, "", 0, 0, true},
+    {"issuer_urls", KEY_LIST, "{publication}/{name}.cer", 0, 0, true},
+    {"ocsp_urls", KEY_LIST, "{publication}/ocsp", 0, 0, true},
+    {"crl_hours", KEY_INT, "168", 1, 24 * 400, true},
+    {"delta_hours", KEY_INT, "0", 0, 24 * 30, true},
+    {"crl_shards", KEY_INT, "1", 1, SHARDS_MAX, true},
+    {"answer_hours", KEY_INT, "24", 1, 24 * 14, true},
+};
+/* clang-format on */
+
+static void authority_free(HierarchyAuthority *authority) {
+    g_free(authority->name);
+    g_free(authority->issuer);
+    g_free(authority->title);
+    g_free(authority->key);
+    g_free(authority->key_file);
+    g_strfreev(authority->subject);
+    g_strfreev(authority->policies);
+    g_strfreev(authority->permitted);
+    json_decref(authority->settings);
+    g_free(authority);
+}
+
+typedef struct {
+    GKeyFile *file;
+    const char *path, *group;
+    const char *publication;
+    GError **error;
+} Reading;
+
+static bool refuse(const Reading *reading, const char *key, const char *why) {
+    g_set_error(reading->error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s, [%s] %s: %s", reading->path,
+                reading->group, key, why);
+    return false;
+}
+
+static char *with_publication(const Reading *reading, const char *text) {
+    if (!strstr(text, "{publication}"))
+        return g_strdup(text);
+    g_auto(GStrv) parts = g_strsplit(text, "{publication}", -1);
+    return reading->publication ? g_strjoinv(reading->publication, parts) : g_strdup("");
+}
+
+static char *read_text(const Reading *reading, const Key *key) {
+    char *text = g_key_file_get_string(reading->file, reading->group, key->name, NULL);
+    return text || !key->fallback ? text : with_publication(reading, key->fallback);
+}
+
+static char **read_list(const Reading *reading, const Key *key) {
+    char **list = g_key_file_get_string_list(reading->file, reading->group, key->name, NULL, NULL);
+    if (!list) {
+        g_autofree char *fallback = key->fallback ? with_publication(reading, key->fallback) : g_strdup("");
+        list = *fallback ? g_strsplit(fallback, ";", -1) : g_new0(char *, 1);
+    }
+    for (char **item = list; *item; item++)
+        g_strstrip(*item);
+    return list;
+}
+
+static bool read_int(const Reading *reading, const Key *key, int64_t *ret_value) {
+    g_autofree char *text = read_text(reading, key);
+    if (g_ascii_string_to_signed(text, 10, key->min, key->max, ret_value, NULL))
+        return true;
+    g_autofree char *why = g_strdup_printf("\"%s\": a whole number from %d to %d is wanted, as in %s = %s",
+                                           text, key->min, key->max, key->name, key->fallback);
+    return refuse(reading, key->name, why);
+}
+
+static const Key *find_key(const char *name) {
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+/* The keys given are all known; "policy.PROFILE" is the policy of the certificates of a profile. */
+static bool check_keys(const Reading *reading) {
+    g_auto(GStrv) given = g_key_file_get_keys(reading->file, reading->group, NULL, NULL);
+    for (char **name = given; name && *name; name++)
+        if (!find_key(*name) && !g_str_has_prefix(*name, "policy."))
+            return refuse(reading, *name, "there is no such key");
+    return true;
+}
+
+static bool read_settings(const Reading *reading, json_t *settings) {
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const Key *key = &keys[i];
+        int64_t number = 0;
+        if (!key->setting)
+            continue;
+        if (key->type == KEY_INT) {
+            if (!read_int(reading, key, &number))
+                return false;
+            json_object_set_new(settings, key->name, json_integer(number));
+            continue;
+        }
+        g_auto(GStrv) list = read_list(reading, key);
+        json_t *array = json_array();
+        for (char **item = list; *item; item++)
+            json_array_append_new(array, json_string(*item));
+        json_object_set_new(settings, key->name, array);
+    }
+    json_t *policies = json_object();
+    json_object_set_new(settings, "policies", policies);
+    g_auto(GStrv) given = g_key_file_get_keys(reading->file, reading->group, NULL, NULL);
+    for (char **name = given; name && *name; name++) {
+        g_autofree char *oid = g_key_file_get_string(reading->file, reading->group, *name, NULL);
+        if (g_str_has_prefix(*name, "policy."))
+            json_object_set_new(policies, *name + strlen("policy."), json_string(oid ? oid : ""));
+    }
+    return true;
+}
+
+static bool is_oid(const char *text) {
+    return g_regex_match_simple("^[0-2](\\.(0|[1-9][0-9]{0,17})){1,30}$", text, 0, 0);
+}
+
+static bool check_lists(const Reading *reading, const HierarchyAuthority *authority) {
+    static const char *const urls[] = {"crl_urls", "delta_urls", "issuer_urls", "ocsp_urls"};
+    for (char **name = authority->permitted; *name; name++) {
+        const char *fault = general_name_fault(*name, true);
+        if (fault)
+            return refuse(reading, "permitted", fault);
+    }
+    for (char **oid = authority->policies; *oid; oid++)
+        if (!is_oid(*oid))
+            return refuse(reading, "policies", "a policy is an OID, as in 1.2.250.1.71.3.7");
+    const char *profile;
+    json_t *item;
+    json_object_foreach(json_object_get(authority->settings, "policies"), profile, item) {
+        if (!is_oid(json_string_value(item)))
+            return refuse(reading, profile, "a policy is an OID, as in policy.device = 1.2.250.1.71.3.7");
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
+        size_t index;
+        json_array_foreach(json_object_get(authority->settings, urls[i]), index, item) {
+            const char *text = json_string_value(item);
+            for (const char *at = text; *at; at++)
+                if (*at <= ' ' || (unsigned char)*at >= 0x7F)
+                    return refuse(reading, urls[i], "an address holds plain letters alone; a space is %20");
+            if (!strstr(text, "://"))
+                return refuse(reading, urls[i],
+                              "an address is wanted, as in http://pki.chu.example/{file}.crl");
+        }
+    }
+    return true;
+}
+
+static bool check(const Reading *reading, const HierarchyAuthority *authority, const GPtrArray *above) {
+    g_autoptr(GByteArray) name = g_byte_array_new();
+    g_autoptr(GError) why = NULL;
+    bool issuer_found = authority->issuer == NULL;
+    if (!g_regex_match_simple("^[a-z0-9][a-z0-9-]{0,39}$", authority->name, 0, 0))
+        return refuse(reading, "name",
+                      "small letters, digits and hyphens are wanted, as in [authority racine]");
+    if (!signer_key_known(authority->key))
+        return refuse(reading, "key", signer_key_types);
+    if (!authority->title || name_text_fault(authority->title, 80))
+        return refuse(reading, "title", "a short text is wanted, as in title = AC Racine");
+    if (!authority->subject[0] || !name_put_list(name, (const char *const *)authority->subject, &why))
+        return refuse(reading, "subject",
+                      why ? why->message : "it is missing, as in subject = C=FR;O=CHU;CN=AC Racine");
+    for (guint i = 0; i < above->len; i++) {
+        const HierarchyAuthority *other = above->pdata[i];
+        if (strcmp(other->name, authority->name) == 0)
+            return refuse(reading, "name", "declared twice");
+        issuer_found = issuer_found || strcmp(other->name, authority->issuer) == 0;
+    }
+    if (!issuer_found)
+        return refuse(reading, "issuer", "no authority of that name is declared above");
+    if (!json_array_size(json_object_get(authority->settings, "crl_urls")) &&
+        json_array_size(json_object_get(authority->settings, "delta_urls")))
+        return refuse(reading, "delta_urls", "a delta list needs a full one: crl_urls is missing");
+    return check_lists(reading, authority);
+}
+
+static bool read_authority(const Reading *reading, const char *folder, GPtrArray *authorities) {
+    HierarchyAuthority *authority = g_new0(HierarchyAuthority, 1);
+    g_ptr_array_add(authorities, authority);
+    int64_t years = 0, path_length = 0;
+    authority->name = g_strdup(reading->group + strlen("authority "));
+    authority->settings = json_object();
+    if (!check_keys(reading) || !read_int(reading, find_key("years"), &years) ||
+        !read_int(reading, find_key("path_length"), &path_length) ||
+        !read_settings(reading, authority->settings))
+        return false;
+    authority->years = (int)years;
+    authority->path_length = (int)path_length;
+    authority->issuer = read_text(reading, find_key("issuer"));
+    authority->title = read_text(reading, find_key("title"));
+    authority->key = read_text(reading, find_key("key"));
+    authority->subject = read_list(reading, find_key("subject"));
+    authority->policies = read_list(reading, find_key("policies"));
+    authority->permitted = read_list(reading, find_key("permitted"));
+    g_autofree char *file = read_text(reading, find_key("key_file"));
+    g_autofree char *usual = g_strconcat(authority->name, ".key", NULL);
+    authority->key_file = g_canonicalize_filename(file ? file : usual, folder);
+    /* Those above, without itself. */
+    g_autoptr(GPtrArray) above = g_ptr_array_new();
+    for (guint i = 0; i + 1 < authorities->len; i++)
+        g_ptr_array_add(above, authorities->pdata[i]);
+    return check(reading, authority, above);
+}
+
+GPtrArray *hierarchy_load(const char *path, GError **error) {
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) why = NULL;
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &why)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "hierarchy %s: %s", path, why->message);
+        return NULL;
+    }
+    g_autofree char *publication = g_key_file_get_string(file, "hierarchy", "publication", NULL);
+    g_autofree char *keys_in = g_key_file_get_string(file, "hierarchy", "key_folder", NULL);
+    g_autofree char *beside = g_path_get_dirname(path);
+    g_autofree char *absolute = g_canonicalize_filename(beside, NULL);
+    g_autofree char *folder = g_canonicalize_filename(keys_in ? keys_in : "keys", absolute);
+    g_autoptr(GPtrArray) authorities = g_ptr_array_new_with_free_func((GDestroyNotify)authority_free);
+    Reading reading = {.file = file, .path = path, .publication = publication, .error = error};
+    g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+    for (char **group = groups; *group; group++) {
+        reading.group = *group;
+        if (strcmp(*group, "hierarchy") == 0)
+            continue;
+        if (!g_str_has_prefix(*group, "authority ")) {
+            refuse(&reading, "", "groups are [hierarchy] and [authority NAME]");
+            return NULL;
+        }
+        if (authorities->len == AUTHORITIES_MAX || !read_authority(&reading, folder, authorities)) {
+            if (error && !*error)
+                refuse(&reading, "", "64 authorities at most");
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&authorities);
+}

@@ -1,0 +1,82 @@
+/* journal.c: writing the log; audit.c reads it back. */
+#include "pki/journal.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+static void append_field(GByteArray *out, const char *text) {
+    char head[24];
+    size_t size = strlen(text);
+    int digits = g_snprintf(head, sizeof head, "%zu:", size);
+    g_byte_array_append(out, (const uint8_t *)head, (guint)digits);
+    g_byte_array_append(out, (const uint8_t *)text, (guint)size);
+}
+
+/* Each field with its length, so that no two lines have the same octets. */
+void journal_hash(uint8_t hash[JOURNAL_HASH], int64_t seq, VigieTime time, const char *const fields[4]) {
+    char head[64];
+    g_autoptr(GByteArray) line = g_byte_array_sized_new(512);
+    int size = g_snprintf(head, sizeof head, "%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",", seq, time);
+    g_byte_array_append(line, hash, JOURNAL_HASH);
+    g_byte_array_append(line, (const uint8_t *)head, (guint)size);
+    for (size_t i = 0; i < 4; i++)
+        append_field(line, fields[i]);
+    SHA256(line->data, line->len, hash);
+}
+
+bool journal_begin(Journal *journal, VigieStore *store, const char *who, VigieTime now, GError **error) {
+    Journal begun = {.store = store, .now = now, .who = who};
+    if (!store_exec(store, error, "UPDATE pki_log_head SET seq = seq WHERE id = 1", ""))
+        return false;
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT seq, hash FROM pki_log_head WHERE id = 1", "");
+    if (!rows || !rows_next(rows, error))
+        return false;
+    begun.seq = rows_int(rows, 0);
+    VigieBytes hash = rows_blob(rows, 1);
+    if (hash.size == JOURNAL_HASH)
+        memcpy(begun.hash, hash.data, JOURNAL_HASH);
+    *journal = begun;
+    return true;
+}
+
+bool journal_add(Journal *journal, const char *kind, const char *object, const char *details,
+                 GError **error) {
+    const char *const fields[4] = {kind, journal->who, object, details};
+    journal->seq++;
+    journal_hash(journal->hash, journal->seq, journal->now, fields);
+    VigieBytes hash = vigie_bytes(journal->hash, JOURNAL_HASH);
+    return store_exec(journal->store, error,
+                      "INSERT INTO pki_log (seq, time, kind, who, object, details, hash) VALUES ($1, $2, $3, "
+                      "$4, $5, $6, $7)",
+                      "iittttb", journal->seq, journal->now, kind, journal->who, object, details, &hash);
+}
+
+char *journal_statement(int64_t seq, VigieTime time, const uint8_t hash[JOURNAL_HASH]) {
+    g_autofree char *when = vigie_time_rfc3339(time);
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "Vigie log checkpoint 1\n%" G_GINT64_FORMAT "\n%s\n", seq, when);
+    for (size_t i = 0; i < JOURNAL_HASH; i++)
+        g_string_append_printf(text, "%02x", hash[i]);
+    g_string_append_c(text, '\n');
+    return g_string_free(text, FALSE);
+}
+
+bool journal_end(Journal *journal, Signer *signer, int64_t authority, GError **error) {
+    VigieBytes hash = vigie_bytes(journal->hash, JOURNAL_HASH);
+    if (!store_exec(journal->store, error, "UPDATE pki_log_head SET seq = $1, hash = $2 WHERE id = 1", "ib",
+                    journal->seq, &hash))
+        return false;
+    if (!signer)
+        return true;
+    g_autofree char *statement = journal_statement(journal->seq, journal->now, journal->hash);
+    g_autoptr(GByteArray) signature = g_byte_array_new();
+    if (!signer_sign(signer, vigie_bytes(statement, strlen(statement)), signature, error))
+        return false;
+    VigieBytes signed_octets = vigie_bytes(signature->data, signature->len);
+    return store_exec(
+        journal->store, error,
+        "INSERT INTO pki_checkpoint (seq, time, hash, authority, signature) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (seq) DO NOTHING",
+        "iibib", journal->seq, journal->now, &hash, authority, &signed_octets);
+}

@@ -1,0 +1,252 @@
+/* signer.c: keys in files. */
+#include "pki/signer.h"
+#include "x509/der.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <string.h>
+#include <unistd.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_SIG, X509_SIG_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free)
+
+enum {
+    SCRYPT_N = 1 << 14,
+    SCRYPT_R = 8,
+    SCRYPT_P = 1,
+    SALT = 16,
+    KEY_FILE_MAX = 1 << 16,
+    SIGNATURE_MAX = 1024
+};
+
+/* ecdsa-with-SHA256, ecdsa-with-SHA384 (RFC 5758 3.2), sha256WithRSAEncryption (RFC 4055 5). */
+static const uint8_t ecdsa_sha256[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86,
+                                       0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02};
+static const uint8_t ecdsa_sha384[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86,
+                                       0x48, 0xCE, 0x3D, 0x04, 0x03, 0x03};
+static const uint8_t rsa_sha256[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
+                                     0xF7, 0x0D, 0x01, 0x01, 0x0B, 0x05, 0x00};
+
+typedef struct {
+    const char *name, *family, *curve;
+    int bits;
+    VigieBytes algorithm;
+    unsigned char *(*digest)(const unsigned char *data, size_t size, unsigned char *out);
+    size_t digest_size;
+} KeyType;
+
+/* clang-format off */
+static const KeyType types[] = {
+    {"P-256", "EC", "P-256", 256, {ecdsa_sha256, sizeof ecdsa_sha256}, SHA256, 32},
+    {"P-384", "EC", "P-384", 384, {ecdsa_sha384, sizeof ecdsa_sha384}, SHA384, 48},
+    {"RSA-3072", "RSA", NULL, 3072, {rsa_sha256, sizeof rsa_sha256}, SHA256, 32},
+    {"RSA-4096", "RSA", NULL, 4096, {rsa_sha256, sizeof rsa_sha256}, SHA256, 32},
+};
+/* clang-format on */
+const char signer_key_types[] = "P-256, P-384, RSA-3072 or RSA-4096";
+
+static const KeyType *find_type(const char *name) {
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
+        if (strcmp(types[i].name, name) == 0)
+            return &types[i];
+    return NULL;
+}
+
+bool signer_key_known(const char *type) {
+    return find_type(type) != NULL;
+}
+
+static bool fail(GError **error, VigieErrorCode code, const char *what, const char *path) {
+    ERR_clear_error();
+    g_set_error(error, VIGIE_ERROR, code, "key %s: %s", path, what);
+    return false;
+}
+
+/* ---- Signing ------------------------------------------------------------------------------------------------ */
+typedef struct {
+    EVP_PKEY *key;
+    EVP_PKEY_CTX *context; /* made once: fetching the algorithm costs as much as half a signature */
+    const KeyType *type;
+} FileKey;
+
+static void file_free(void *data) {
+    FileKey *file = data;
+    EVP_PKEY_CTX_free(file->context);
+    EVP_PKEY_free(file->key);
+    g_free(file);
+}
+
+static bool file_sign(void *data, VigieBytes octets, GByteArray *out, GError **error) {
+    FileKey *file = data;
+    uint8_t digest[SHA512_DIGEST_LENGTH], signature[SIGNATURE_MAX];
+    size_t size = sizeof signature;
+    file->type->digest(octets.data, octets.size, digest);
+    if (EVP_PKEY_sign(file->context, signature, &size, digest, file->type->digest_size) <= 0)
+        return fail(error, VIGIE_ERROR_INTERNAL, "libcrypto does not sign", file->type->name);
+    g_byte_array_append(out, signature, (guint)size);
+    return true;
+}
+
+static const SignerKind file_kind = {file_sign, file_free};
+
+bool signer_sign(Signer *signer, VigieBytes data, GByteArray *out, GError **error) {
+    return signer->kind->sign(signer->key, data, out, error);
+}
+
+void signer_free(Signer *signer) {
+    if (!signer)
+        return;
+    signer->kind->free(signer->key);
+    g_byte_array_unref(signer->spki);
+    g_free(signer);
+}
+
+bool signer_key_id(VigieBytes spki, uint8_t ret_id[20]) {
+    const char *clause = NULL;
+    VigieReader in = vigie_reader(spki);
+    DerElement whole, algorithm, bits;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    if (!der_expect(&in, DER_SEQUENCE, &whole, &clause))
+        return false;
+    in = vigie_reader(whole.value);
+    if (!der_expect(&in, DER_SEQUENCE, &algorithm, &clause) ||
+        !der_expect(&in, DER_BIT_STRING, &bits, &clause) || bits.value.size < 2)
+        return false;
+    SHA256(bits.value.data + 1, bits.value.size - 1, digest);
+    memcpy(ret_id, digest, 20);
+    return true;
+}
+
+static const KeyType *type_of(const EVP_PKEY *key) {
+    const char *family = EVP_PKEY_is_a(key, "EC") ? "EC" : EVP_PKEY_is_a(key, "RSA") ? "RSA" : "";
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
+        if (strcmp(types[i].family, family) == 0 && types[i].bits == EVP_PKEY_get_bits(key))
+            return &types[i];
+    return NULL;
+}
+
+/* Takes the key. */
+static Signer *new_signer(EVP_PKEY *key, const char *path, GError **error) {
+    FileKey *file = g_new0(FileKey, 1);
+    g_autoptr(Signer) signer = g_new0(Signer, 1);
+    *signer = (Signer){.kind = &file_kind, .key = file, .spki = g_byte_array_new()};
+    *file = (FileKey){.key = key, .type = type_of(key)};
+    if (!file->type) {
+        fail(error, VIGIE_ERROR_INVALID, signer_key_types, path);
+        return NULL;
+    }
+    signer->algorithm = file->type->algorithm;
+    file->context = EVP_PKEY_CTX_new(key, NULL);
+    const EVP_MD *md = file->type->digest_size == 48 ? EVP_sha384() : EVP_sha256();
+    unsigned char *spki = NULL;
+    int size = i2d_PUBKEY(key, &spki);
+    if (size > 0)
+        g_byte_array_append(signer->spki, spki, (guint)size);
+    OPENSSL_free(spki);
+    if (size <= 0 || !file->context || EVP_PKEY_sign_init(file->context) <= 0 ||
+        EVP_PKEY_CTX_set_signature_md(file->context, md) <= 0 ||
+        !signer_key_id(vigie_bytes(signer->spki->data, signer->spki->len), signer->key_id)) {
+        fail(error, VIGIE_ERROR_INTERNAL, "libcrypto does not prepare to sign", path);
+        return NULL;
+    }
+    return g_steal_pointer(&signer);
+}
+
+/* ---- Files -------------------------------------------------------------------------------------------------- */
+/* scrypt, with as much memory as libcrypto grants whoever opens it; what PKCS8_encrypt does alone, 2,048 rounds of a hash,
+ * is too cheap to guess. */
+static BIO *seal(EVP_PKEY *key, const char *passphrase) {
+    uint8_t salt[SALT];
+    g_autoptr(PKCS8_PRIV_KEY_INFO) plain = EVP_PKEY2PKCS8(key);
+    g_autoptr(BIO) out = BIO_new(BIO_s_mem());
+    if (!plain || !out || RAND_bytes(salt, sizeof salt) != 1)
+        return NULL;
+    X509_ALGOR *method =
+        PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), salt, sizeof salt, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
+    g_autoptr(X509_SIG) sealed =
+        method ? PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), plain, method) : NULL;
+    if (!sealed) {
+        X509_ALGOR_free(method);
+        return NULL;
+    }
+    return PEM_write_bio_PKCS8(out, sealed) ? g_steal_pointer(&out) : NULL;
+}
+
+static bool sync_folder(const char *path) {
+    g_autofree char *folder = g_path_get_dirname(path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
+static bool write_key(const char *path, BIO *sealed, GError **error) {
+    char *text = NULL;
+    long size = BIO_get_mem_data(sealed, &text);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail(error, errno == EEXIST ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_UNAVAILABLE,
+                    errno == EEXIST ? "a file of that name is there already, and is left as it is"
+                                    : g_strerror(errno),
+                    path);
+    bool written = write(fd, text, (size_t)size) == size && fsync(fd) == 0;
+    written = close(fd) == 0 && written && sync_folder(path);
+    if (written)
+        return true;
+    fail(error, VIGIE_ERROR_UNAVAILABLE, g_strerror(errno), path);
+    unlink(path);
+    return false;
+}
+
+Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error) {
+    const KeyType *wanted = find_type(type);
+    if (!wanted) {
+        fail(error, VIGIE_ERROR_INVALID, signer_key_types, path);
+        return NULL;
+    }
+    g_autoptr(EVP_PKEY) key = wanted->curve ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", wanted->curve)
+                                            : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)wanted->bits);
+    g_autoptr(BIO) sealed = key ? seal(key, passphrase) : NULL;
+    if (!sealed) {
+        fail(error, VIGIE_ERROR_INTERNAL, "libcrypto does not make or seal it", path);
+        return NULL;
+    }
+    return write_key(path, sealed, error) ? new_signer(g_steal_pointer(&key), path, error) : NULL;
+}
+
+Signer *signer_file_open(const char *path, const char *passphrase, GError **error) {
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    g_autoptr(GError) why = NULL;
+    if (!g_file_get_contents(path, &text, &size, &why)) {
+        fail(error, VIGIE_ERROR_NOT_FOUND, why->message, path);
+        return NULL;
+    }
+    if (size > KEY_FILE_MAX) {
+        fail(error, VIGIE_ERROR_LIMIT, "larger than a key can be", path);
+        return NULL;
+    }
+    g_autoptr(BIO) in = BIO_new_mem_buf(text, (int)size);
+    g_autoptr(X509_SIG) sealed = in ? PEM_read_bio_PKCS8(in, NULL, NULL, NULL) : NULL;
+    if (!sealed) {
+        fail(error, VIGIE_ERROR_INVALID, "no encrypted PKCS#8 key in PEM", path);
+        return NULL;
+    }
+    g_autoptr(PKCS8_PRIV_KEY_INFO) plain = PKCS8_decrypt(sealed, passphrase, (int)strlen(passphrase));
+    g_autoptr(EVP_PKEY) key = plain ? EVP_PKCS82PKEY(plain) : NULL;
+    if (!key) {
+        fail(error, VIGIE_ERROR_DENIED, "the passphrase does not open it", path);
+        return NULL;
+    }
+    return new_signer(g_steal_pointer(&key), path, error);
+}
