@@ -116,7 +116,7 @@ static bool fill(scmp_filter_ctx filter, const Sandbox *sandbox, GError **error)
     for (size_t i = 0; i < G_N_ELEMENTS(partial); i++)
         if (!add_partial(filter, &partial[i], error))
             return false;
-    struct scmp_arg_cmp self = SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+    struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
     return add_rule(filter, SCMP_ACT_ALLOW, "tgkill", &self, error) &&
            add_rule(filter, sandbox->connects ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), "connect", NULL,
                     error) &&

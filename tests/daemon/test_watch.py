@@ -29,11 +29,11 @@ TOOL = sys.argv[1]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-watch-"))
 
 
-def certificate(stem, days):
+def certificate(stem, days, name="automate.chu.test"):
     """A self-signed certificate that ends in so many days: (chain, key)."""
     chain, key = FOLDER / (stem + ".pem"), FOLDER / (stem + ".key")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                    "/O=CHU de Kermarec/CN=automate.chu.test", "-days", str(days), "-keyout", key, "-out", chain],
+                    "/O=CHU de Kermarec/CN=" + name, "-days", str(days), "-keyout", key, "-out", chain],
                    check=True, capture_output=True)
     return chain, key
 
@@ -106,6 +106,8 @@ def survey_by_job():
     with Devices(*certificate("plain", 300)) as devices, Daemon() as daemon:
         fleet = Fleet(daemon)
         fleet.tool("fill", devices.port, 20)
+        with sqlite3.connect(daemon.folder / "vigie.db") as opened:  # names are resolved in the sandbox
+            opened.execute("UPDATE endpoint SET host = 'localhost' WHERE id = 1")
         run = fleet.done(fleet.survey())
         equal((run["state"], run["targets"], run["done"], run["outcomes"]), ("finished", 20, 20, {"ok": 20}))
         endpoints = json.loads(fleet.tool("endpoints"))["items"]
@@ -186,8 +188,13 @@ def not_at_first_start():
 def told_once():
     """a certificate that ends in 29 days is told to its owner, in French, with the evidence, exactly once"""
     chain, key = certificate("ending", 29)
-    with Devices(chain, key) as devices, smtp.Server() as server:
-        mail = {"server": "smtp://127.0.0.1:%d" % server.port, "tls": "none", "from": "Vigie <vigie@chu.test>"}
+    relay = certificate("relay", 300, "localhost")
+    password = FOLDER / "password"
+    password.write_text("un secret\n")
+    password.chmod(0o600)
+    with Devices(chain, key) as devices, smtp.Server(*relay, user="vigie", password="un secret") as server:
+        mail = {"server": "smtp://localhost:%d" % server.port, "tls": "required", "from": "Vigie <vigie@chu.test>",
+                "ca_file": relay[0], "user": "vigie", "password_file": password}
         with Daemon(mail=mail, site={"name": "CHU de Kermarec", "time_zone": "UTC"}) as daemon:
             fleet = Fleet(daemon)
             fleet.tool("fill", devices.port, 1)
