@@ -292,7 +292,7 @@ static bool pass(Run *run, VigieSurveyOptions *options, const VigieTarget *targe
 static bool examine(Run *run, const VigieTarget *target, const VigieRoots *roots, int timeout,
                     GError **error) {
     VigieSurveyOptions options = survey_options_default();
-    options.depth = VIGIE_DEPTH_FULL;
+    options.depth = VIGIE_DEPTH_PROTOCOLS;
     options.gentle = true;
     options.gentle_pause_ms = PAUSE_MS;
     options.per_host = 1;
@@ -304,6 +304,7 @@ static bool examine(Run *run, const VigieTarget *target, const VigieRoots *roots
     if (shown)
         fprintf(stderr, "%s", vigie_word(run->lang, "diagnose.under-way"));
     bool done = pass(run, &options, target, error);
+    options.depth = VIGIE_DEPTH_FULL;
     options.gentle = false;
     options.timeout_ms = MIN(options.timeout_ms, SECOND_TIMEOUT_MS);
     if (done && run->unexplained && !run->arguments->gentle)

@@ -116,6 +116,7 @@ typedef struct {
     size_t group_count;
 
     VigieVersion version; /* of the handshake in which the chain was read; VIGIE_VERSIONS where none was */
+    uint32_t suite;       /* chosen in it, by its IANA value; 0 where there was none */
     VigieChain *chain;    /* as served, leaf first; shared, counted (x509/); NULL where none was seen */
     VigieTrust trust;     /* x509/'s verdict on it against the roots given */
     VigieTernary name_match;

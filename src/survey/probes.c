@@ -36,6 +36,7 @@ static void take_chain(Endpoint *endpoint, const VigieTlsResult *result) {
     record->chain = x509_chain_cache_get(endpoint->engine->chains, result->certificates,
                                          result->certificate_count, &error);
     record->version = result->version;
+    record->suite = result->suite;
     if (!record->chain)
         engine_outcome(endpoint, VIGIE_OUTCOME_MALFORMED, error->message);
 }
