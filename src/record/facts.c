@@ -225,17 +225,27 @@ FACT(suites_insecure) {
     return has_suites(view->record) &&
            number(ret_value, (int64_t)suites_of_verdict(view->record, true, NULL));
 }
-/* Those that a current client still offers: 3DES left them too (RFC 9325 4.1, Sweet32). */
+/* What no current client offers any more: 3DES went too (RFC 9325 4.1, Sweet32). */
+static bool suite_is_broken(uint32_t id) {
+    const VigieSuite *suite = tls_suite(id);
+    return suite && (suite->verdict == VIGIE_SUITE_INSECURE || strstr(suite->cipher, "3DES"));
+}
 FACT(suites_usable) {
     int64_t count = 0;
-    for (size_t version = 0; version < VIGIE_VERSIONS; version++) {
-        for (size_t i = 0; i < view->record->suites[version].count; i++) {
-            const VigieSuite *suite = tls_suite(view->record->suites[version].ids[i]);
-            count +=
-                suite == NULL || (suite->verdict != VIGIE_SUITE_INSECURE && !strstr(suite->cipher, "3DES"));
-        }
-    }
+    for (size_t version = 0; version < VIGIE_VERSIONS; version++)
+        for (size_t i = 0; i < view->record->suites[version].count; i++)
+            count += !suite_is_broken(view->record->suites[version].ids[i]);
     return has_suites(view->record) && number(ret_value, count);
+}
+/* Of all that was offered in the handshake, sound and broken, the server chose a broken one. */
+FACT(handshake_broken) {
+    return view->record->suite != 0 && yes(ret_value, suite_is_broken(view->record->suite));
+}
+FACT(handshake_suite) {
+    return tls_suite_name(view->record->suite) != NULL && number(ret_value, 1);
+}
+static json_t *handshake_suite_names(const FactView *view) {
+    return json_pack("[s]", tls_suite_name(view->record->suite));
 }
 static json_t *suites_insecure_names(const FactView *view) {
     json_t *names = json_array();
@@ -391,6 +401,8 @@ static const Fact facts[] = {
     {"versions.only_newest", FACT_BOOL, versions_only_newest, NULL},
     {"versions.newest", FACT_TEXT, versions_newest, NULL},
     {"suites.insecure", FACT_NAMES, suites_insecure, suites_insecure_names},
+    {"handshake.broken", FACT_BOOL, handshake_broken, NULL},
+    {"handshake.suite", FACT_NAMES, handshake_suite, handshake_suite_names},
     {"suites.usable", FACT_INT, suites_usable, NULL},
     {"client.demanded", FACT_BOOL, client_demanded, NULL},
     {"trust.verdict", FACT_TEXT, trust_verdict, NULL},

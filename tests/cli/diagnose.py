@@ -20,7 +20,8 @@ import tap  # noqa: E402
 import vigie  # noqa: E402
 from vigie import equal  # noqa: E402
 
-FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-diagnose-"))
+KEEPER = tempfile.TemporaryDirectory(prefix="vigie-diagnose-")
+FOLDER = pathlib.Path(KEEPER.name)
 AUTHORITY = certificates.Authority(FOLDER)
 LEAF = AUTHORITY.issue()
 CA = ("--ca", AUTHORITY.root.certificate)
@@ -66,10 +67,9 @@ def issue(stem, name="localhost", issuer=None, digest="sha256", key="rsa:2048", 
     certificates.openssl("ca", "-batch", "-notext", "-name", "ca", "-config", str(folder / "ca.cnf"), *signer, "-md",
                          digest, "-startdate", dates[0], "-enddate", dates[1], "-in", f"{made.key}.csr", "-out",
                          made.certificate)
-    chain = pathlib.Path(made.certificate).read_text()
-    if issuer:
-        chain += pathlib.Path(issuer.certificate).read_text()
-    pathlib.Path(made.chain).write_text(chain)
+    rest = pathlib.Path(issuer.certificate).read_text() if issuer else ""
+    pathlib.Path(made.rest).write_text(rest)
+    pathlib.Path(made.chain).write_text(pathlib.Path(made.certificate).read_text() + rest)
     return made
 
 
@@ -94,7 +94,7 @@ def test_expired():
     with servers.Nginx(issue("old", issuer=AUTHORITY.intermediate, ended=3), MODERN) as server:
         cause = expect(server.port, "certificate-expired")["causes"][0]
         equal((cause["severity"], cause["measured"]["days"]), ("critical", 3))
-        assert "3 days ago" in cause["title"], cause
+        assert "3\u00a0days ago" in cause["title"], cause
 
 
 def test_protocol_version():
@@ -209,6 +209,14 @@ def test_several():
     bad = issue("bad", name="ecm-01.local", digest="sha1", ended=30, alternative="DNS:ecm-01.local")
     with Clock(bad, 664) as server:
         expect(server.port, "clock-skew", "certificate-expired", "self-signed", "name-mismatch", "weak-signature")
+
+
+def test_cipher():
+    """A server that knows only broken ciphers fails every handshake of a current client: told, though ours went through"""
+    priority = "NONE:+VERS-TLS1.2:+3DES-CBC:+SHA1:+RSA:+SIGN-ALL:+COMP-NULL:+CTYPE-X509"
+    with servers.GnuTLS(LEAF, priority, "--disable-client-cert") as server:
+        cause = expect(server.port, "weak-suite", protocol="tls")["causes"][0]
+        equal((cause["severity"], cause["measured"]["suites"]), ("high", ["TLS_RSA_WITH_3DES_EDE_CBC_SHA"]))
 
 
 def test_plain():

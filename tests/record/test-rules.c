@@ -98,6 +98,9 @@ static void rc4_and_3des_alone(Seen *seen) {
     seen->record.suites[VIGIE_TLS12].ids = g_memdup2((uint32_t[]){0x000A, 0x0005}, 8);
     seen->record.suites[VIGIE_TLS12].count = 2;
 }
+static void rc4_chosen(Seen *seen) {
+    seen->record.suite = 0x0005;
+}
 static void good_suites(Seen *seen) {
     seen->record.suites[VIGIE_TLS12].ids = g_memdup2((uint32_t[]){0xC02F, 0xC030}, 8);
     seen->record.suites[VIGIE_TLS12].count = 2;
@@ -232,6 +235,7 @@ static const struct {
     {"tls13-alone-tested", tls13_alone_tested, ""},
     {"rc4", rc4, "weak-suite/medium"},
     {"rc4-and-3des-alone", rc4_and_3des_alone, "weak-suite/high"},
+    {"rc4-chosen", rc4_chosen, "weak-suite/high"},
     {"good-suites", good_suites, ""},
     {"incomplete", incomplete, "incomplete-chain/high"},
     {"incomplete-in-ssl2", incomplete_in_ssl2, ""},
