@@ -29,7 +29,8 @@ static const Key keys[] = {
     {"store.url", TYPE_TEXT, "sqlite:/var/lib/vigie/vigie.db", "postgresql:///vigie?host=/run/postgresql",
      "the database: sqlite:PATH or postgresql://…"},
     {"portal.listen", TYPE_TEXT, "127.0.0.1:8080", "unix:/run/vigie/portal.sock",
-     "where the portal listens: ADDRESS:PORT or unix:PATH; it speaks plain HTTP, so put a proxy before it elsewhere"},
+     "where the portal listens: ADDRESS:PORT or unix:PATH; it speaks plain HTTP, so put a proxy before it "
+     "elsewhere"},
     {"portal.proxy", TYPE_BOOL, "false", "true",
      "a proxy stands in front: the reader's address is the last of X-Forwarded-For"},
     {"portal.session_idle", TYPE_SECONDS, "2 h", "30 min", "a session ends when it was not used for so long"},

@@ -15,6 +15,7 @@ class Identity:
         self.certificate = str(folder / f"{stem}.crt")
         self.rest = str(folder / f"{stem}.rest")  # what follows the leaf: the intermediate
         self.chain = str(folder / f"{stem}.chain")  # the leaf and the rest
+        self.both = str(folder / f"{stem}.pem")  # the key and the chain
 
     def sha256(self):
         """Of the leaf, lower-case hexadecimal."""
@@ -41,7 +42,10 @@ class Authority:
         self._make(made, name, self.intermediate, f"subjectAltName={names}", key, digest)
         rest = pathlib.Path(self.intermediate.certificate).read_text()
         pathlib.Path(made.rest).write_text(rest)
-        pathlib.Path(made.chain).write_text(pathlib.Path(made.certificate).read_text() + rest)
+        chain = pathlib.Path(made.certificate).read_text() + rest
+        pathlib.Path(made.chain).write_text(chain)
+        pathlib.Path(made.both).write_text(pathlib.Path(made.key).read_text() + chain)
+        pathlib.Path(made.both).chmod(0o600)
         return made
 
     @staticmethod
