@@ -140,10 +140,9 @@ static void print_table_row(const SurveyPrinter *printer, const VigieRecord *rec
     append_column(out, target, TARGET_WIDTH);
     append_column(out, *versions ? versions : "–", VERSIONS_WIDTH);
     append_column(out, end ? end : "–", END_WIDTH);
-    bool told = *findings && record->outcome == VIGIE_OUTCOME_OK;
-    g_string_append(out, told ? findings : record->outcome == VIGIE_OUTCOME_OK ? "" : outcome);
-    if (*findings && !told)
-        g_string_append_printf(out, " – %s", findings);
+    g_string_append(out, findings);
+    if (record->outcome != VIGIE_OUTCOME_OK)
+        g_string_append_printf(out, *findings ? " (%s)" : "%s", outcome);
     while (out->len > 0 && out->str[out->len - 1] == ' ')
         g_string_truncate(out, out->len - 1);
     g_string_append_c(out, '\n');
