@@ -101,6 +101,16 @@ static void check_user(Doctor *doctor) {
     }
 }
 
+/* In the order in which `vigie serve` does it. */
+static void check_listen_and_user(Doctor *doctor) {
+    bool file = g_str_has_prefix(vigie_config_text(doctor->settings->config, "portal.listen"), "unix:");
+    if (!file)
+        check_listen(doctor);
+    check_user(doctor);
+    if (file)
+        check_listen(doctor);
+}
+
 static void check_sandbox(Doctor *doctor) {
     int version = sandbox_landlock_version();
     g_autofree char *text = g_strdup_printf("%d", version);
@@ -167,8 +177,8 @@ json_t *daemon_doctor(const VigieDoctorOptions *options) {
     check_configuration(&doctor);
     if (doctor.settings) {
         static void (*const checks[])(Doctor *) = {
-            check_listen, check_user,   check_knowledge, check_clock, check_sandbox, doctor_store,
-            doctor_jobs,  doctor_trust, check_schedule,  doctor_mail, doctor_queue,
+            check_listen_and_user, check_knowledge, check_clock,    check_sandbox, doctor_store,
+            doctor_jobs,           doctor_trust,    check_schedule, doctor_mail,   doctor_queue,
         };
         for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
             checks[i](&doctor);

@@ -277,6 +277,15 @@ static void tell_start(const Settings *settings, const char *url) {
     vigie_log(VIGIE_LOG_NOTICE, "the portal is at %s", url);
 }
 
+/* A TCP port may want root; a socket's file is to be the account's, so that it can be replaced at the next start. */
+static bool listen_and_drop_rights(const Settings *settings, const char *where, int *ret_fd, char **ret_url,
+                                   GError **error) {
+    const char *user = vigie_config_text(settings->config, "process.user");
+    bool file = g_str_has_prefix(where, "unix:");
+    return (!file || sandbox_drop_rights(user, error)) && portal_listen(where, ret_fd, ret_url, error) &&
+           (file || sandbox_drop_rights(user, error));
+}
+
 bool daemon_serve(const VigieServeOptions *options, GError **error) {
     umask(0077);
     vigie_log_name("vigie");
@@ -287,9 +296,8 @@ bool daemon_serve(const VigieServeOptions *options, GError **error) {
         options->listen ? options->listen : vigie_config_text(settings->config, "portal.listen");
     g_autofree char *url = NULL;
     Supervisor supervisor = {.options = options, .children = {{.role = "portal"}, {.role = "worker"}}};
-    if (!portal_listen(listen, &supervisor.listen_fd, &url, error))
-        return false;
-    bool good = sandbox_drop_rights(vigie_config_text(settings->config, "process.user"), error) &&
+    supervisor.listen_fd = -1;
+    bool good = listen_and_drop_rights(settings, listen, &supervisor.listen_fd, &url, error) &&
                 prepare_store(settings, error);
     if (good) {
         sandbox_limit();
@@ -298,7 +306,8 @@ bool daemon_serve(const VigieServeOptions *options, GError **error) {
         supervise(&supervisor);
         close(supervisor.signal_fd);
     }
-    close(supervisor.listen_fd);
+    if (supervisor.listen_fd >= 0)
+        close(supervisor.listen_fd);
     if (supervisor.failure) {
         g_propagate_error(error, supervisor.failure);
         return false;

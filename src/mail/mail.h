@@ -38,8 +38,8 @@ char *mail_text_flow(const char *text);
 
 /* ---- The server ----
  * From the configuration: mail.server ("smtp://HOST[:PORT]", "smtps://…"; empty: mail is off), mail.tls,
- * mail.ca_file, mail.user, mail.password_file, mail.timeout. The password is read for each connection and wiped
- * after it. */
+ * mail.ca_file, mail.user, mail.password_file, mail.timeout. The password is read for each connection, and our copy
+ * of it wiped. */
 typedef struct VigieMailServer VigieMailServer;
 
 /* NULL without an error where mail is off. Does not connect. */

@@ -161,6 +161,20 @@ def give_up_root():
             equal(status_of(pid)["Gid"].split(), [str(account.pw_gid)] * 4)
             equal(status_of(pid)["Groups"].split(), [str(account.pw_gid)])
         equal(os.stat(daemon.folder / "vigie.db").st_uid, account.pw_uid)
+        daemon.stop()
+        daemon.groups["portal"]["listen"] = "unix:%s/portal.sock" % folder
+        daemon.write_config()
+        for _ in range(2):  # the socket's file is the account's, and replaced at the next start
+            daemon.start()
+            about = os.stat(daemon.folder / "portal.sock")
+            equal((about.st_uid, oct(about.st_mode & 0o777)), (account.pw_uid, oct(0o660)))
+            children = daemon.both()
+            daemon.stop(signal.SIGKILL)
+
+            def gone():
+                """the children to be gone"""
+                return not any(alive(pid) for pid in children.values())
+            wait_for(gone)
 
 
 tap.run([confined, come_back, end_in_order, end_with_supervisor, reload, refuse_to_start, address_taken,
