@@ -17,6 +17,7 @@ typedef struct {
 static const Command commands[] = {
     {"diagnose", cli_diagnose, "cli.diagnose"},
     {"survey", cli_survey, "survey.summary-line"},
+    {"fleet", cli_fleet, "fleet.cli.summary"},
     {"user", cli_user, "user.summary"},
     {"identify", cli_identify, "cli.identify"},
     {"convert", cli_convert, "cli.convert"},
