@@ -4,6 +4,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -153,7 +154,12 @@ def give_up_root():
     folder = tempfile.mkdtemp(prefix="vigie-user-")
     os.chown(folder, account.pw_uid, account.pw_gid)
     os.chmod(folder, 0o755)
-    with Daemon(folder=folder, process={"user": "nobody"}) as daemon:
+    # A copy that the account can reach, wherever this one was built.
+    program = shutil.copy(PROGRAM, folder)
+    knowledge = os.path.join(folder, "knowledge")
+    shutil.copytree(pathlib.Path(__file__).resolve().parents[2] / "knowledge", knowledge)
+    with Daemon(folder=folder, program=program, environment={"VIGIE_KNOWLEDGE": knowledge},
+                process={"user": "nobody"}) as daemon:
         os.chmod(daemon.config, 0o644)
         answers(daemon)
         for pid in [daemon.process.pid, *daemon.both().values()]:

@@ -232,15 +232,20 @@ def sqlite_disk_full(folder):
             assert client.well('get SELECT count(*) FROM t') == 2
 
 
-def unprivileged():
-    return {'user': NOBODY, 'group': NOBODY, 'extra_groups': []} if os.getuid() == 0 else {}
+def unprivileged(folder):
+    """How root starts a process that is nobody, from a copy that nobody can reach, wherever this one is built."""
+    if os.getuid() != 0:
+        return {}
+    if not os.path.exists(f'{folder}/program'):
+        shutil.copy(PROGRAM, f'{folder}/program')
+    return {'user': NOBODY, 'group': NOBODY, 'extra_groups': [], 'executable': f'{folder}/program'}
 
 
 def sqlite_read_only_file(folder):
     table(f'sqlite:{folder}/vigie.db').__exit__()
     os.chmod(folder, 0o777)
     os.chmod(f'{folder}/vigie.db', 0o444)
-    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged()).said, 'DENIED', 'ls -la', folder)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
 
 
 def sqlite_read_only_folder(folder):
@@ -248,9 +253,9 @@ def sqlite_read_only_folder(folder):
     table(f'sqlite:{folder}/vigie.db').__exit__()
     os.chmod(f'{folder}/vigie.db', 0o666)
     os.chmod(folder, 0o555)
-    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged()).said, 'DENIED', 'ls -la', folder)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
     os.remove(f'{folder}/vigie.db')
-    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged()).said, 'DENIED', 'ls -la', folder)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
     os.chmod(folder, 0o755)
 
 

@@ -30,8 +30,9 @@ def wait_for(what, seconds=30, every=0.05):
 class Daemon:
     """with Daemon(survey={"schedule": "02:30"}) as daemon: daemon.children(), daemon.get("/")"""
 
-    def __init__(self, folder=None, environment=None, **groups):
+    def __init__(self, folder=None, environment=None, program=PROGRAM, **groups):
         self.own_folder = folder is None
+        self.program = program
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="vigie-daemon-"))
         self.port = free_port()
         self.environment = environment or {}
@@ -55,8 +56,9 @@ class Daemon:
     def start(self):
         with open(self.log_path, "ab") as log:
             before = log.tell()
-            self.process = subprocess.Popen([PROGRAM, "serve", "--config", str(self.config)], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env={**os.environ, **self.environment})
+            self.process = subprocess.Popen([self.program, "serve", "--config", str(self.config)],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, **self.environment})
 
         def at_work():
             """the portal and the worker to be at work"""
