@@ -7,7 +7,6 @@ import pathlib
 import re
 import socket
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -252,7 +251,7 @@ def timing():
                 start = time.monotonic()
                 browser.post("/login", name=name, password="wrong password")
                 times.append(time.monotonic() - start)
-        known, unknown = (statistics.median(times) for times in took.values())
+        known, unknown = (min(times) for times in took.values())
         assert 0.5 < known / unknown < 2, f"{known:.4f} s against {unknown:.4f} s"
 
 
