@@ -177,6 +177,8 @@ DRESS(dress_endpoint) {
     json_t *record = json_object_get(view, "record");
     if (!json_is_object(record))
         return true;
+    json_object_set_new(record, "spoken",
+                        json_boolean(json_array_size(json_object_get(record, "versions")) > 0));
     json_object_set_new(record, "judged_versions", versions(request, record));
     json_object_set_new(record, "judged_suites", suites(request, record));
     say_yes_or_no(request, record, "name_match");

@@ -64,13 +64,15 @@ RESOURCE(page_survey_request) {
 }
 
 /* The share done as a whole number, and whether there is more to wait for. */
-static void add_progress(json_t *run) {
+static void add_progress(const Request *request, json_t *run) {
     json_int_t targets = json_integer_value(json_object_get(run, "targets"));
     json_int_t done = json_integer_value(json_object_get(run, "done"));
     const char *state = json_string_value(json_object_get(run, "state"));
     bool going = state && (strcmp(state, "waiting") == 0 || strcmp(state, "running") == 0);
     json_object_set_new(run, "going", json_boolean(going));
     json_object_set_new(run, "percent", json_integer(targets > 0 ? done * 100 / targets : 0));
+    g_autofree char *key = g_strconcat("portal.run.", state ? state : "", NULL);
+    json_object_set_new(run, "state_text", json_string(vigie_word(request->lang, key)));
 }
 
 /* What came out, in words: { "ok": 38, "timeout-connect": 2 } as rows. */
@@ -87,7 +89,7 @@ static void add_outcomes(const Request *request, json_t *view) {
 
 DRESS(dress_survey) {
     (void)error;
-    add_progress(view);
+    add_progress(request, view);
     add_outcomes(request, view);
     if (json_is_true(json_object_get(view, "going")))
         json_object_set_new(view, "refresh", json_integer(REFRESH_SECONDS));
@@ -98,7 +100,7 @@ DRESS(dress_surveys) {
     size_t index;
     json_t *run;
     json_array_foreach(json_object_get(view, "items"), index, run) {
-        add_progress(run);
+        add_progress(request, run);
     }
     json_object_set_new(view, "depths", present_options(request, "portal.depth.", depths, "full"));
     return dress_plain_list(request, view, error);

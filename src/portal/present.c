@@ -7,10 +7,10 @@
 static const struct {
     const char *member, *prefix;
 } enums[] = {
-    {"state", "fleet.state."},       {"state", "fleet.life."},         {"state", "fleet.survey."},
-    {"severity", "fleet.severity."}, {"role", "portal.role."},         {"scope", "portal.scope."},
-    {"action", "portal.action."},    {"depth", "portal.depth."},       {"protocol", "portal.protocol."},
-    {"verdict", "portal.verdict."},  {"language", "portal.language."}, {"member", "portal.member."},
+    {"state", "fleet.state."},        {"state", "fleet.life."},         {"severity", "fleet.severity."},
+    {"role", "portal.role."},         {"scope", "portal.scope."},       {"action", "portal.action."},
+    {"depth", "portal.depth."},       {"protocol", "portal.protocol."}, {"verdict", "portal.verdict."},
+    {"language", "portal.language."}, {"member", "portal.member."},
 };
 
 /* Members whose values the fleet's own knowledge names. */
@@ -85,6 +85,15 @@ static void present_outcome(const Request *request, json_t *object, const char *
     json_object_set_new(object, "outcome_well", json_boolean(strcmp(name, "ok") == 0));
 }
 
+/* "CN=AC Équipements CHU,O=CHU,C=FR" is known by its first name; a comma within it is written "\\,". */
+static void present_issuer(json_t *object, const char *issuer) {
+    const char *start = g_str_has_prefix(issuer, "CN=") ? issuer + 3 : issuer, *end = start;
+    while (*end && (*end != ',' || (end > start && end[-1] == '\\')))
+        end++;
+    json_object_set_new(object, "issuer_name",
+                        json_stringn(start, start == issuer ? strlen(issuer) : (size_t)(end - start)));
+}
+
 static void present_finding(const Request *request, json_t *object) {
     const char *kind = json_string_value(json_object_get(object, "kind"));
     const char *severity_name = json_string_value(json_object_get(object, "severity"));
@@ -134,6 +143,8 @@ static void present_member(const Request *request, json_t *object, const char *m
         present_time(request, object, member, json_string_value(value));
     if (strcmp(member, "outcome") == 0 && json_is_string(value))
         present_outcome(request, object, json_string_value(value));
+    if (strcmp(member, "issuer") == 0 && json_is_string(value))
+        present_issuer(object, json_string_value(value));
     if (strcmp(member, "kind") == 0 && json_is_string(value))
         present_kind(request, object, json_string_value(value));
 }

@@ -7,7 +7,8 @@
  *   a time           NAME_when "dans 12 jours (3 déc. 2026)", NAME_in the first half, NAME_day "3 déc. 2026", NAME_full with the hour,
  *                    NAME_past
  *   state, class, owner, criticality, severity, role, scope, action, depth …   NAME_text; null: "non renseigné"
- *   outcome          outcome_text, a sentence
+ *   outcome          outcome_text, a sentence; outcome_detail; outcome_well
+ *   issuer           issuer_name, its CN
  *   a finding        explained: record_explain's object; first_action; active: not mended
  *   an event         kind_text
  *   clock_offset, seconds_left …   NAME_text, a duration */

@@ -382,10 +382,10 @@ def sessions_end():
     equal(browser.post("/logout").status, 303)
     browser.cookies = kept
     equal(browser.get("/").status, 303)
-    with Hospital("--empty", "--set", "portal.session_idle=1 s") as own:
+    with Hospital("--empty", "--set", "portal.session_idle=4 s") as own:
         browser = own.browser("reader")
         equal(browser.get("/").status, 200)
-        time.sleep(2.1)
+        time.sleep(5.1)
         equal(browser.get("/").status, 303)
 
 
@@ -539,12 +539,12 @@ def slow_and_many():
     for _ in range(3):
         equal(hospital.ask("GET", "/healthz").status, 200)
         head.sendall(b"GET")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 8
     received = head.recv(65536)
-    assert 8 < time.monotonic() - start < 14, time.monotonic() - start
+    assert 8 < time.monotonic() - start < 25, time.monotonic() - start
     assert received.startswith(b"HTTP/1.1 408 "), received
     cut = False
-    while not cut and time.monotonic() - start < 25:
+    while not cut and time.monotonic() - start < 40:
         try:
             body.sendall(b"x")
             cut = body.recv(100) == b""
