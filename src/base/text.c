@@ -32,6 +32,17 @@ void vigie_json_append_string(GString *out, const char *text, size_t size) {
     g_string_append_c(out, '"');
 }
 
+char *vigie_hex_text(VigieBytes bytes) {
+    static const char digits[] = "0123456789abcdef";
+    char *text = g_malloc(2 * bytes.size + 1);
+    for (size_t i = 0; i < bytes.size; i++) {
+        text[2 * i] = digits[bytes.data[i] >> 4];
+        text[2 * i + 1] = digits[bytes.data[i] & 15];
+    }
+    text[2 * bytes.size] = '\0';
+    return text;
+}
+
 char *vigie_json_text(const json_t *value) {
     return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }

@@ -1,5 +1,5 @@
 /* convert: the objects of files, written as a file of another format. A private key only where it was asked for. */
-#include "x509/x509.h"
+#include "x509/convert.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -8,8 +8,6 @@
 #include <openssl/x509v3.h>
 
 #include <string.h>
-
-DEFINE_STACK_OF(X509_REQ)
 
 static const char *const format_names[] = {"pem",        "der", "pkcs7",   "pkcs12",
                                            "pkcs12-old", "key", "key-der", "key-traditional"};
@@ -27,36 +25,27 @@ bool x509_format_parse(const char *name, VigieFileFormat *ret_format) {
     return false;
 }
 
-/* What there is to write, decoded. */
-typedef struct {
-    EVP_PKEY *key;
-    STACK_OF(X509) * certificates; /* leaf first */
-    STACK_OF(X509_CRL) * crls;
-    STACK_OF(X509_REQ) * requests;
-} Contents;
-
-static void contents_clear(Contents *contents) {
+void x509_contents_clear(X509Contents *contents) {
     EVP_PKEY_free(contents->key);
     sk_X509_pop_free(contents->certificates, X509_free);
     sk_X509_CRL_pop_free(contents->crls, X509_CRL_free);
     sk_X509_REQ_pop_free(contents->requests, X509_REQ_free);
     ERR_clear_error();
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Contents, contents_clear)
 
 static bool refuse(GError **error, VigieErrorCode code, const char *why) {
     g_set_error_literal(error, VIGIE_ERROR, (int)code, why);
     return false;
 }
 
-static bool has_certificate(const Contents *contents, const X509 *certificate) {
+static bool has_certificate(const X509Contents *contents, const X509 *certificate) {
     for (int i = 0; i < sk_X509_num(contents->certificates); i++)
         if (X509_cmp(sk_X509_value(contents->certificates, i), certificate) == 0)
             return true;
     return false;
 }
 
-static bool add_key(Contents *contents, EVP_PKEY *key, GError **error) {
+static bool add_key(X509Contents *contents, EVP_PKEY *key, GError **error) {
     if (!contents->key) {
         contents->key = key;
         return true;
@@ -67,7 +56,7 @@ static bool add_key(Contents *contents, EVP_PKEY *key, GError **error) {
            refuse(error, VIGIE_ERROR_INVALID, "there are two different private keys: give one of them alone");
 }
 
-static bool add_object(Contents *contents, const VigieFileObject *object, GError **error) {
+static bool add_object(X509Contents *contents, const VigieFileObject *object, GError **error) {
     const unsigned char *at = object->der;
     long size = (long)object->size;
     if (strcmp(object->kind, "certificate") == 0) {
@@ -93,7 +82,7 @@ static bool add_object(Contents *contents, const VigieFileObject *object, GError
 }
 
 /* The certificate of the key, else the first that is no authority's, else the first. */
-static int leaf_of(const Contents *contents) {
+static int leaf_of(const X509Contents *contents) {
     int count = sk_X509_num(contents->certificates);
     for (int i = 0; contents->key && i < count; i++)
         if (X509_check_private_key(sk_X509_value(contents->certificates, i), contents->key) == 1)
@@ -105,7 +94,7 @@ static int leaf_of(const Contents *contents) {
 }
 
 /* From the leaf each is followed by its issuer; what does not belong to that path keeps its order behind it. */
-static void order_chain(Contents *contents) {
+static void order_chain(X509Contents *contents) {
     STACK_OF(X509) *ordered = sk_X509_new_null();
     int next = sk_X509_num(contents->certificates) ? leaf_of(contents) : -1;
     while (next >= 0) {
@@ -124,7 +113,7 @@ static void order_chain(Contents *contents) {
     contents->certificates = ordered;
 }
 
-static bool read_contents(const GPtrArray *objects, Contents *contents, GError **error) {
+bool x509_contents_read(const GPtrArray *objects, X509Contents *contents, GError **error) {
     contents->certificates = sk_X509_new_null();
     contents->crls = sk_X509_CRL_new_null();
     contents->requests = sk_X509_REQ_new_null();
@@ -137,13 +126,13 @@ static bool read_contents(const GPtrArray *objects, Contents *contents, GError *
 
 /* ---- Writers: each into `out`, false with the error ------------------------------------------------------ */
 
-static bool write_key(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_key(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     return PEM_write_bio_PKCS8PrivateKey(out, contents->key, password ? EVP_aes_256_cbc() : NULL, NULL, 0,
                                          NULL, (void *)password) == 1 ||
            refuse(error, VIGIE_ERROR_INTERNAL, "the private key could not be written");
 }
 
-static bool write_pem(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_pem(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     if (contents->key && !write_key(contents, password, out, error))
         return false;
     bool written = true;
@@ -156,7 +145,7 @@ static bool write_pem(const Contents *contents, const char *password, BIO *out, 
     return written || refuse(error, VIGIE_ERROR_INTERNAL, "the objects could not be written");
 }
 
-static bool write_der(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_der(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     (void)password;
     int certificates = sk_X509_num(contents->certificates), crls = sk_X509_CRL_num(contents->crls),
         requests = sk_X509_REQ_num(contents->requests);
@@ -170,7 +159,7 @@ static bool write_der(const Contents *contents, const char *password, BIO *out, 
            refuse(error, VIGIE_ERROR_INVALID, "there is no certificate, request or revocation list to write");
 }
 
-static bool write_pkcs7(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_pkcs7(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     (void)password;
     PKCS7 *envelope = PKCS7_new();
     bool made = PKCS7_set_type(envelope, NID_pkcs7_signed) && PKCS7_content_new(envelope, NID_pkcs7_data) &&
@@ -184,7 +173,7 @@ static bool write_pkcs7(const Contents *contents, const char *password, BIO *out
     return made || refuse(error, VIGIE_ERROR_INTERNAL, "the PKCS#7 could not be made");
 }
 
-static bool write_sealed(const Contents *contents, const char *password, int cipher, const EVP_MD *digest,
+static bool write_sealed(const X509Contents *contents, const char *password, int cipher, const EVP_MD *digest,
                          BIO *out, GError **error) {
     if (!password || !*password)
         return refuse(error, VIGIE_ERROR_INVALID,
@@ -201,28 +190,29 @@ static bool write_sealed(const Contents *contents, const char *password, int cip
                           "the PKCS#12 could not be made; does the private key belong to the certificate?");
 }
 
-static bool write_pkcs12(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_pkcs12(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     return write_sealed(contents, password, NID_aes_256_cbc, EVP_sha256(), out, error);
 }
 
-static bool write_pkcs12_old(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_pkcs12_old(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     return write_sealed(contents, password, NID_pbe_WithSHA1And3_Key_TripleDES_CBC, EVP_sha1(), out, error);
 }
 
-static bool write_key_der(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_key_der(const X509Contents *contents, const char *password, BIO *out, GError **error) {
     (void)password;
     return i2d_PKCS8PrivateKeyInfo_bio(out, contents->key) ||
            refuse(error, VIGIE_ERROR_INTERNAL, "the private key could not be written");
 }
 
-static bool write_key_traditional(const Contents *contents, const char *password, BIO *out, GError **error) {
+static bool write_key_traditional(const X509Contents *contents, const char *password, BIO *out,
+                                  GError **error) {
     (void)password;
     return PEM_write_bio_PrivateKey_traditional(out, contents->key, NULL, NULL, 0, NULL, NULL) ||
            refuse(error, VIGIE_ERROR_INVALID, "a key of this kind has no traditional form: use --to key");
 }
 
 static const struct {
-    bool (*write)(const Contents *contents, const char *password, BIO *out, GError **error);
+    bool (*write)(const X509Contents *contents, const char *password, BIO *out, GError **error);
     enum { KEY_NEVER, KEY_IF_ASKED, KEY_ALONE } key;
 } writers[X509_FILE_FORMATS] = {
     [X509_TO_PEM] = {write_pem, KEY_IF_ASKED},
@@ -236,7 +226,7 @@ static const struct {
 };
 
 /* Leaves in `contents` what may be written. */
-static bool allow(Contents *contents, VigieFileFormat format, bool private_key, GError **error) {
+static bool allow(X509Contents *contents, VigieFileFormat format, bool private_key, GError **error) {
     int others = sk_X509_num(contents->certificates) + sk_X509_CRL_num(contents->crls) +
                  sk_X509_REQ_num(contents->requests);
     if (writers[format].key == KEY_ALONE && !private_key)
@@ -263,8 +253,8 @@ static bool allow(Contents *contents, VigieFileFormat format, bool private_key, 
 
 uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool private_key,
                          const char *password, size_t *ret_size, GError **error) {
-    g_auto(Contents) contents = {0};
-    if (!read_contents(objects, &contents, error) || !allow(&contents, format, private_key, error))
+    g_auto(X509Contents) contents = {0};
+    if (!x509_contents_read(objects, &contents, error) || !allow(&contents, format, private_key, error))
         return NULL;
     BIO *out = BIO_new(BIO_s_secmem());
     uint8_t *file = NULL;

@@ -43,11 +43,8 @@ static bool shape_is(const Shape *shape, size_t count, const uint8_t *tags) {
     shape_is(shape, sizeof((const uint8_t[]){__VA_ARGS__}), (const uint8_t[]){__VA_ARGS__})
 
 static void set_hex(json_t *object, const char *name, const uint8_t *octets, size_t size) {
-    GString *text = g_string_sized_new(2 * size);
-    for (size_t i = 0; i < size; i++)
-        g_string_append_printf(text, "%02x", octets[i]);
-    json_object_set_new(object, name, json_string(text->str));
-    g_string_free(text, TRUE);
+    g_autofree char *text = vigie_hex_text(vigie_bytes(octets, size));
+    json_object_set_new(object, name, json_string(text));
 }
 
 void identify_pkey_facts(json_t *object, const EVP_PKEY *key) {

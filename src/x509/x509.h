@@ -184,3 +184,53 @@ uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool 
 json_t *x509_lint(VigieBytes certificate, const char *const *waived, GError **error);
 /* Is there such a check? */
 bool x509_lint_known(const char *id);
+
+/* ---- Requests -------------------------------------------------------------------------------------------
+ * A certificate request (PKCS#10, RFC 2986) and its key, made where the key stays. */
+typedef enum {
+    X509_KEY_P256,
+    X509_KEY_P384,
+    X509_KEY_RSA_3072,
+    X509_KEY_RSA_2048,
+    X509_NEW_KEYS
+} VigieNewKey;
+const char *x509_new_key_name(VigieNewKey key); /* "p256" "p384" "rsa3072" "rsa2048" */
+bool x509_new_key_parse(const char *name, VigieNewKey *ret_key);
+
+typedef struct {
+    VigieNewKey key;
+    const char *common_name;                   /* NULL: the first of `names` */
+    const char *organisation, *unit, *country; /* or NULL */
+    const char *const *names; /* DNS names (UTF-8 or A-labels) and IP addresses, NULL-terminated */
+} VigieRequest;
+
+/* Makes both; INVALID names the name that cannot be in a certificate. An array as x509_file_objects gives it, the
+ * key and the request, for x509_file_write. `existing`, may be NULL: the private key (DER) to use instead of a new
+ * one. */
+GPtrArray *x509_request_new(const VigieRequest *request, const VigieFileObject *existing, GError **error);
+
+/* What a request asks for, and what is wrong with it:
+ *     { "subject", "names": [ "DNS:…", "IP:…" ], "key": { "type", "bits", "curve" }, "signature_algorithm",
+ *       "problems": [ { "id", "evidence": { … } } ] }
+ * Problems: not-signed-by-its-key weak-key weak-signature no-names common-name-not-in-names bad-name
+ * challenge-password. INVALID where it is no request. */
+json_t *x509_request_check(VigieBytes der, GError **error);
+
+/* ---- Verification of files ------------------------------------------------------------------------------
+ * A certificate held against roots the way a relying party would at a moment, for a name and a purpose (RFC 5280 6),
+ * with every refusal, not the first alone. */
+typedef struct {
+    const VigieRoots *roots;
+    /* VigieFileObject: the certificate (leaf found as x509_file_write does), those between, CRLs full and delta */
+    const GPtrArray *objects;
+    VigieBytes ocsp;     /* a response, DER (RFC 6960); empty: none */
+    const char *purpose; /* "server" "client" "mail-signature" "mail-encryption" "any" */
+    const char *name;    /* host name, IP address or mail address; NULL: not checked */
+    VigieTime at;
+} VigieVerification;
+
+/* { "verdict": "valid" "refused", "at", "purpose", "name", "path": [ { "subject", "sha256", "not_after" } ] leaf first,
+ *   "refusals": [ { "depth": 0 the leaf, "subject", "clause" } ], "revocation": { "by": "crl" "ocsp" or null,
+ *   "status": "good" "revoked" "unknown" or null } }. Nothing is "good" that was not shown to be: a CRL or response
+ * that does not answer is a refusal. INVALID where there is no certificate or the purpose is not known. */
+json_t *x509_verify(const VigieVerification *verification, GError **error);

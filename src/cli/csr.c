@@ -1,0 +1,266 @@
+/* vigie csr: a key and a certificate request whose names are the device's; vigie csr check FILE reads one back. */
+#include "cli/cli.h"
+#include "fleet/fleet.h"
+#include "x509/x509.h"
+
+#include <openssl/crypto.h>
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    char *config, *device, *key_type, *use_key, *key_out, *out, *organisation, *country, *password_file;
+    char **names;
+    gboolean json;
+    VigieLang lang;
+} Options;
+
+static const char example[] =
+    "Commands:\n"
+    "  vigie csr --device NUMBER|FQDN|NAME --key-out FILE --out FILE   names taken from the fleet\n"
+    "  vigie csr --name FQDN [--name IP] --key-out FILE --out FILE     names given\n"
+    "  vigie csr check FILE                                            what is wrong with a request\n"
+    "\n"
+    "The key is written with mode 0600 and stays where it is; the request alone is sent.\n"
+    "\n"
+    "Example:\n"
+    "  vigie csr --name echo-04.chu.example --name 10.1.2.3 --key-out echo-04.key --out echo-04.csr";
+
+static const char *text_of(const json_t *object, const char *member) {
+    return json_string_value(json_object_get(object, member));
+}
+
+/* ---- Names from the fleet ------------------------------------------------------------------------------- */
+
+/* Case and accents aside; of an FQDN the first label is enough. */
+static bool is_meant(const json_t *device, const char *folded) {
+    static const char *const members[] = {"gmao", "fqdn", "name", "serial"};
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+        g_autofree char *value =
+            vigie_text_fold(text_of(device, members[i]) ? text_of(device, members[i]) : "");
+        bool label = strcmp(members[i], "fqdn") == 0 && g_str_has_prefix(value, folded) &&
+                     value[strlen(folded)] == '.';
+        if (label || strcmp(value, folded) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The one device that is called so: by its GMAO number, FQDN or the first label of it, name or serial number. */
+static json_t *find_device(const Options *options, GError **error) {
+    g_autoptr(VigieConfig) config = vigie_config_load(options->config, error);
+    g_autoptr(VigieStore) store = config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
+    VigieFleetFilter filter = {.q = options->device, .page_size = 100};
+    g_autoptr(json_t) list = store && store_migrate(store, error)
+                                 ? fleet_device_list(store, &filter, vigie_time_now(), error)
+                                 : NULL;
+    if (!list)
+        return NULL;
+    g_autofree char *folded = vigie_text_fold(options->device);
+    json_t *found = NULL;
+    size_t i = 0, matches = 0;
+    json_t *device = NULL;
+    json_array_foreach(json_object_get(list, "items"), i, device) if (is_meant(device, folded)) {
+        found = device;
+        matches++;
+    }
+    if (matches == 1)
+        return json_incref(found);
+    g_set_error(error, VIGIE_ERROR, matches ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_NOT_FOUND,
+                matches ? "%s: several devices are called so; give its GMAO number"
+                        : "%s: no device of the fleet is called so; vigie fleet list shows them",
+                options->device);
+    return NULL;
+}
+
+/* What the device is reached by: its FQDN and its address. */
+static bool add_device_names(const Options *options, GPtrArray *names, GError **error) {
+    g_autoptr(json_t) device = find_device(options, error);
+    if (!device)
+        return false;
+    static const char *const members[] = {"fqdn", "ip"};
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+        if (text_of(device, members[i]))
+            g_ptr_array_add(names, g_strdup(text_of(device, members[i])));
+    if (names->len == 0)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s has neither FQDN nor IP address in the fleet: add one, or give --name",
+                    options->device);
+    return names->len > 0;
+}
+
+/* ---- Making --------------------------------------------------------------------------------------------- */
+
+static bool read_file(const char *path, const char *password, GPtrArray **ret_objects, GError **error) {
+    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+    if (file)
+        *ret_objects = x509_file_objects(
+            vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file)), password);
+    return file != NULL;
+}
+
+static const VigieFileObject *object_of(const GPtrArray *objects, const char *kind) {
+    for (guint i = 0; i < objects->len; i++)
+        if (strcmp(((const VigieFileObject *)objects->pdata[i])->kind, kind) == 0)
+            return objects->pdata[i];
+    return NULL;
+}
+
+static bool write_objects(const GPtrArray *objects, VigieFileFormat format, bool private_key,
+                          const char *path, GError **error) {
+    size_t size = 0;
+    uint8_t *file = x509_file_write(objects, format, private_key, NULL, &size, error);
+    bool written = file && cli_write_new(path, file, size, private_key, error);
+    if (file)
+        OPENSSL_cleanse(file, size);
+    g_free(file);
+    return written;
+}
+
+static bool check_options(const Options *options, VigieRequest *request, GError **error) {
+    const char *wrong = NULL;
+    if (!options->out || !options->key_out == !options->use_key)
+        wrong =
+            "--out and --key-out (or --use-key) are wanted, as in --key-out echo-04.key --out echo-04.csr";
+    else if (!options->device && !options->names)
+        wrong = "--device, or --name at least once, is wanted, as in --name echo-04.chu.example";
+    else if (options->key_type && !x509_new_key_parse(options->key_type, &request->key))
+        wrong = "--key is p256, p384, rsa3072 or rsa2048 (for devices that know no other)";
+    else if (options->country && strlen(options->country) != 2)
+        wrong = "--country has two letters, as in --country FR";
+    if (wrong)
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, wrong);
+    return !wrong;
+}
+
+/* The key to use instead of a new one: NULL where none was named. */
+static bool existing_key(const Options *options, GPtrArray **ret_objects, const VigieFileObject **ret_key,
+                         GError **error) {
+    if (!options->use_key)
+        return true;
+    g_auto(CliSecret) password =
+        options->password_file ? cli_secret_read(options->password_file, error) : NULL;
+    if ((options->password_file && !password) || !read_file(options->use_key, password, ret_objects, error))
+        return false;
+    *ret_key = object_of(*ret_objects, "private-key");
+    if (!*ret_key)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s: no private key that can be read; is it under a password (--password-file)?",
+                    options->use_key);
+    return *ret_key != NULL;
+}
+
+static bool make(const Options *options, GError **error) {
+    VigieRequest request = {.organisation = options->organisation, .country = options->country};
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) key_file = NULL;
+    const VigieFileObject *key = NULL;
+    if (!check_options(options, &request, error) ||
+        (options->device && !add_device_names(options, names, error)) ||
+        !existing_key(options, &key_file, &key, error))
+        return false;
+    for (size_t i = 0; options->names && options->names[i]; i++)
+        g_ptr_array_add(names, g_strdup(options->names[i]));
+    g_ptr_array_add(names, NULL);
+    request.names = (const char *const *)names->pdata;
+    g_autoptr(GPtrArray) made = x509_request_new(&request, key, error);
+    if (!made)
+        return false;
+    /* The key first: a request whose key could not be kept would be good for nothing. */
+    if (options->key_out && !write_objects(made, X509_TO_KEY, true, options->key_out, error))
+        return false;
+    if (!write_objects(made, X509_TO_PEM, false, options->out, error))
+        return false;
+    g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
+    const char *kept = options->key_out ? options->key_out : options->use_key;
+    g_autofree char *text =
+        vigie_words(options->lang, "csr.done", "file", options->out, "names", all, "key", kept, NULL);
+    puts(text);
+    return true;
+}
+
+/* ---- Reading back --------------------------------------------------------------------------------------- */
+
+static void print_check(const Options *options, const char *path, const json_t *answer) {
+    const json_t *problems = json_object_get(answer, "problems");
+    g_autoptr(GString) names = g_string_new(NULL);
+    size_t i = 0;
+    const json_t *item = NULL;
+    json_array_foreach(json_object_get(answer, "names"), i, item)
+        g_string_append_printf(names, "%s%s", i ? ", " : "", json_string_value(item));
+    printf("%s\n  %s\n", path,
+           vigie_word(options->lang, json_array_size(problems) ? "csr.check.wrong" : "csr.check.well"));
+    g_autofree char *facts =
+        vigie_words(options->lang, "csr.check.facts", "subject", text_of(answer, "subject"), "names",
+                    names->len ? names->str : "–", NULL);
+    printf("  %s\n", facts);
+    json_array_foreach(problems, i, item) {
+        g_autofree char *key = g_strconcat("csr.problem.", text_of(item, "id"), NULL);
+        g_autofree char *text =
+            vigie_text_fill(vigie_word(options->lang, key), json_object_get(item, "evidence"));
+        printf("\n  %zu  %s\n", i + 1, text);
+    }
+}
+
+static int check(const Options *options, const char *path) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) objects = NULL;
+    if (!read_file(path, NULL, &objects, &error))
+        return cli_fail("csr", error);
+    const VigieFileObject *request = object_of(objects, "certificate-request");
+    g_autoptr(json_t) answer =
+        x509_request_check(request ? vigie_bytes(request->der, request->size) : (VigieBytes){0}, &error);
+    if (!answer)
+        return cli_fail("csr", error);
+    g_autofree char *text = options->json ? vigie_json_text(answer) : NULL;
+    if (text)
+        puts(text);
+    else
+        print_check(options, path, answer);
+    return json_array_size(json_object_get(answer, "problems")) ? CLI_WRONG : CLI_WELL;
+}
+
+static int run(const Options *options, int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "check") == 0)
+        return check(options, argv[2]);
+    g_autoptr(GError) error = NULL;
+    if (argc == 1 && make(options, &error))
+        return CLI_WELL;
+    if (!error)
+        g_set_error(&error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: not understood; see vigie csr --help",
+                    argv[1]);
+    return cli_fail("csr", error);
+}
+
+int cli_csr(int argc, char **argv) {
+    Options options = {0};
+    const GOptionEntry entries[] = {
+        {"device", 'd', 0, G_OPTION_ARG_STRING, &options.device, "a device of the fleet: its names are taken",
+         "TEXT"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &options.names, "a host name or an IP address", "NAME"},
+        {"key", 0, 0, G_OPTION_ARG_STRING, &options.key_type, "p256 (default), p384, rsa3072, rsa2048",
+         "TYPE"},
+        {"key-out", 0, 0, G_OPTION_ARG_FILENAME, &options.key_out, "where the new key is kept (mode 0600)",
+         "FILE"},
+        {"use-key", 0, 0, G_OPTION_ARG_FILENAME, &options.use_key, "a key that exists, instead of a new one",
+         "FILE"},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file, "opens the key of --use-key",
+         "FILE|fd:N"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, "the request", "FILE"},
+        {"organisation", 0, 0, G_OPTION_ARG_STRING, &options.organisation, "O of the subject", "TEXT"},
+        {"country", 0, 0, G_OPTION_ARG_STRING, &options.country, "C of the subject, two letters", "CC"},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options.config, "default: /etc/vigie/vigie.conf", "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "check: one JSON object", NULL},
+        {0},
+    };
+    int status = CLI_FAILED;
+    if (cli_parse(&argc, &argv, entries, "[check FILE]", example, &options.lang, &status))
+        status = run(&options, argc, argv);
+    char *owned[] = {options.config,       options.device,  options.key_type,
+                     options.use_key,      options.key_out, options.out,
+                     options.organisation, options.country, options.password_file};
+    for (size_t i = 0; i < G_N_ELEMENTS(owned); i++)
+        g_free(owned[i]);
+    g_strfreev(options.names);
+    return status;
+}

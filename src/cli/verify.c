@@ -1,0 +1,135 @@
+/* vigie verify FILE…: would a relying party accept this certificate, and if not, what speaks against it. */
+#include "cli/cli.h"
+#include "x509/x509.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    char **roots, **crls;
+    char *ocsp, *purpose, *name, *at;
+    gboolean no_system, json;
+    VigieLang lang;
+} Options;
+
+static const char example[] =
+    "The files hold the certificate and those between it and its root, in any order and format.\n"
+    "\n"
+    "Examples:\n"
+    "  vigie verify serveur.pem --ca racine-chu.pem --name pacs.chu.example\n"
+    "  vigie verify carte.crt --ca racine.pem --purpose client --crl ac.crl --at 2027-01-01T00:00:00Z";
+
+static bool add_objects(GPtrArray **objects, char **paths, GError **error) {
+    for (size_t i = 0; paths && paths[i]; i++) {
+        g_autoptr(GMappedFile) file = g_mapped_file_new(paths[i], FALSE, error);
+        if (!file)
+            return false;
+        VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
+        if (content.size > X509_FILE_MAX) {
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB is not read", paths[i]);
+            return false;
+        }
+        g_autoptr(GPtrArray) found = x509_file_objects(content, NULL);
+        for (guint o = found->len; o-- > 0;)
+            if (strcmp(((const VigieFileObject *)found->pdata[o])->kind, "private-key") == 0)
+                g_ptr_array_remove_index(found, o); /* wiped: a verifier has no use for it */
+        if (*objects)
+            g_ptr_array_extend_and_steal(*objects, g_steal_pointer(&found));
+        else
+            *objects = g_steal_pointer(&found);
+    }
+    return true;
+}
+
+static bool load_roots(const Options *options, VigieRoots *roots, GError **error) {
+    if (!options->no_system && !x509_roots_add_system(roots, error))
+        return false;
+    for (size_t i = 0; options->roots && options->roots[i]; i++)
+        if (!x509_roots_add_file(roots, options->roots[i], NULL, NULL, error))
+            return false;
+    return true;
+}
+
+static void print_answer(const Options *options, const json_t *answer) {
+    const char *verdict = json_string_value(json_object_get(answer, "verdict"));
+    g_autofree char *key = g_strconcat("verify.", verdict, NULL);
+    puts(vigie_word(options->lang, key));
+    size_t i = 0;
+    const json_t *item = NULL;
+    json_array_foreach(json_object_get(answer, "path"), i, item)
+        printf("  %*s%s\n", (int)(2 * MIN(i, 10)), "", json_string_value(json_object_get(item, "subject")));
+    json_array_foreach(json_object_get(answer, "refusals"), i, item) {
+        const char *subject = json_string_value(json_object_get(item, "subject"));
+        printf("\n  %zu  %s\n     %s\n", i + 1, json_string_value(json_object_get(item, "clause")), subject);
+    }
+    const json_t *revocation = json_object_get(answer, "revocation");
+    const char *status = json_string_value(json_object_get(revocation, "status"));
+    g_autofree char *state = g_strconcat("verify.revocation.", status ? status : "none", NULL);
+    printf("\n  %s\n", vigie_word(options->lang, state));
+}
+
+static int verify(const Options *options, char **paths, GError **error) {
+    g_autoptr(VigieRoots) roots = x509_roots_new();
+    g_autoptr(GPtrArray) objects = NULL;
+    g_autoptr(GMappedFile) ocsp = NULL;
+    VigieVerification asked = {.roots = roots,
+                               .purpose = options->purpose ? options->purpose : "server",
+                               .name = options->name,
+                               .at = vigie_time_now()};
+    if (!paths[0]) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                            "which file? as in: vigie verify serveur.pem --ca racine.pem");
+        return CLI_FAILED;
+    }
+    if ((options->at && !vigie_time_parse_rfc3339(options->at, &asked.at, error)) ||
+        !load_roots(options, roots, error) || !add_objects(&objects, paths, error) ||
+        !add_objects(&objects, options->crls, error))
+        return CLI_FAILED;
+    if (options->ocsp && !(ocsp = g_mapped_file_new(options->ocsp, FALSE, error)))
+        return CLI_FAILED;
+    if (ocsp)
+        asked.ocsp = vigie_bytes(g_mapped_file_get_contents(ocsp), g_mapped_file_get_length(ocsp));
+    asked.objects = objects;
+    g_autoptr(json_t) answer = x509_verify(&asked, error);
+    if (!answer)
+        return CLI_FAILED;
+    g_autofree char *text = options->json ? vigie_json_text(answer) : NULL;
+    if (text)
+        puts(text);
+    else
+        print_answer(options, answer);
+    return json_array_size(json_object_get(answer, "refusals")) ? CLI_WRONG : CLI_WELL;
+}
+
+int cli_verify(int argc, char **argv) {
+    Options options = {0};
+    const GOptionEntry entries[] = {
+        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.roots, "roots to trust besides the system's",
+         "FILE"},
+        {"no-system-roots", 0, 0, G_OPTION_ARG_NONE, &options.no_system, "trust those of --ca alone", NULL},
+        {"crl", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.crls,
+         "revocation lists of every issuer of the path", "FILE"},
+        {"ocsp", 0, 0, G_OPTION_ARG_FILENAME, &options.ocsp, "an OCSP response (DER)", "FILE"},
+        {"purpose", 0, 0, G_OPTION_ARG_STRING, &options.purpose,
+         "server (default), client, mail-signature, mail-encryption, any", "PURPOSE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "a host name, IP address or mail address",
+         "NAME"},
+        {"at", 0, 0, G_OPTION_ARG_STRING, &options.at, "a moment instead of now", "TIME"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "one JSON object", NULL},
+        {0},
+    };
+    int status = CLI_FAILED;
+    if (cli_parse(&argc, &argv, entries, "FILE…", example, &options.lang, &status)) {
+        g_autoptr(GError) error = NULL;
+        status = verify(&options, argv + 1, &error);
+        if (error)
+            status = cli_fail("verify", error);
+    }
+    g_strfreev(options.roots);
+    g_strfreev(options.crls);
+    g_free(options.ocsp);
+    g_free(options.purpose);
+    g_free(options.name);
+    g_free(options.at);
+    return status;
+}
