@@ -139,6 +139,15 @@ static bool read_choice(const char *option, const char *text, const char *const 
     return refuse(error, option, text, list);
 }
 
+/* 0: not given. */
+static bool check_number(const char *option, double number, double most, GError **error) {
+    if (number >= 0 && number <= most)
+        return true;
+    g_autofree char *value = g_strdup_printf("%g", number);
+    g_autofree char *wanted = g_strdup_printf("a number up to %.0f is wanted, as in %s 4", most, option);
+    return refuse(error, option, value, wanted);
+}
+
 static bool read_options(const Arguments *arguments, VigieSurveyOptions *options, unsigned *ret_format,
                          GError **error) {
     static const char *const depths[] = {"certificate", "protocols", "full", NULL};
@@ -151,12 +160,10 @@ static bool read_options(const Arguments *arguments, VigieSurveyOptions *options
         return false;
     if (arguments->timeout && (timeout < 1 || timeout > 300))
         return refuse(error, "--timeout", arguments->timeout, "1 s to 5 min, as in --timeout 10s");
-    if (arguments->rate < 0)
-        return refuse(error, "--rate", "< 0", "new connections a second, as in --rate 200");
-    if (arguments->parallel < 0 || arguments->parallel > 50000)
-        return refuse(error, "--parallel", "", "1 to 50000 connections, as in --parallel 500");
-    if (arguments->per_host < 0 || arguments->per_host > 1000)
-        return refuse(error, "--per-host", "", "1 to 1000 connections, as in --per-host 4");
+    if (!check_number("--rate", arguments->rate, 1e9, error) ||
+        !check_number("--parallel", arguments->parallel, 50000, error) ||
+        !check_number("--per-host", arguments->per_host, 1000, error))
+        return false;
     options->depth = (VigieDepth)depth;
     options->rate = arguments->rate;
     options->gentle = arguments->gentle;

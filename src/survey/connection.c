@@ -9,7 +9,7 @@ enum {
     RETRIES_MAX = 2,     /* of an endpoint that took a connection before: a small device may need a moment */
 };
 
-static const int64_t RETRY_AFTER = NET_SECOND;
+static const int64_t RETRY_AFTER = NET_SECOND, SESSION_AFTER = NET_SECOND / 5;
 
 /* ---- The end ------------------------------------------------------------------------------------------------*/
 static void close_down(Endpoint *endpoint) {
@@ -415,6 +415,10 @@ void connection_begin(Endpoint *endpoint) {
         endpoint->paused = true;
         net_timer_set(engine->reactor, &endpoint->timer,
                       net_now() + endpoint->probe->pause_ms * NET_MILLISECOND);
+        return;
+    }
+    if (endpoint->probe->kind == PROBE_SESSION && !session_reserve(endpoint)) {
+        net_timer_set(engine->reactor, &endpoint->timer, net_now() + SESSION_AFTER);
         return;
     }
     endpoint->turn.address = endpoint->addresses[endpoint->address];

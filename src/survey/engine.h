@@ -120,6 +120,7 @@ struct Endpoint {
     size_t hello_size;
     VigieTlsReader reader;
     Dialogue *dialogue;
+    bool has_session;
     SSL *ssl;
     GString *http;
     int64_t begun, dialled, greeted; /* the endpoint; this connection; its hello */
@@ -163,6 +164,7 @@ struct Engine {
     VigieChainCache *chains;
     Judgement judgements[JUDGEMENTS]; /* by the chain's place in memory */
     SSL_CTX *sessions;                /* made at first use */
+    size_t session_count;
     VigieRecordSink sink;
     void *sink_data;
     bool stopped; /* by the sink */
@@ -188,7 +190,9 @@ void connection_end(Endpoint *endpoint, VigieOutcome outcome, const char *detail
 /* Sends all of it, or ends the connection and says false. */
 bool connection_send(Endpoint *endpoint, VigieBytes bytes);
 
-/* session.c: false: the connection has ended. */
+/* session.c. A place among the sessions, of which there are few; false: none is free now. */
+bool session_reserve(Endpoint *endpoint);
+/* False: the connection has ended. */
 bool session_begin(Endpoint *endpoint);
 bool session_continue(Endpoint *endpoint);
 void session_end(Endpoint *endpoint);
