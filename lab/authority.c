@@ -136,6 +136,11 @@ static bool set_serial(X509 *certificate) {
     return good;
 }
 
+/* A quarter of a day further from now than said: "in 3 days" is then still true some hours later. */
+static long seconds_of(int days) {
+    return (long)days * DAY + (days > 0 ? DAY / 4 : -DAY / 4);
+}
+
 static LabIdentity *issue(const Order *order, GError **error) {
     g_autoptr(LabIdentity) made = g_new0(LabIdentity, 1);
     made->key = make_key(order->key);
@@ -145,8 +150,8 @@ static LabIdentity *issue(const Order *order, GError **error) {
     EVP_PKEY *signer = order->issuer ? order->issuer->key : made->key;
     bool good =
         made->key && made->leaf && X509_set_version(made->leaf, X509_VERSION_3) && set_serial(made->leaf) &&
-        X509_gmtime_adj(X509_getm_notBefore(made->leaf), (long)order->starts * DAY) &&
-        X509_gmtime_adj(X509_getm_notAfter(made->leaf), (long)order->ends * DAY) &&
+        X509_gmtime_adj(X509_getm_notBefore(made->leaf), seconds_of(order->starts)) &&
+        X509_gmtime_adj(X509_getm_notAfter(made->leaf), seconds_of(order->ends)) &&
         X509_set_pubkey(made->leaf, made->key) && set_name(X509_get_subject_name(made->leaf), order) &&
         X509_set_issuer_name(made->leaf, X509_get_subject_name(issuer)) &&
         add_extensions(made->leaf, issuer, order) &&
