@@ -34,7 +34,7 @@ static void test_order(void) {
     g_assert_nonnull(strstr(text_of(diagnosis, 1, "title"), "il y a 3"));
     g_assert_nonnull(strstr(text_of(diagnosis, 1, "evidence"), "9f:1c:07:e2:…"));
     g_assert_cmpstr(text_of(diagnosis, 1, "severity"), ==, "critical");
-    g_assert_cmpint(json_array_size(json_object_get(diagnosis, "glossary")), >=, 3);
+    g_assert_cmpuint(json_array_size(json_object_get(diagnosis, "glossary")), >=, 3);
     seen_clear(&seen);
 }
 
