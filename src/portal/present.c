@@ -9,7 +9,7 @@ static const struct {
 } enums[] = {
     {"state", "fleet.state."},        {"state", "fleet.life."},         {"severity", "fleet.severity."},
     {"role", "portal.role."},         {"scope", "portal.scope."},       {"action", "portal.action."},
-    {"depth", "portal.depth."},       {"protocol", "portal.protocol."}, {"verdict", "portal.verdict."},
+    {"depth", "portal.depth."},       {"protocol", "protocol."}, {"verdict", "portal.verdict."},
     {"language", "portal.language."}, {"member", "portal.member."},
 };
 

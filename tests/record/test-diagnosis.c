@@ -146,8 +146,10 @@ static void test_hostile_value(void) {
     g_assert_nonnull(strstr(json_string_value(json_object_get(cause, "title")), "{names}{target}"));
 }
 
-/* ---- The French of the knowledge: no-break spaces where typography wants them ------------------------------*/
+/* ---- The French of all knowledge: no-break spaces and apostrophes as typography wants them -----------------*/
 static void typography(const char *text, const char *where) {
+    if (g_regex_match_simple("[[:alpha:]]'[[:alpha:]]", text, 0, 0))
+        g_error("%s: a straight apostrophe: %s", where, text);
     for (const char *at = text; *at; at = g_utf8_next_char(at)) {
         bool spaced = at[0] == ' ' && at[1] && strchr(":;?!", at[1]) && (at[2] == '\0' || at[2] == ' ');
         if (spaced || g_str_has_prefix(at, "« ") || g_str_has_prefix(at, " »"))
@@ -167,10 +169,17 @@ static void each_french(const json_t *value, const char *where, bool french) {
 }
 
 static void test_typography(void) {
-    static const char *const files[] = {"diagnosis.json", "glossary.json", "words/diagnosis.json"};
+    static const char *const files[] = {"diagnosis.json", "glossary.json"};
     for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
         g_autoptr(json_t) file = vigie_knowledge_json(files[i], NULL);
         each_french(file, files[i], false);
+    }
+    g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), "words", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
+        g_autofree char *path = g_build_filename("words", name, NULL);
+        g_autoptr(json_t) file = vigie_knowledge_json(path, NULL);
+        each_french(file, name, false);
     }
 }
 
