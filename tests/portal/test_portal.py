@@ -252,7 +252,8 @@ def timing():
                 browser.post("/login", name=name, password="wrong password")
                 times.append(time.monotonic() - start)
         known, unknown = (min(times) for times in took.values())
-        assert 0.5 < known / unknown < 2, f"{known:.4f} s against {unknown:.4f} s"
+        # The least of each, on a machine that is busy with other tests; without the hash it would be a tenth.
+        assert 0.25 < known / unknown < 4, f"{known:.4f} s against {unknown:.4f} s"
 
 
 def roles():
