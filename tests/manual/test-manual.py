@@ -90,4 +90,13 @@ def test_links():
                 assert (base / path).exists(), f'{text.relative_to(ROOT)} names {path}, which is not there'
 
 
-run([test_lint, test_references, test_options, test_commands, test_links])
+def test_metrics():
+    """doc/metrics.md names the metrics that the sources write"""
+    written = set()
+    for source in (ROOT / 'src').rglob('*.c'):
+        written |= set(re.findall(r'"(?:# HELP )?(vigie_[a-z_]+)', source.read_text(encoding='utf-8')))
+    named = set(re.findall(r'^\| `(vigie_[a-z_]+)`', (ROOT / 'doc/metrics.md').read_text(encoding='utf-8'), re.MULTILINE))
+    assert written == named, f'not in doc/metrics.md {sorted(written - named)}, not written {sorted(named - written)}'
+
+
+run([test_lint, test_references, test_options, test_commands, test_links, test_metrics])

@@ -58,6 +58,8 @@ class Cluster:
         self.user = unprivileged()
         self.folder = tempfile.mkdtemp(prefix='vigie-pg-', dir=self.parent)
         try:
+            # Other accounts reach the socket; the data are the server's alone.
+            os.chmod(self.folder, 0o711)
             if self.user:
                 os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
             self.data = os.path.join(self.folder, 'data')
