@@ -9,12 +9,19 @@ static const char example[] =
     "  vigie ca init HIERARCHY            make what is declared there and not made yet\n"
     "  vigie ca list [--json]\n"
     "  vigie ca show NAME [--json | --pem]\n"
+    "  vigie ca profiles [--json]\n"
+    "  vigie ca issue --profile PROFILE --csr FILE … [--name dns:NAME …] [--field NAME=VALUE …]\n"
+    "  vigie ca certificates [--authority NAME] [--json]\n"
+    "  vigie ca certificate SERIAL [--out FILE]\n"
+    "  vigie ca revoke SERIAL --reason REASON\n"
     "\n"
     "Passphrases are asked for on the terminal, or read: --passphrase-file FILE, fd:N, or NAME=FILE for one "
     "authority.\n"
     "\n"
-    "Example:\n"
-    "  vigie ca init /etc/vigie/ca/hospital.conf";
+    "Examples:\n"
+    "  vigie ca init /etc/vigie/ca/hospital.conf\n"
+    "  vigie ca issue --profile device --csr automate.csr --name dns:automate.chu.example \\\n"
+    "    --field organisation='CHU de Kermarec' --out automate.pem";
 
 /* ---- Shared ------------------------------------------------------------------------------------------------- */
 bool ca_refuse(GError **error, const char *what) {
@@ -152,6 +159,11 @@ static const struct {
     {"init", init, 1, 1},
     {"list", list, 0, 0},
     {"show", show, 1, 1},
+    {"profiles", ca_profiles, 0, 0},
+    {"issue", ca_issue, 0, 0},
+    {"certificates", ca_certificates, 0, 0},
+    {"certificate", ca_certificate, 1, 1},
+    {"revoke", ca_revoke, 1, 1},
 };
 
 static bool run(Ca *ca, int argc, char **argv, GError **error) {
@@ -176,6 +188,23 @@ int cli_ca(int argc, char **argv) {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &ca.config, "default: /etc/vigie/vigie.conf", "FILE"},
         {"passphrase-file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.passphrase_files,
          "opens the keys: FILE, fd:N or NAME=FILE; may be repeated", "[NAME=]FILE|fd:N"},
+        {"authority", 'a', 0, G_OPTION_ARG_STRING, &ca.authority, "which authority", "NAME"},
+        {"profile", 'p', 0, G_OPTION_ARG_STRING, &ca.profile, "what kind of certificate: vigie ca profiles",
+         "PROFILE"},
+        {"csr", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &ca.csrs, "a request; may be repeated", "FILE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &ca.names,
+         "a name that was validated, dns:, ip: or email: before it; may be repeated", "NAME"},
+        {"accept-names", 0, 0, G_OPTION_ARG_NONE, &ca.accept_names, "the request's own names were validated",
+         NULL},
+        {"field", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &ca.fields, "a field of the profile; may be repeated",
+         "NAME=VALUE"},
+        {"requester", 0, 0, G_OPTION_ARG_STRING, &ca.requester, "who asked", "PERSON"},
+        {"validator", 0, 0, G_OPTION_ARG_STRING, &ca.validator, "who validated", "PERSON"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &ca.days, "a shorter life than the profile's", "N"},
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &ca.reason,
+         "keyCompromise, superseded, cessationOfOperation, certificateHold, removeFromCRL …", "REASON"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out,
+         "a file that does not exist yet; with several requests, a folder", "FILE"},
         {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, "print the certificate", NULL},
         {"json", 0, 0, G_OPTION_ARG_NONE, &ca.json, "one JSON object", NULL},
         {0},
@@ -183,11 +212,15 @@ int cli_ca(int argc, char **argv) {
     int status = CLI_FAILED;
     if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &ca.lang, &status)) {
         g_autoptr(GError) error = NULL;
-        status = run(&ca, argc, argv, &error) ? CLI_WELL : cli_fail("ca", error);
+        status = !run(&ca, argc, argv, &error) ? cli_fail("ca", error) : ca.wrong ? CLI_WRONG : CLI_WELL;
     }
-    g_free(ca.config);
-    g_free(ca.who);
-    g_strfreev(ca.passphrase_files);
+    char *const texts[] = {ca.config, ca.who, ca.authority, ca.profile,
+                           ca.reason, ca.out, ca.requester, ca.validator};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free(texts[i]);
+    char **const lists[] = {ca.passphrase_files, ca.csrs, ca.names, ca.fields};
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        g_strfreev(lists[i]);
     cli_secret_free(ca.passphrase);
     return status;
 }

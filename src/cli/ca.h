@@ -5,9 +5,11 @@
 #include "pki/pki.h"
 
 typedef struct {
-    char *config;
-    char **passphrase_files;
-    gboolean json, pem;
+    char *config, *authority, *profile, *reason, *out, *requester, *validator;
+    char **passphrase_files, **csrs, **names, **fields;
+    int days;
+    gboolean json, pem, accept_names;
+    bool wrong;           /* something that was asked for was refused */
     CliSecret passphrase; /* that serves for all, once it was read */
     VigieLang lang;
     VigieStore *store;
@@ -23,3 +25,10 @@ char *ca_passphrase(const char *authority, bool new_key, void *ca, GError **erro
 VigieAuthority *ca_open(Ca *ca, const char *name, GError **error);
 bool ca_refuse(GError **error, const char *what);
 void ca_print_json(const json_t *value);
+
+/* ca-issue.c */
+bool ca_issue(Ca *ca, GError **error);
+bool ca_revoke(Ca *ca, GError **error);
+bool ca_certificates(Ca *ca, GError **error);
+bool ca_certificate(Ca *ca, GError **error);
+bool ca_profiles(Ca *ca, GError **error);

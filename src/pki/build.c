@@ -262,6 +262,15 @@ static size_t read_ip(const char *text, bool range, uint8_t octets[32]) {
     return 2 * size;
 }
 
+bool build_ip_below(const char *address, const char *range) {
+    uint8_t octets[32], wanted[32];
+    size_t size = read_ip(address, false, octets), of = read_ip(range, true, wanted);
+    bool below = size > 0 && of == 2 * size;
+    for (size_t i = 0; below && i < size; i++)
+        below = ((octets[i] ^ wanted[i]) & wanted[size + i]) == 0;
+    return below;
+}
+
 static bool is_uri(const char *text) {
     if (!g_uri_is_valid(text, G_URI_FLAGS_NONE, NULL))
         return false;

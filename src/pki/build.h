@@ -48,3 +48,5 @@ void extension_put_permitted(GByteArray *out, const char *const *names);
 const char *general_name_fault(const char *text, bool range);
 /* [0]… GeneralNames of URIs under `tag`, as a distributionPoint's fullName. */
 void build_put_full_name(GByteArray *out, const char *const *urls);
+/* Is the address in the range "10.0.0.0/8"? */
+bool build_ip_below(const char *address, const char *range);

@@ -163,10 +163,23 @@ static bool make(Ceremony *ceremony, const HierarchyAuthority *declared, GError 
     return note_made(ceremony, declared, error) && record_issued(&ceremony->journal, &record, NULL, error);
 }
 
-/* It is there: its settings may have changed, itself it does not. */
+/* It is there: its settings may have changed, itself it does not. What its certificate says cannot change either. */
 static bool keep(Ceremony *ceremony, const HierarchyAuthority *declared, GError **error) {
     g_autofree char *settings = vigie_json_text(declared->settings);
+    g_autoptr(VigieAuthority) known = pki_authority_open(ceremony->store, declared->name, NULL, error);
     int64_t changed = 0;
+    if (!known)
+        return false;
+    if (!json_equal(json_object_get(known->settings, "permitted"),
+                    json_object_get(declared->settings, "permitted")) ||
+        authority_setting(known, "crl_shards") >
+            json_integer_value(json_object_get(declared->settings, "crl_shards"))) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                    "authority %s exists: permitted cannot change, for it is in its certificate, nor can "
+                    "crl_shards shrink",
+                    declared->name);
+        return false;
+    }
     json_array_append_new(ceremony->kept, json_string(declared->name));
     if (!store_exec_count(ceremony->store, &changed, error,
                           "UPDATE pki_authority SET settings = $1, title = $2, key_file = $3 WHERE name = $4 "

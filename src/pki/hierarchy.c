@@ -29,7 +29,7 @@ static const Key keys[] = {
     {"years", KEY_INT, "10", 1, YEARS_MAX, false},
     {"path_length", KEY_INT, "-1", -1, 8, false},
     {"policies", KEY_LIST, "2.5.29.32.0", 0, 0, false},
-    {"permitted", KEY_LIST, "", 0, 0, false},
+    {"permitted", KEY_LIST, "", 0, 0, true},
     {"profiles", KEY_LIST, "", 0, 0, true},
     {"crl_urls", KEY_LIST, "{publication}/{file}.crl", 0, 0, true},
     {"delta_urls", KEY_LIST, "", 0, 0, true},

@@ -4,6 +4,8 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+enum { CLOCK_TOLERANCE = 300 };
+
 static void append_field(GByteArray *out, const char *text) {
     char head[24];
     size_t size = strlen(text);
@@ -36,6 +38,17 @@ bool journal_begin(Journal *journal, VigieStore *store, const char *who, VigieTi
     VigieBytes hash = rows_blob(rows, 1);
     if (hash.size == JOURNAL_HASH)
         memcpy(begun.hash, hash.data, JOURNAL_HASH);
+    int64_t last = 0;
+    if (begun.seq > 0 &&
+        !store_get_int(store, &last, error, "SELECT time FROM pki_log WHERE seq = $1", "i", begun.seq))
+        return false;
+    if (now + CLOCK_TOLERANCE < last) {
+        g_autofree char *when = vigie_time_rfc3339(last);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                    "the clock of this machine is behind the last line of the log, %s: set it right first",
+                    when);
+        return false;
+    }
     *journal = begun;
     return true;
 }

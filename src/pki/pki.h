@@ -37,3 +37,63 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieAuthority, pki_authority_close)
 json_t *pki_authority_list(VigieStore *store, const char *name, GError **error);
 /* Its certificate, PEM. Free with g_free. */
 char *pki_authority_pem(VigieStore *store, const char *name, GError **error);
+
+/* ---- Profiles ----------------------------------------------------------------------------------------------- */
+typedef struct VigieProfiles VigieProfiles;
+/* All of knowledge/profiles; one that is wrong fails them all. */
+VigieProfiles *pki_profiles_load(GError **error);
+void pki_profiles_free(VigieProfiles *profiles);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieProfiles, pki_profiles_free)
+/* [ { "name", "title", "days", "hold", "dual_control", "validators": [], "names": [ "dns" … ],
+ *     "fields": [ { "name", "optional" } ] } ] */
+json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang);
+
+/* ---- Issuing ------------------------------------------------------------------------------------------------ */
+typedef struct {
+    const char *profile;
+    VigieBytes csr;       /* PKCS#10, PEM or DER, 32 KiB at most */
+    const json_t *fields; /* of the profile, texts; may be NULL */
+    const char *const
+        *names; /* "dns:…", "ip:…", "email:…" that were validated; NULL-terminated, may be NULL */
+    bool accept_names;     /* those of the request were validated too */
+    int days;              /* a shorter life than the profile's; 0: the profile's */
+    int64_t device;        /* of the fleet; 0: none */
+    const char *requester; /* who asked, who validated; NULL where the profile asks for no second person */
+    const char *validator;
+} VigieRequest;
+
+typedef struct {
+    char *serial;    /* hexadecimal */
+    GByteArray *der; /* the certificate; NULL where it was refused */
+    GError *error;   /* then why */
+} VigieIssued;
+
+void pki_issued_clear(VigieIssued *issued);
+
+/* Issues what may be issued of `requests` in one commit; each has its own answer in ret[0..count), which begins zeroed.
+ * False where nothing was committed: then nothing exists. */
+bool pki_issue(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,
+               const VigieRequest *requests, size_t count, VigieIssued *ret, const char *who, VigieTime now,
+               GError **error);
+
+/* [ { "serial", "authority", "profile", "subject", "not_before", "not_after", "state": "good" "held" "revoked" "expired",
+ *     "reason", "revoked_at" } ], the newest first, 1,000 at most; `authority` and `serial` NULL: any. */
+json_t *pki_certificate_list(VigieStore *store, const char *authority, const char *serial, VigieTime now,
+                             GError **error);
+/* A certificate that was issued, and its issuers up to the root, which is left out, PEM. Free with g_free. */
+char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error);
+
+/* ---- Revoking ----------------------------------------------------------------------------------------------- */
+/* `reason` as RFC 5280 writes it ("keyCompromise", "certificateHold" …); "removeFromCRL" ends a hold. DENIED where the
+ * profile knows no hold, CONFLICT where it is revoked for good already. */
+bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *serial, const char *reason,
+                const char *who, VigieTime now, GError **error);
+
+/* ---- The log ------------------------------------------------------------------------------------------------ */
+/* Reads all of it back: { "entries", "certificates", "checkpoints", "last": { "seq", "time", "hash" }, "faults":
+ * [ { "seq", "fault" } ] }. A fault: a line changed, missing or added, a certificate or a revocation without its line or
+ * other than its line says, a signature that does not hold. `known`, may be NULL, is the text of a checkpoint kept
+ * elsewhere, which the log must contain. */
+json_t *pki_log_verify(VigieStore *store, const char *known, GError **error);
+/* The newest signed end, as text to keep elsewhere: three lines and the signature. Free with g_free. */
+char *pki_log_checkpoint(VigieStore *store, GError **error);

@@ -42,6 +42,11 @@ CREATE TABLE pki_revocation (
 );
 CREATE INDEX pki_revocation_entry ON pki_revocation (authority, shard, entry);
 
+-- Keys that were told to be compromised, as SHA-256 of their SubjectPublicKeyInfo: none of them is certified again.
+CREATE TABLE pki_bad_key (
+    hash @BLOB@ PRIMARY KEY
+);
+
 -- The lists now published: one full and one delta for each shard.
 CREATE TABLE pki_crl (
     authority BIGINT NOT NULL REFERENCES pki_authority (id),

@@ -1,0 +1,484 @@
+/* profile.c: the strict reading of a profile. Every member is known, of its type and within bounds, or the file is refused. */
+#include "pki/profile.h"
+#include "pki/name.h"
+#include "x509/x509.h"
+
+#include <string.h>
+
+enum { DAYS_MAX = 365 * 10, FIELDS_MAX = 24, LIST_MAX = 16 };
+
+struct VigieProfiles {
+    GHashTable *by_name; /* Profile */
+};
+
+typedef struct {
+    const char *name, *oid;
+} Purpose;
+
+/* clang-format off */
+static const Purpose purposes[] = {
+    {"serverAuth", "1.3.6.1.5.5.7.3.1"},
+    {"clientAuth", "1.3.6.1.5.5.7.3.2"},
+    {"codeSigning", "1.3.6.1.5.5.7.3.3"},
+    {"emailProtection", "1.3.6.1.5.5.7.3.4"},
+    {"timeStamping", "1.3.6.1.5.5.7.3.8"},
+    {"OCSPSigning", "1.3.6.1.5.5.7.3.9"},
+    {"smartcardLogon", "1.3.6.1.4.1.311.20.2.2"},
+};
+
+/* By bit of KeyUsage; those of an authority are not for profiles. */
+static const char *const usages[] = {"digitalSignature", "contentCommitment", "keyEncipherment", "dataEncipherment", "keyAgreement"};
+static const char *const value_types[VALUE_TYPES] = {"integer", "octets", "printable", "utf8-list"};
+static const char *const name_kinds[] = {"dns", "ip", "email", NULL};
+static const char *const curve_names[] = {"P-256", "P-384", "P-521", NULL};
+/* clang-format on */
+
+typedef struct {
+    Profile *profile;
+    const char *name;
+    GError **error;
+} Reading;
+
+static bool refuse(const Reading *reading, const char *member, const char *why) {
+    if (reading->error && !*reading->error)
+        g_set_error(reading->error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "profile %s, %s: %s", reading->name,
+                    member, why);
+    return false;
+}
+
+/* ---- Values ------------------------------------------------------------------------------------------------- */
+static bool read_list(const Reading *reading, const char *member, const json_t *value, char ***ret_list) {
+    if (!json_is_array(value) || json_array_size(value) > LIST_MAX)
+        return refuse(reading, member, "a list of texts is wanted, of 16 at most");
+    char **list = g_new0(char *, json_array_size(value) + 1);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        if (!text) {
+            g_strfreev(list);
+            return refuse(reading, member, "a list of texts is wanted");
+        }
+        list[i] = g_strdup(text);
+    }
+    g_strfreev(*ret_list);
+    *ret_list = list;
+    return true;
+}
+
+static bool read_words(const Reading *reading, const char *member, const json_t *value,
+                       const char *const *known, char ***ret_list) {
+    if (!read_list(reading, member, value, ret_list))
+        return false;
+    for (char **word = *ret_list; *word; word++)
+        if (!g_strv_contains(known, *word))
+            return refuse(reading, member, *word);
+    return true;
+}
+
+static bool read_usage(const Reading *reading, const char *member, const json_t *value, uint16_t *ret_bits) {
+    g_auto(GStrv) list = NULL;
+    uint16_t bits = 0;
+    if (!read_list(reading, member, value, &list))
+        return false;
+    for (char **word = list; *word; word++) {
+        size_t bit = 0;
+        while (bit < G_N_ELEMENTS(usages) && strcmp(usages[bit], *word) != 0)
+            bit++;
+        if (bit == G_N_ELEMENTS(usages))
+            return refuse(reading, member, *word);
+        bits |= (uint16_t)(0x8000 >> bit);
+    }
+    *ret_bits = bits;
+    return true;
+}
+
+static bool read_days(const Reading *reading, const char *member, const json_t *value, int *ret_days) {
+    json_int_t days = json_integer_value(value);
+    if (!json_is_integer(value) || days < 1 || days > DAYS_MAX)
+        return refuse(reading, member, "a number of days is wanted, 3650 at most");
+    *ret_days = (int)days;
+    return true;
+}
+
+static bool read_bool(const Reading *reading, const char *member, const json_t *value, bool *ret_value) {
+    if (!json_is_boolean(value))
+        return refuse(reading, member, "true or false is wanted");
+    *ret_value = json_is_true(value);
+    return true;
+}
+
+/* ---- Fields, subject, extensions ---------------------------------------------------------------------------- */
+static void field_free(ProfileField *field) {
+    g_free(field->name);
+    g_free(field->check);
+    g_clear_pointer(&field->pattern, g_regex_unref);
+    g_free(field);
+}
+
+static bool read_field(const Reading *reading, const char *name, const json_t *value) {
+    ProfileField *field = g_new0(ProfileField, 1);
+    g_ptr_array_add(reading->profile->fields, field);
+    field->name = g_strdup(name);
+    const char *key;
+    json_t *member;
+    if (!json_is_object(value))
+        return refuse(reading, name, "an object is wanted");
+    json_object_foreach((json_t *)value, key, member) {
+        if (strcmp(key, "optional") == 0) {
+            if (!read_bool(reading, name, member, &field->optional))
+                return false;
+        } else if (strcmp(key, "from_names") == 0) {
+            if (!read_bool(reading, name, member, &field->from_names))
+                return false;
+        } else if (strcmp(key, "pattern") == 0 && json_is_string(member)) {
+            g_autofree char *whole = g_strdup_printf("\\A(?:%s)\\z", json_string_value(member));
+            field->pattern = g_regex_new(whole, G_REGEX_NO_AUTO_CAPTURE, 0, NULL);
+            if (!field->pattern)
+                return refuse(reading, name, "the pattern is no regular expression");
+        } else if (strcmp(key, "check") == 0 && json_is_string(member) &&
+                   identifier_known(json_string_value(member))) {
+            field->check = g_strdup(json_string_value(member));
+        } else {
+            return refuse(reading, name, key);
+        }
+    }
+    return true;
+}
+
+static bool read_fields(const Reading *reading, const char *name, const json_t *value) {
+    const char *key;
+    json_t *member;
+    if (!json_is_object(value) || json_object_size(value) > FIELDS_MAX)
+        return refuse(reading, name, "an object of fields is wanted");
+    json_object_foreach((json_t *)value, key, member) {
+        if (!g_regex_match_simple("^[a-z][a-z_]{0,39}$", key, 0, 0))
+            return refuse(reading, key, "a field is called in small letters and _");
+        if (!read_field(reading, key, member))
+            return false;
+    }
+    return true;
+}
+
+/* Every {field} of a value is declared. */
+static bool check_template(const Reading *reading, const char *member, const char *text) {
+    for (const char *open = strchr(text, '{'); open; open = strchr(open + 1, '{')) {
+        const char *close = strchr(open, '}');
+        bool known = false;
+        for (guint i = 0; close && i < reading->profile->fields->len; i++) {
+            const ProfileField *field = reading->profile->fields->pdata[i];
+            known = known || (strlen(field->name) == (size_t)(close - open - 1) &&
+                              strncmp(field->name, open + 1, (size_t)(close - open - 1)) == 0);
+        }
+        if (!known)
+            return refuse(reading, member, "a field in { } is not declared in fields");
+    }
+    return true;
+}
+
+static bool read_part(const Reading *reading, json_t *row) {
+    Profile *profile = reading->profile;
+    const char *attribute = NULL, *value = NULL;
+    int joined = 0;
+    if (profile->part_count == PROFILE_PARTS_MAX ||
+        json_unpack(row, "{s:s, s:s, s?b !}", "attribute", &attribute, "value", &value, "joined", &joined) !=
+            0)
+        return refuse(reading, "subject", "rows of attribute, value, joined are wanted, 16 at most");
+    if (!name_attribute_known(attribute))
+        return refuse(reading, "subject", attribute);
+    profile->parts[profile->part_count++] =
+        (ProfilePart){g_strdup(attribute), g_strdup(value), joined && profile->part_count > 0};
+    return true;
+}
+
+static bool read_extension(const Reading *reading, json_t *row) {
+    Profile *profile = reading->profile;
+    const char *oid = NULL, *type = NULL, *value = NULL;
+    int critical = 0;
+    size_t kind = 0;
+    if (profile->extension_count == PROFILE_EXTENSIONS_MAX ||
+        json_unpack(row, "{s:s, s:s, s:s, s?b !}", "oid", &oid, "type", &type, "value", &value, "critical",
+                    &critical) != 0)
+        return refuse(reading, "extensions", "rows of oid, type, value, critical are wanted, 16 at most");
+    while (kind < VALUE_TYPES && strcmp(value_types[kind], type) != 0)
+        kind++;
+    if (kind == VALUE_TYPES)
+        return refuse(reading, "extensions", "a type is integer, octets, printable or utf8-list");
+    if (!g_regex_match_simple("^[0-2](\\.(0|[1-9][0-9]{0,17})){1,30}$", oid, 0, 0) ||
+        g_str_has_prefix(oid, "2.5.29."))
+        return refuse(reading, "extensions", "an OID is wanted, and not one of X.509's own");
+    profile->extensions[profile->extension_count++] =
+        (ProfileExtension){g_strdup(oid), critical != 0, (ValueType)kind, g_strdup(value)};
+    return true;
+}
+
+static bool read_rows(const Reading *reading, const char *name, const json_t *value,
+                      bool (*read)(const Reading *, json_t *)) {
+    if (!json_is_array(value))
+        return refuse(reading, name, "a list of rows is wanted");
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!read(reading, json_array_get(value, i)))
+            return false;
+    return true;
+}
+
+/* ---- Members ------------------------------------------------------------------------------------------------ */
+static bool read_title(const Reading *reading, const char *name, const json_t *value) {
+    if (!*vigie_text_in(VIGIE_FR, value) || !*vigie_text_in(VIGIE_EN, value))
+        return refuse(reading, name, "it is wanted in fr and en");
+    reading->profile->title = json_incref((json_t *)value);
+    return true;
+}
+
+static bool read_subject(const Reading *reading, const char *name, const json_t *value) {
+    return read_rows(reading, name, value, read_part);
+}
+
+static bool read_extensions(const Reading *reading, const char *name, const json_t *value) {
+    return read_rows(reading, name, value, read_extension);
+}
+
+static bool read_key_usage(const Reading *reading, const char *name, const json_t *value) {
+    return read_usage(reading, name, value, &reading->profile->key_usage);
+}
+
+static bool read_key_usage_rsa(const Reading *reading, const char *name, const json_t *value) {
+    return read_usage(reading, name, value, &reading->profile->key_usage_rsa);
+}
+
+static bool read_key_usage_ec(const Reading *reading, const char *name, const json_t *value) {
+    return read_usage(reading, name, value, &reading->profile->key_usage_ec);
+}
+
+static bool read_purposes(const Reading *reading, const char *name, const json_t *value) {
+    Profile *profile = reading->profile;
+    if (!read_list(reading, name, value, &profile->purposes))
+        return false;
+    for (char **word = profile->purposes; *word; word++) {
+        size_t i = 0;
+        while (i < G_N_ELEMENTS(purposes) && strcmp(purposes[i].name, *word) != 0)
+            i++;
+        if (i == G_N_ELEMENTS(purposes))
+            return refuse(reading, name, *word);
+        g_free(*word);
+        *word = g_strdup(purposes[i].oid);
+    }
+    return true;
+}
+
+static bool read_names(const Reading *reading, const char *name, const json_t *value) {
+    return read_words(reading, name, value, name_kinds, &reading->profile->names);
+}
+
+static bool read_names_required(const Reading *reading, const char *name, const json_t *value) {
+    return read_bool(reading, name, value, &reading->profile->names_required);
+}
+
+static bool read_curves(const Reading *reading, const char *name, const json_t *value) {
+    return read_words(reading, name, value, curve_names, &reading->profile->curves);
+}
+
+static bool read_rsa(const Reading *reading, const char *name, const json_t *value) {
+    json_int_t least = json_integer_value(json_array_get(value, 0)),
+               most = json_integer_value(json_array_get(value, 1));
+    if (json_array_size(value) != 2 || least < 2048 || most > 8192 || least > most)
+        return refuse(reading, name, "two sizes are wanted, from 2048 to 8192, as in [2048, 4096]");
+    reading->profile->rsa_min = (unsigned)least;
+    reading->profile->rsa_max = (unsigned)most;
+    return true;
+}
+
+static bool read_lifetime(const Reading *reading, const char *name, const json_t *value) {
+    return read_days(reading, name, value, &reading->profile->days);
+}
+
+static bool read_private_key_days(const Reading *reading, const char *name, const json_t *value) {
+    return read_days(reading, name, value, &reading->profile->private_key_days);
+}
+
+static bool read_hold(const Reading *reading, const char *name, const json_t *value) {
+    return read_bool(reading, name, value, &reading->profile->hold);
+}
+
+static bool read_no_check(const Reading *reading, const char *name, const json_t *value) {
+    return read_bool(reading, name, value, &reading->profile->no_check);
+}
+
+static bool read_dual(const Reading *reading, const char *name, const json_t *value) {
+    return read_bool(reading, name, value, &reading->profile->dual);
+}
+
+static bool read_validators(const Reading *reading, const char *name, const json_t *value) {
+    return read_list(reading, name, value, &reading->profile->validators);
+}
+
+static bool read_waivers(const Reading *reading, const char *name, const json_t *value) {
+    if (!read_list(reading, name, value, &reading->profile->waivers))
+        return false;
+    for (char **id = reading->profile->waivers; *id; id++)
+        if (!x509_lint_known(*id))
+            return refuse(reading, name, *id);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool required;
+    bool (*read)(const Reading *reading, const char *name, const json_t *value);
+} members[] = {
+    {"title", true, read_title},
+    {"fields", true, read_fields},
+    {"subject", true, read_subject},
+    {"key_usage", true, read_key_usage},
+    {"key_usage_rsa", false, read_key_usage_rsa},
+    {"key_usage_ec", false, read_key_usage_ec},
+    {"purposes", false, read_purposes},
+    {"names", false, read_names},
+    {"names_required", false, read_names_required},
+    {"curves", false, read_curves},
+    {"rsa", false, read_rsa},
+    {"days", true, read_lifetime},
+    {"private_key_days", false, read_private_key_days},
+    {"hold", true, read_hold},
+    {"no_check", false, read_no_check},
+    {"dual_control", true, read_dual},
+    {"validators", true, read_validators},
+    {"extensions", false, read_extensions},
+    {"waivers", false, read_waivers},
+};
+
+static bool read_members(const Reading *reading, json_t *file) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(file, key, value) {
+        bool known = strcmp(key, "comment") == 0 && json_is_string(value);
+        for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
+            known = known || strcmp(members[i].name, key) == 0;
+        if (!known)
+            return refuse(reading, key, "there is no such member");
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+        value = json_object_get(file, members[i].name);
+        if (value ? !members[i].read(reading, members[i].name, value) : members[i].required)
+            return refuse(reading, members[i].name, "it is missing or wrong");
+    }
+    return true;
+}
+
+static bool check(const Reading *reading) {
+    const Profile *profile = reading->profile;
+    if (!profile->rsa_min && !(profile->curves && profile->curves[0]))
+        return refuse(reading, "curves", "no key at all is allowed: rsa or curves is wanted");
+    if (profile->private_key_days > profile->days)
+        return refuse(reading, "private_key_days", "longer than the certificate lives");
+    for (size_t i = 0; i < profile->part_count; i++)
+        if (!check_template(reading, "subject", profile->parts[i].value))
+            return false;
+    for (size_t i = 0; i < profile->extension_count; i++)
+        if (!check_template(reading, "extensions", profile->extensions[i].value))
+            return false;
+    return true;
+}
+
+void profile_free(Profile *profile) {
+    if (!profile)
+        return;
+    for (size_t i = 0; i < profile->part_count; i++) {
+        g_free(profile->parts[i].attribute);
+        g_free(profile->parts[i].value);
+    }
+    for (size_t i = 0; i < profile->extension_count; i++) {
+        g_free(profile->extensions[i].oid);
+        g_free(profile->extensions[i].value);
+    }
+    char **const lists[] = {profile->purposes, profile->names, profile->curves, profile->validators,
+                            profile->waivers};
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+        g_strfreev(lists[i]);
+    g_ptr_array_unref(profile->fields);
+    json_decref(profile->title);
+    g_free(profile->name);
+    g_free(profile);
+}
+
+Profile *profile_parse(const char *text, size_t size, const char *name, GError **error) {
+    g_autoptr(Profile) profile = g_new0(Profile, 1);
+    profile->name = g_strdup(name);
+    profile->fields = g_ptr_array_new_with_free_func((GDestroyNotify)field_free);
+    Reading reading = {.profile = profile, .name = name, .error = error};
+    json_error_t where;
+    if (size > PROFILE_BYTES_MAX) {
+        refuse(&reading, "the file", "larger than 64 KiB");
+        return NULL;
+    }
+    g_autoptr(json_t) file = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(file)) {
+        refuse(&reading, "the file", file ? "an object is wanted" : where.text);
+        return NULL;
+    }
+    return read_members(&reading, file) && check(&reading) ? g_steal_pointer(&profile) : NULL;
+}
+
+/* ---- All of them -------------------------------------------------------------------------------------------- */
+static bool load_one(VigieProfiles *profiles, const char *file, GError **error) {
+    g_autofree char *path = g_build_filename("profiles", file, NULL);
+    g_autofree char *name = g_strndup(file, strlen(file) - strlen(".json"));
+    gsize size = 0;
+    g_autofree char *text = vigie_knowledge_text(path, &size, error);
+    Profile *profile = text ? profile_parse(text, size, name, error) : NULL;
+    if (profile)
+        g_hash_table_insert(profiles->by_name, profile->name, profile);
+    return profile != NULL;
+}
+
+VigieProfiles *pki_profiles_load(GError **error) {
+    g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), "profiles", NULL);
+    g_autoptr(GError) why = NULL;
+    g_autoptr(GDir) listing = g_dir_open(folder, 0, &why);
+    if (!listing) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "profiles: %s", why->message);
+        return NULL;
+    }
+    g_autoptr(VigieProfiles) profiles = g_new0(VigieProfiles, 1);
+    profiles->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)profile_free);
+    for (const char *file = g_dir_read_name(listing); file; file = g_dir_read_name(listing))
+        if (g_str_has_suffix(file, ".json") && !load_one(profiles, file, error))
+            return NULL;
+    return g_steal_pointer(&profiles);
+}
+
+void pki_profiles_free(VigieProfiles *profiles) {
+    if (!profiles)
+        return;
+    g_hash_table_unref(profiles->by_name);
+    g_free(profiles);
+}
+
+const Profile *profile_find(const VigieProfiles *profiles, const char *name) {
+    return g_hash_table_lookup(profiles->by_name, name);
+}
+
+static json_t *list_of(char **texts) {
+    json_t *list = json_array();
+    for (; texts && *texts; texts++)
+        json_array_append_new(list, json_string(*texts));
+    return list;
+}
+
+json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang) {
+    json_t *list = json_array();
+    g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(profiles->by_name), (GCompareFunc)strcmp);
+    for (const GList *name = names; name; name = name->next) {
+        const Profile *profile = profile_find(profiles, name->data);
+        json_t *fields = json_array();
+        for (guint j = 0; j < profile->fields->len; j++) {
+            const ProfileField *field = profile->fields->pdata[j];
+            json_array_append_new(fields,
+                                  json_pack("{s:s, s:b}", "name", field->name, "optional", field->optional));
+        }
+        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:b, s:b, s:o, s:o, s:o}", "name",
+                                              profile->name, "title", vigie_text_in(lang, profile->title),
+                                              "days", profile->days, "hold", profile->hold, "dual_control",
+                                              profile->dual, "validators", list_of(profile->validators),
+                                              "names", list_of(profile->names), "fields", fields));
+    }
+    return list;
+}

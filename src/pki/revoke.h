@@ -1,0 +1,11 @@
+/* revoke: reasons and serial numbers, as the room's other files need them. */
+#pragma once
+
+#include "base/base.h"
+
+enum { REASON_HOLD = 6, REASON_RELEASE = 8 };
+
+/* "keyCompromise" …; static. */
+const char *revoke_reason_name(int64_t reason);
+/* Hexadecimal as octets, with or without colons; a view of `serial`. */
+bool revoke_serial(const char *text, uint8_t serial[32], VigieBytes *ret_serial, GError **error);

@@ -1,0 +1,241 @@
+"""vigie ca issue, revoke and the log: what comes out holds under openssl, and what must not come out does not."""
+import base64
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+from hospital import Hospital  # noqa: E402
+from support import tap, vigie  # noqa: E402
+
+FIELDS = ["--field", "organisation=CHU de Test"]
+DEVICE = ["issue", "--profile", "device", *FIELDS]
+CHU = Hospital()
+
+
+def csr(name="automate", key="ec", names="DNS:automate.chu.test,IP:10.1.2.3", subject="/CN=automate", digest="-sha256", chu=CHU):
+    kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key == "ec" else [key]
+    extra = ["-addext", f"subjectAltName={names}"] if names else []
+    chu.openssl("req", "-new", "-utf8", "-newkey", *kind, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject,
+                digest, *extra)
+    return chu.path(f"{name}.csr")
+
+
+def issue(*arguments, expect=0, chu=CHU):
+    done = chu.ca(*arguments, "--json", expect=expect)
+    return json.loads(done.stdout)["issued"] if done.stdout else done.stderr
+
+
+def refused(*arguments, words, chu=CHU):
+    one = issue(*arguments, expect=1, chu=chu)[0]
+    assert one["serial"] is None and words in one["error"], (words, one)
+
+
+def log(*arguments, chu=CHU):
+    done = subprocess.run([vigie.PROGRAM, "audit-log", *map(str, arguments), "--config", str(chu.config), "--lang", "en"],
+                          capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+def test_device():
+    """a device's certificate: verified by openssl with name constraints, for its names, both purposes; lint is silent"""
+    issued = issue(*DEVICE, "--csr", csr(), "--accept-names", "--field", "unit=Laboratoire", "--out", CHU.path("automate.pem"))[0]
+    for purpose, name in (("sslserver", "-verify_hostname automate.chu.test"), ("sslclient", "-verify_ip 10.1.2.3")):
+        CHU.openssl("verify", "-x509_strict", "-CAfile", "racine.pem", "-untrusted", "equipements.pem", "-purpose", purpose,
+                    *name.split(), "automate.pem")
+    text = CHU.openssl("x509", "-in", "automate.pem", "-noout", "-text", "-nameopt", "utf8").stdout
+    for wanted in ("O=CHU de Test, OU=Laboratoire, CN=automate.chu.test", "CA:FALSE", "TLS Web Server Authentication",
+                   "URI:http://pki.chu.test/pki/equipements.crl", "OCSP - URI:http://pki.chu.test/pki/ocsp", "X509v3 Freshest CRL"):
+        assert wanted in text, (wanted, text)
+    vigie.equal(len(issued["serial"]), 32)
+    done = vigie.run("lint", str(CHU.path("automate.pem")), "--waive", "cabf.lifetime", "--waive", "cabf.internal-name")
+    vigie.equal(done.returncode, 0, done.stdout)
+    again = CHU.ca("certificate", issued["serial"]).stdout
+    vigie.equal(again, CHU.path("automate.pem").read_text())
+
+
+def test_rsa():
+    """an RSA-2048 key of an old device is certified, with keyEncipherment; RSA-1024 is not"""
+    issue(*DEVICE, "--csr", csr("old", "rsa:2048"), "--accept-names", "--out", CHU.path("old.pem"))
+    assert "Key Encipherment" in CHU.openssl("x509", "-in", "old.pem", "-noout", "-text").stdout
+    refused(*DEVICE, "--csr", csr("older", "rsa:1024"), "--accept-names", words="key of this type or size")
+
+
+def test_several():
+    """several requests in one commit: good ones are issued, bad ones told, each for itself"""
+    good, bad = csr("good"), csr("bad", names="DNS:autre.example")
+    CHU.path("out").mkdir()
+    first, second = issue(*DEVICE, "--csr", good, "--csr", bad, "--accept-names", "--out", CHU.path("out"), expect=1)
+    assert first["serial"] and "not among what is permitted" in second["error"]
+    vigie.equal([path.name for path in CHU.path("out").iterdir()], ["good.pem"])
+
+
+def test_names():
+    """names that were not validated, not permitted, or hide something are refused"""
+    refused(*DEVICE, "--csr", csr("n1"), words="which was not validated")
+    refused(*DEVICE, "--csr", csr("n2"), "--name", "dns:automate.chu.test", words="ip:10.1.2.3")
+    refused(*DEVICE, "--csr", csr("n3", names="IP:192.168.1.1"), "--accept-names", words="not among what is permitted")
+    refused(*DEVICE, "--csr", csr("n4", names="DNS:xchu.test"), "--accept-names", words="not among what is permitted")
+    refused(*DEVICE, "--csr", csr("n5", names="email:a@chu.test"), "--accept-names", words="no name of this kind")
+    refused(*DEVICE, "--csr", csr("n6", names="URI:http://chu.test"), "--accept-names", words="no DNS name")
+    refused(*DEVICE, "--csr", csr("n7", names=None), words="a name is wanted")
+    refused(*DEVICE, "--csr", csr("n8", subject="/CN=auto\u202etamot"), "--accept-names", words="direction of writing")
+    refused(*DEVICE, "--csr", csr("n9", names="DNS:a_b.chu.test"), "--accept-names", words="no DNS name")
+    refused(*DEVICE, "--csr", csr("n10"), "--accept-names", "--field", "unit=a\u202eb", words="direction of writing")
+    issue(*DEVICE, "--csr", csr("n11", names=None), "--name", "dns:autre.chu.test")
+
+
+def der_of(path):
+    return bytearray(base64.b64decode("".join(path.read_text().splitlines()[1:-1])))
+
+
+def test_broken_requests():
+    """a request whose proof is false, that is cut, huge, or has a NUL in its name is refused"""
+    der = der_of(csr("proof"))
+    for name, data, words in (("flip", der[:-3] + bytes([der[-3] ^ 1]) + der[-2:], "proof of possession"),
+                              ("cut", der[:len(der) // 2], "X.690"),
+                              ("huge", bytes(64 * 1024), "larger than 32 KiB"),
+                              ("empty", b"", "X.690"),
+                              ("text", b"-----BEGIN CERTIFICATE REQUEST-----\n????\n-----END CERTIFICATE REQUEST-----\n", "X.690"),
+                              ("nul", der.replace(b"automate.chu.test", b"auto\0ate.chu.test"), "")):
+        CHU.path(name).write_bytes(bytes(data))
+        refused(*DEVICE, "--csr", CHU.path(name), "--accept-names", words=words)
+    refused(*DEVICE, "--csr", csr("sha1", digest="-sha1"), "--accept-names", words="SHA-1")
+    huge = csr("long", names=",".join(f"DNS:{'x' * 60}{i}.chu.test" for i in range(101)))
+    refused(*DEVICE, "--csr", huge, "--accept-names", words="more than 100 names")
+
+
+def test_dual_control():
+    """a profile for persons wants three people, an RPPS number that is one, and puts the health extensions in"""
+    person = ["issue", "--profile", "professional-authentication", "--csr", csr("ps", names=None), "--field", "surname=Martin",
+              "--field", "given_name=Camille", "--field", "profession=60", "--field", "title=Infirmier"]
+    good = ["--field", "rpps=10000000009"]
+    refused(*person, *good, words="both who asked and who validated")
+    refused(*person, *good, "--requester", "camille", "--validator", "camille", words="another person")
+    me = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip()
+    refused(*person, *good, "--requester", "camille", "--validator", me, words="who issues")
+    people = ["--requester", "camille", "--validator", "ordre"]
+    refused(*person, *people, "--field", "rpps=10000000008", words="RPPS")
+    refused(*person, *people, words="rpps: it is missing")
+    refused(*person, *people, *good, "--field", "profession=61", words="form")
+    refused(*person, *people, *good, "--field", "secret=1", words="no field secret")
+    issue(*person, *people, *good, "--field", "specialties=SM36", "--out", CHU.path("ps.pem"))
+    text = CHU.openssl("x509", "-in", "ps.pem", "-noout", "-text").stdout
+    for wanted in ("title = Infirmier", "CN = 810000000009", "1.2.250.1.71.1.2.7"):
+        assert wanted in text, text
+    dump = CHU.openssl("asn1parse", "-in", "ps.pem").stdout
+    for wanted in ("[HEX DUMP]:02013C", "[HEX DUMP]:040103", "[HEX DUMP]:30060C04534D3336"):
+        assert wanted in dump, dump
+
+
+def test_profile_not_served():
+    """an authority issues its own profiles alone"""
+    assert "no authority issues this profile" in issue("issue", "--profile", "staff-signature", "--csr", csr("s"), expect=2)
+    refused(*DEVICE[:2], "device", "--authority", "racine", "--csr", csr("r"), words="does not issue it")
+
+
+def test_wrong_passphrase():
+    """a wrong passphrase opens nothing and issues nothing"""
+    CHU.path("wrong").write_text("tata yoyo\n")
+    before = len(CHU.json("certificates")["certificates"])
+    done = CHU.ca(*DEVICE, "--csr", csr("w"), "--accept-names", "--passphrase-file", f"equipements={CHU.path('wrong')}", expect=2)
+    assert "does not open it" in done.stderr
+    vigie.equal(len(CHU.json("certificates")["certificates"]), before)
+
+
+def test_revocation():
+    """final is final; a hold wants a profile that allows it and can be released; a compromised key does not come back"""
+    serial = issue(*DEVICE, "--csr", csr("rev"), "--accept-names")[0]["serial"]
+    assert "knows no hold" in CHU.ca("revoke", serial, "--reason", "certificateHold", expect=2).stderr
+    CHU.ca("revoke", serial, "--reason", "keyCompromise")
+    assert "already" in CHU.ca("revoke", serial, "--reason", "superseded", expect=2).stderr
+    refused(*DEVICE, "--csr", CHU.path("rev.csr"), "--accept-names", words="make a new key")
+    vigie.equal(CHU.json("certificate", serial)["state"], "revoked")
+    person = issue("issue", "--profile", "professional-authentication", "--csr", csr("h", names=None), "--field", "surname=Noël",
+                   "--field", "given_name=Zoé", "--field", "profession=10", "--field", "rpps=10000000009", "--requester", "a",
+                   "--validator", "b")[0]["serial"]
+    for reason, state in (("certificateHold", "held"), ("removeFromCRL", "good"), ("certificateHold", "held"),
+                          ("cessationOfOperation", "revoked")):
+        CHU.ca("revoke", person.upper(), "--reason", reason)
+        vigie.equal(CHU.json("certificate", person)["state"], state)
+    assert "no authority here" in CHU.ca("revoke", "00ff", "--reason", "superseded", expect=2).stderr
+    assert "is wanted" in CHU.ca("revoke", serial, "--reason", "ennui", expect=2).stderr
+
+
+def test_log():
+    """the log proves itself; a line, a certificate or a revocation changed behind its back, or a tail cut off, is told"""
+    status, told = log("verify", "--json")
+    vigie.equal((status, json.loads(told)["faults"]), (0, []), told)
+    CHU.path("checkpoint").write_text(log("checkpoint")[1])
+    issue(*DEVICE, "--csr", csr("later"), "--accept-names")
+    vigie.equal(log("verify", "--checkpoint", CHU.path("checkpoint"))[0], 0)
+    if os.environ.get("VIGIE_TEST_POSTGRESQL"):
+        return
+    original = CHU.path("vigie.db")
+    subprocess.run(["sqlite3", original, "PRAGMA wal_checkpoint(TRUNCATE)"], check=False, capture_output=True)
+    saved = sqlite3.connect(original)
+    for sql, words in (
+            ("UPDATE pki_log SET details = '{}' WHERE seq = 3", "was changed"),
+            ("DELETE FROM pki_log WHERE seq = 2", "missing"),
+            ("UPDATE pki_certificate SET der = zeroblob(300) WHERE id = 3", "not the one that was issued"),
+            ("DELETE FROM pki_revocation", "not in the store"),
+            ("UPDATE pki_revocation SET reason = 4", "other than the log tells"),
+            ("UPDATE pki_checkpoint SET signature = zeroblob(70)", "does not hold"),
+            ("DELETE FROM pki_log WHERE seq > 3; DELETE FROM pki_checkpoint WHERE seq > 3; UPDATE pki_log_head SET seq = 3",
+             "cut or rewritten"),
+    ):
+        saved.execute("VACUUM INTO ?", (str(CHU.path("copy.db")),))
+        copy = sqlite3.connect(CHU.path("copy.db"))
+        copy.executescript("PRAGMA foreign_keys = OFF;" + sql)
+        copy.commit()
+        copy.close()
+        CHU.path("copy.conf").write_text(f"[store]\nurl = sqlite:{CHU.path('copy.db')}\n")
+        done = subprocess.run([vigie.PROGRAM, "audit-log", "verify", "--config", CHU.path("copy.conf"), "--checkpoint",
+                               CHU.path("checkpoint")], capture_output=True, text=True)
+        vigie.equal(done.returncode, 1, sql + done.stderr)
+        assert words in done.stdout, (sql, words, done.stdout)
+        for path in CHU.folder.glob("copy.db*"):
+            path.unlink()
+
+
+def test_two_at_once():
+    """eight processes that issue at once: all certificates are there, the log is one chain"""
+    chu = Hospital()
+    requests = [str(csr(f"c{i}", chu=chu)) for i in range(5)]
+    wanted = [argument for path in requests for argument in ("--csr", path)]
+    sealed = ["--passphrase-file", str(chu.path("passphrase")), "--json", "--accept-names"]
+    running = [subprocess.Popen([*chu.command(*DEVICE, *wanted), *sealed], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    serials = [one["serial"] for process in running for one in json.loads(process.communicate(timeout=120)[0])["issued"]]
+    vigie.equal((len(serials), len(set(serials))), (40, 40))
+    status, told = log("verify", "--json", chu=chu)
+    vigie.equal((status, json.loads(told)["certificates"]), (0, 42), told)
+
+
+def test_killed():
+    """killed at any moment: no file was handed out that the store does not hold, and the log is whole"""
+    chu = Hospital()
+    requests = [str(csr(f"k{i}", chu=chu)) for i in range(20)]
+    wanted = [argument for path in requests for argument in ("--csr", path)]
+    for round in range(8):
+        folder = chu.path(f"out{round}")
+        folder.mkdir()
+        process = subprocess.Popen([*chu.command(*DEVICE, *wanted, "--accept-names", "--out", folder, "--passphrase-file",
+                                                 chu.path("passphrase"))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.05 + 0.06 * round)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for path in folder.glob("*.pem"):
+            text = path.read_text()
+            if "END CERTIFICATE" not in text:
+                continue
+            serial = chu.openssl("x509", "-in", path, "-noout", "-serial").stdout.strip().split("=")[1]
+            vigie.equal(chu.json("certificate", serial)["state"], "good")
+    vigie.equal(log("verify", chu=chu)[0], 0)
+
+
+tap.run([test_device, test_rsa, test_several, test_names, test_broken_requests, test_dual_control, test_profile_not_served,
+         test_wrong_passphrase, test_revocation, test_log, test_two_at_once, test_killed])
