@@ -86,7 +86,7 @@ static bool hand_out(const Ca *ca, size_t count, const char *csr, const VigieIss
 }
 
 static bool issue_all(Ca *ca, VigieAuthority *authority, const VigieProfiles *profiles,
-                      VigieRequest *requests, size_t count, GError **error) {
+                      VigieIssueRequest *requests, size_t count, GError **error) {
     VigieIssued *issued = g_new0(VigieIssued, count);
     g_autoptr(json_t) all = json_array();
     bool well = pki_issue(ca->store, authority, profiles, requests, count, issued, ca->who, ca->now, error);
@@ -115,7 +115,7 @@ bool ca_issue(Ca *ca, GError **error) {
     if (!authority)
         return false;
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-    g_autofree VigieRequest *requests = g_new0(VigieRequest, count);
+    g_autofree VigieIssueRequest *requests = g_new0(VigieIssueRequest, count);
     for (size_t i = 0; i < count; i++) {
         char *text = NULL;
         gsize size = 0;
@@ -125,14 +125,14 @@ bool ca_issue(Ca *ca, GError **error) {
             return false;
         }
         g_ptr_array_add(texts, text);
-        requests[i] = (VigieRequest){.profile = ca->profile,
-                                     .csr = vigie_bytes(text, size),
-                                     .fields = fields,
-                                     .names = (const char *const *)ca->names,
-                                     .accept_names = ca->accept_names,
-                                     .days = ca->days,
-                                     .requester = ca->requester,
-                                     .validator = ca->validator};
+        requests[i] = (VigieIssueRequest){.profile = ca->profile,
+                                          .csr = vigie_bytes(text, size),
+                                          .fields = fields,
+                                          .names = (const char *const *)ca->names,
+                                          .accept_names = ca->accept_names,
+                                          .days = ca->days,
+                                          .requester = ca->requester,
+                                          .validator = ca->validator};
     }
     return issue_all(ca, authority, profiles, requests, count, error);
 }

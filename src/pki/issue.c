@@ -22,7 +22,7 @@ typedef struct {
 
 /* One request on its way. */
 typedef struct {
-    const VigieRequest *wanted;
+    const VigieIssueRequest *wanted;
     const Profile *profile;
     Csr *request;
     GPtrArray *names; /* that go into it; NULL-terminated */
@@ -38,7 +38,7 @@ static bool deny(GError **error, const char *what, const char *why) {
 /* ---- What the profile asks ---------------------------------------------------------------------------------- */
 /* Three people: who asks, who validates, who issues. */
 static bool check_people(const Issuance *issuance, const Item *item, GError **error) {
-    const VigieRequest *wanted = item->wanted;
+    const VigieIssueRequest *wanted = item->wanted;
     if (!item->profile->dual)
         return true;
     if (!wanted->requester || !wanted->validator)
@@ -166,7 +166,7 @@ static bool refuse_name(const Item *item, const char *name, const char *why, GEr
 
 /* Those registered; a request that asks for one more is refused, not cut down in silence. */
 static bool choose_names(Item *item, GError **error) {
-    const VigieRequest *wanted = item->wanted;
+    const VigieIssueRequest *wanted = item->wanted;
     item->names = g_ptr_array_new();
     for (const char *const *name = wanted->names; name && *name; name++)
         if (item->names->len < CSR_NAMES_MAX)
@@ -381,7 +381,7 @@ static bool sign(const Issuance *issuance, Item *item, GHashTable *values, GErro
     return item->certificate != NULL;
 }
 
-static bool prepare(const Issuance *issuance, const VigieRequest *wanted, Item *item, GError **error) {
+static bool prepare(const Issuance *issuance, const VigieIssueRequest *wanted, Item *item, GError **error) {
     item->wanted = wanted;
     item->profile = profile_find(issuance->profiles, wanted->profile);
     bool served = false;
@@ -457,8 +457,8 @@ static bool commit(const Issuance *issuance, const Item *items, size_t count, GE
 }
 
 bool pki_issue(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,
-               const VigieRequest *requests, size_t count, VigieIssued *ret, const char *who, VigieTime now,
-               GError **error) {
+               const VigieIssueRequest *requests, size_t count, VigieIssued *ret, const char *who,
+               VigieTime now, GError **error) {
     Issuance issuance = {store, authority, profiles, who, now};
     if (!check_authority(&issuance, error))
         return false;

@@ -60,7 +60,7 @@ typedef struct {
     int64_t device;        /* of the fleet; 0: none */
     const char *requester; /* who asked, who validated; NULL where the profile asks for no second person */
     const char *validator;
-} VigieRequest;
+} VigieIssueRequest;
 
 typedef struct {
     char *serial;    /* hexadecimal */
@@ -73,8 +73,8 @@ void pki_issued_clear(VigieIssued *issued);
 /* Issues what may be issued of `requests` in one commit; each has its own answer in ret[0..count), which begins zeroed.
  * False where nothing was committed: then nothing exists. */
 bool pki_issue(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,
-               const VigieRequest *requests, size_t count, VigieIssued *ret, const char *who, VigieTime now,
-               GError **error);
+               const VigieIssueRequest *requests, size_t count, VigieIssued *ret, const char *who,
+               VigieTime now, GError **error);
 
 /* [ { "serial", "authority", "profile", "subject", "not_before", "not_after", "state": "good" "held" "revoked" "expired",
  *     "reason", "revoked_at" } ], the newest first, 1,000 at most; `authority` and `serial` NULL: any. */
