@@ -37,8 +37,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Query, query_free)
 void query_add(Query *query, const char *sql, ...);
 VigieRows *query_run(VigieStore *store, const Query *query, GError **error);
 bool query_int(VigieStore *store, const Query *query, int64_t *ret_value, GError **error);
-/* For tests: the SQL as it stands. */
-const char *query_sql(const Query *query);
 
 /* ---- Rows as JSON (rows.c)
  * ----------------------------------------------------------------------------------*/
@@ -138,8 +136,9 @@ json_t *list_one(VigieStore *store, const List *list, const VigieFleetFilter *fi
  * NULL). */
 json_t *list_items(VigieStore *store, const List *list, const VigieFleetFilter *filter, const char *also,
                    int count, VigieTime now, GError **error);
-/* For tests: the query of a page. */
-Query *list_query(const List *list, const VigieFleetFilter *filter, const char *also, GError **error);
+/* Appends the query of a page, so that a test can ask for its plan. */
+bool list_query(Query *query, const List *list, const VigieFleetFilter *filter, const char *also,
+                GError **error);
 
 /* Column groups that several resources share: the row is x, its device d, its organisation o, its endpoint e.
  */

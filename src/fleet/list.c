@@ -204,13 +204,13 @@ static int64_t page_size(const VigieFleetFilter *filter) {
 
 /* The rows' ids are found by indexes first; only those of the page are then read with all that is joined to
  * them. */
-Query *list_query(const List *list, const VigieFleetFilter *filter, const char *also, GError **error) {
+bool list_query(Query *query, const List *list, const VigieFleetFilter *filter, const char *also,
+                GError **error) {
     const Sort *sort = find_sort(list, filter, error);
     if (!sort)
-        return NULL;
+        return false;
     const char *order = filter->descending ? sort->reverse : sort->order;
     int64_t size = page_size(filter), page = MAX(filter->page, 1);
-    g_autoptr(Query) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, list->columns);
     query_add(query, " FROM (SELECT x.id FROM ");
@@ -218,7 +218,7 @@ Query *list_query(const List *list, const VigieFleetFilter *filter, const char *
     query_add(query, " x ");
     query_add(query, sort->join ? sort->join : "");
     if (!list_where(query, list, filter, error))
-        return NULL;
+        return false;
     query_add(query, also ? also : "");
     query_add(query, " ORDER BY ");
     query_add(query, order);
@@ -231,7 +231,7 @@ Query *list_query(const List *list, const VigieFleetFilter *filter, const char *
     query_add(query, list->joins ? list->joins : "");
     query_add(query, " ORDER BY ");
     query_add(query, order);
-    return g_steal_pointer(&query);
+    return true;
 }
 
 static bool count(VigieStore *store, const List *list, const VigieFleetFilter *filter, int64_t *ret_total,
@@ -246,8 +246,8 @@ static bool count(VigieStore *store, const List *list, const VigieFleetFilter *f
 json_t *list_page(VigieStore *store, const List *list, const VigieFleetFilter *filter, VigieTime now,
                   GError **error) {
     int64_t total = 0, size = page_size(filter);
-    g_autoptr(Query) query = list_query(list, filter, NULL, error);
-    if (!query || !count(store, list, filter, &total, error))
+    g_autoptr(Query) query = query_new();
+    if (!list_query(query, list, filter, NULL, error) || !count(store, list, filter, &total, error))
         return NULL;
     json_t *items = query_array(store, query, list->columns, now, error);
     if (!items)
@@ -264,8 +264,9 @@ json_t *list_items(VigieStore *store, const List *list, const VigieFleetFilter *
     VigieFleetFilter page = *filter;
     page.page = 1;
     page.page_size = count;
-    g_autoptr(Query) query = list_query(list, &page, also, error);
-    return query ? query_array(store, query, list->columns, now, error) : NULL;
+    g_autoptr(Query) query = query_new();
+    return list_query(query, list, &page, also, error) ? query_array(store, query, list->columns, now, error)
+                                                       : NULL;
 }
 
 json_t *list_one(VigieStore *store, const List *list, const VigieFleetFilter *filter, int64_t id,

@@ -83,7 +83,3 @@ bool query_int(VigieStore *store, const Query *query, int64_t *ret_value, GError
     *ret_value = rows_int(rows, 0);
     return true;
 }
-
-const char *query_sql(const Query *query) {
-    return query->sql->str;
-}
