@@ -44,6 +44,14 @@ static bool set_number(int64_t *ret_number, const char *name, const char *value,
     return true;
 }
 
+static bool set_flag(bool *ret_flag, const char *name, const char *value, GError **error) {
+    bool yes = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    if (!yes && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+        return invalid(error, name, value, "true or false");
+    *ret_flag = yes;
+    return true;
+}
+
 static bool set_member(const Member *member, void *at, const char *value, GError **error) {
     switch (member->type) {
     case FILTER_TEXT:
@@ -54,9 +62,7 @@ static bool set_member(const Member *member, void *at, const char *value, GError
     case FILTER_TIME:
         return vigie_time_parse_rfc3339(value, at, error);
     case FILTER_BOOL:
-        *(bool *)at = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
-        return *(bool *)at || strcmp(value, "false") == 0 || strcmp(value, "0") == 0 ||
-               invalid(error, member->name, value, "true or false");
+        return set_flag(at, member->name, value, error);
     }
     return false;
 }
