@@ -45,6 +45,7 @@ static void check_certificate(Report *report) {
     if (leaf == NULL || leaf->not_after < report->now || leaf->not_before > report->now)
         return;
     g_autofree char *when = vigie_when_text(report->lang, report->zone, leaf->not_after, report->now);
+    g_autofree char *subject = rules_short_name(leaf->subject), *issuer = rules_short_name(leaf->issuer);
     check(report, "certificate", true,
           vigie_words(report->lang, "diagnosis.check.certificate", "subject", leaf->subject, "not_after",
                       when, NULL));

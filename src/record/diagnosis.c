@@ -3,7 +3,8 @@
  * […] }, "ask_dsi", "next": { "fr", "en" } (either may be missing), "terms": [ GLOSSARY ID … ], "variants": [
  * { "when": { MEMBER: VALUE or [ VALUE … ] }, texts that replace the above } … ] } Every variant that fits
  * the evidence applies, in order. A placeholder names a member of the evidence, or that and how to put it:
- * {not_after} a moment, {not_after_date} its day, {not_after_when} "3 days ago (…)", {sha256_short}; {target}
+ * {not_after} a moment, {not_after_date} its day, {not_after_when} "3 days ago (…)",
+ * {sha256_short}, {issuer_name} the common name of "CN=AC,O=CHU"; {target}
  * is always there. A member whose name ends in "seconds" reads as a duration. */
 #include "record/rules.h"
 
@@ -12,7 +13,7 @@
 #define FILE_NAME "diagnosis.json"
 
 static const char *const texts[] = {"name", "title", "symptom", "cause", "evidence", "ask_dsi", "next", NULL};
-static const char *const forms[] = {"", "_when", "_date", "_short", NULL};
+static const char *const forms[] = {"", "_when", "_date", "_short", "_name", NULL};
 
 /* ---- Placeholders
  * ------------------------------------------------------------------------------------------*/
@@ -245,13 +246,31 @@ static char *short_digest(const char *hex) {
                            : g_strdup_printf("%.2s:%.2s:%.2s:%.2s:…", hex, hex + 2, hex + 4, hex + 6);
 }
 
-static char *list_value(const Fill *fill, const char *member, const json_t *list) {
+/* RFC 4514: what stands after "CN=", up to a comma or plus sign that is not escaped; the whole where there is none. */
+char *rules_short_name(const char *name) {
+    const char *at = name;
+    while (!g_str_has_prefix(at, "CN=")) {
+        for (; *at && *at != ',' && *at != '+'; at++)
+            at += at[0] == '\\' && at[1];
+        if (*at++ == '\0')
+            return g_strdup(name);
+    }
+    GString *out = g_string_new(NULL);
+    for (at += 3; *at && *at != ',' && *at != '+'; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        g_string_append_c(out, *at);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static char *list_value(const Fill *fill, const char *member, const json_t *list, bool short_names) {
     GString *out = g_string_new(NULL);
     size_t i;
     json_t *item;
     json_array_foreach((json_t *)list, i, item) {
-        g_autofree char *text =
-            text_value(fill, member, json_is_string(item) ? json_string_value(item) : "?");
+        const char *value = json_is_string(item) ? json_string_value(item) : "?";
+        g_autofree char *text = short_names ? rules_short_name(value) : text_value(fill, member, value);
         g_string_append_printf(out, "%s%s", i ? ", " : "", text);
     }
     if (out->len == 0)
@@ -264,7 +283,7 @@ static char *render(const Fill *fill, const char *member, const char *form) {
     const char *text = json_string_value(value);
     VigieTime time;
     if (json_is_array(value))
-        return list_value(fill, member, value);
+        return list_value(fill, member, value, strcmp(form, "_name") == 0);
     if (json_is_integer(value))
         return g_str_has_suffix(member, "seconds")
                    ? vigie_duration_text(fill->lang, json_integer_value(value))
@@ -273,7 +292,9 @@ static char *render(const Fill *fill, const char *member, const char *form) {
         return g_strdup("—");
     if (strlen(text) == 20 && text[10] == 'T' && vigie_time_parse_rfc3339(text, &time, NULL))
         return time_value(fill, time, form);
-    return strcmp(form, "_short") == 0 ? short_digest(text) : text_value(fill, member, text);
+    if (strcmp(form, "_short") == 0)
+        return short_digest(text);
+    return strcmp(form, "_name") == 0 ? rules_short_name(text) : text_value(fill, member, text);
 }
 
 static bool is_anything(const char *member, const void *data) {
@@ -383,5 +404,5 @@ char *rules_versions_text(VigieLang lang, unsigned mask) {
     for (unsigned version = 0; version < VIGIE_VERSIONS; version++)
         if (mask & 1u << version)
             json_array_append_new(names, json_string(tls_version_name((VigieVersion)version)));
-    return list_value(&fill, "versions", names);
+    return list_value(&fill, "versions", names, false);
 }

@@ -43,6 +43,9 @@ json_t *rules_causes(const VigieRules *rules, const VigieRecord *record, const c
 /* "TLS 1.2, TLS 1.3" of a mask of versions. Free with g_free. */
 char *rules_versions_text(VigieLang lang, unsigned mask);
 
+/* "AC Équipements CHU" of "CN=AC Équipements CHU,O=CHU,C=FR". Free with g_free. */
+char *rules_short_name(const char *name);
+
 void record_findings_clear(VigieRecord *record);
 /* Sets INVALID with "FILE: PATH: MESSAGE"; returns false. */
 bool knowledge_error(GError **error, const char *file, const char *path, const char *format, ...)

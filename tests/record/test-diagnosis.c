@@ -137,6 +137,28 @@ static void test_unknown_id(void) {
     g_assert_cmpstr(json_string_value(json_object_get(cause, "id")), ==, "left-handed");
 }
 
+/* A name reads by its common name; escaped commas and a "CN=" within another value do not mislead. */
+static void test_short_names(void) {
+    static const char *const names[][2] = {
+        {"CN=AC Équipements CHU,O=CHU,C=FR", "AC Équipements CHU"},
+        {"O=CHU,CN=AC\\, la seconde+OU=x", "AC, la seconde"},
+        {"O=CHU,C=FR", "O=CHU,C=FR"},
+        {"O=not CN=this\\,CN", "O=not CN=this\\,CN"},
+        {"O=a\\,CN=evil,CN=good", "good"},
+        {"O=a\\", "O=a\\"},
+        {"CN=", ""},
+        {"", ""},
+    };
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autoptr(json_t) evidence = json_pack("{s:s, s:s}", "subject", names[i][0], "clause", "x");
+        g_autoptr(json_t) cause =
+            record_explain(rules, "malformed-certificate", VIGIE_SEVERITY_LOW, evidence, VIGIE_EN, utc, NOW);
+        g_autofree char *expected = g_strdup_printf("%s; rule broken: “x”", names[i][1]);
+        g_assert_cmpstr(json_string_value(json_object_get(cause, "evidence")), ==, expected);
+    }
+}
+
 /* What a stranger wrote into a certificate stays text: braces in it are not placeholders. */
 static void test_hostile_value(void) {
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
@@ -196,6 +218,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/record/diagnosis/interrupted", test_interrupted);
     g_test_add_func("/record/diagnosis/every-id", test_every_id);
     g_test_add_func("/record/diagnosis/unknown-id", test_unknown_id);
+    g_test_add_func("/record/diagnosis/short-names", test_short_names);
     g_test_add_func("/record/diagnosis/hostile-value", test_hostile_value);
     g_test_add_func("/record/diagnosis/typography", test_typography);
     int status = g_test_run();
