@@ -47,8 +47,8 @@ static void check_certificate(Report *report) {
     g_autofree char *when = vigie_when_text(report->lang, report->zone, leaf->not_after, report->now);
     g_autofree char *subject = rules_short_name(leaf->subject), *issuer = rules_short_name(leaf->issuer);
     check(report, "certificate", true,
-          vigie_words(report->lang, "diagnosis.check.certificate", "subject", leaf->subject, "not_after",
-                      when, NULL));
+          vigie_words(report->lang, "diagnosis.check.certificate", "subject", subject, "issuer", issuer,
+                      "not_after", when, NULL));
 }
 
 static void check_chain(Report *report) {
@@ -172,6 +172,16 @@ static char *target_name(const VigieTarget *target) {
     return text;
 }
 
+/* In a message to IT: with its name where it was called by its address, and the other way round. */
+static char *target_in_full(const VigieRecord *record, const char *name) {
+    const VigieTarget *target = &record->target;
+    if (target->name && strcmp(target->name, target->host) != 0)
+        return g_strdup_printf("%s (%s)", target->name, name);
+    if (record->address[0] && strcmp(record->address, target->host) != 0)
+        return g_strdup_printf("%s (%s)", name, record->address);
+    return g_strdup(name);
+}
+
 json_t *record_diagnose(const VigieRules *rules, const VigieRecord *record, VigieLang lang, GTimeZone *zone,
                         VigieTime now) {
     Report report = {.record = record,
@@ -186,11 +196,12 @@ json_t *record_diagnose(const VigieRules *rules, const VigieRecord *record, Vigi
     bool healthy = is_healthy(record, &cause_count, &remarks);
     g_autofree char *head = headline(lang, healthy, cause_count, remarks),
                     *target = target_name(&record->target);
+    g_autofree char *in_full = target_in_full(record, target);
     if (record->outcome == VIGIE_OUTCOME_OK)
         add_checks(&report);
     if (healthy)
         add_advice(&report);
-    json_t *result = json_object(), *causes = rules_causes(rules, record, target, lang, zone, now);
+    json_t *result = json_object(), *causes = rules_causes(rules, record, in_full, lang, zone, now);
     json_object_set_new(result, "target", json_string(target));
     json_object_set_new(result, "address", record->address[0] ? json_string(record->address) : json_null());
     json_object_set_new(result, "protocol", json_string(vigie_protocol_name(record->target.protocol)));
