@@ -77,6 +77,6 @@ char *vigie_when_text(VigieLang lang, GTimeZone *zone, VigieTime time, VigieTime
         away = INT64_MAX;
     g_autofree char *span = duration_text(lang, away, false);
     g_autofree char *day = vigie_date_text(lang, zone, time);
-    const char *key = time >= now ? "base.when.future" : "base.when.past";
+    const char *key = away > 0 ? "base.when.future" : away < 0 ? "base.when.past" : "base.when.now";
     return vigie_words(lang, key, "span", span, "date", day, NULL);
 }

@@ -11,9 +11,39 @@ static void set_title(json_t *view, const char *member) {
         json_object_set(view, "title", name);
 }
 
+/* ---- Findings ----------------------------------------------------------------------------------------------- */
+static int compare_findings(const void *a, const void *b) {
+    const json_t *const findings[] = {*(json_t *const *)a, *(json_t *const *)b};
+    json_int_t keys[2][2];
+    for (size_t i = 0; i < 2; i++) {
+        keys[i][0] = !json_is_true(json_object_get(findings[i], "active"));
+        keys[i][1] = json_integer_value(json_object_get(json_object_get(findings[i], "explained"), "order"));
+    }
+    for (size_t k = 0; k < 2; k++)
+        if (keys[0][k] != keys[1][k])
+            return keys[0][k] < keys[1][k] ? -1 : 1;
+    return 0;
+}
+
+/* In the order in which to act, the clock before all else, as vigie diagnose has it; what is mended stands last. */
+static void order_findings(json_t *view) {
+    json_t *findings = json_object_get(view, "findings");
+    g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    size_t index;
+    json_t *finding;
+    json_array_foreach(findings, index, finding) {
+        g_ptr_array_add(items, json_incref(finding));
+    }
+    g_ptr_array_sort(items, compare_findings);
+    json_array_clear(findings);
+    for (guint i = 0; i < items->len; i++)
+        json_array_append(findings, items->pdata[i]);
+}
+
 DRESS(dress_device) {
     (void)error, (void)request;
     set_title(view, "name");
+    order_findings(view);
     return true;
 }
 
@@ -173,6 +203,7 @@ static void say_changes(const Request *request, json_t *history) {
 DRESS(dress_endpoint) {
     (void)error;
     set_title(view, "target");
+    order_findings(view);
     say_changes(request, json_object_get(view, "history"));
     json_t *record = json_object_get(view, "record");
     if (!json_is_object(record))

@@ -45,6 +45,8 @@ static void test_as_people_say_it(void) {
     g_assert_cmpstr(ahead, ==, "dans 12\u00a0jours (3 déc. 2026)");
     g_autofree char *past = vigie_when_text(VIGIE_EN, zone, now - 86400, now);
     g_assert_cmpstr(past, ==, "1\u00a0day ago (20 Nov 2026)");
+    g_autofree char *present = vigie_when_text(VIGIE_EN, zone, now, now);
+    g_assert_cmpstr(present, ==, "just now (21 Nov 2026)");
     g_autofree char *clock = vigie_duration_text(VIGIE_FR, 664);
     g_assert_cmpstr(clock, ==, "11\u00a0min 4\u00a0s");
     g_autofree char *exact = vigie_date_time_text(VIGIE_FR, zone, now);

@@ -16,7 +16,18 @@
 
 #define PASSWORD "correct horse battery"
 
-typedef enum { WELL, EXPIRED, SKEW, OLD_TLS, SILENT, SELF, PLAIN, WEAK_CHAIN, FAULTS } Fault;
+typedef enum {
+    WELL,
+    EXPIRED,
+    EXPIRED_AND_SKEW,
+    SKEW,
+    OLD_TLS,
+    SILENT,
+    SELF,
+    PLAIN,
+    WEAK_CHAIN,
+    FAULTS
+} Fault;
 
 typedef struct {
     const char *name, *class_, *maker, *model, *place, *owner, *criticality;
@@ -45,7 +56,7 @@ static const Row rows[] = {
     {"Télémétrie cardiologie", "monitoring", "Mindray", "BeneVision", "Cardiologie, 3e étage", "biomed",
      "major", 5, WELL},
     {"Automate de biochimie 02", "laboratory", "Roche", "Cobas 6000", "Laboratoire, paillasse B", "vendor",
-     "major", -1, EXPIRED},
+     "major", -1, EXPIRED_AND_SKEW},
     {"Automate d'hématologie", "laboratory", "Sysmex", "XN-1000", "Laboratoire, paillasse A", "vendor",
      "major", 88, WELL},
     {"Gaz du sang urgences", "laboratory", "Radiometer", "ABL90 Flex", "Urgences, déchocage", "vendor",
@@ -146,14 +157,14 @@ static void add_suites(VigieRecord *record, VigieVersion version, const char *co
 }
 
 static void add_fault(VigieRecord *record, Fault fault) {
-    if (fault == SKEW) {
+    if (fault == SKEW || fault == EXPIRED_AND_SKEW) {
         record->clock_known = true;
         record->clock_offset = 664;
         record->clock_source = "http-date";
     }
     if (fault == OLD_TLS)
         record->versions_offered = 1 << VIGIE_TLS10;
-    if (fault == EXPIRED)
+    if (fault == EXPIRED || fault == EXPIRED_AND_SKEW)
         record->trust.verdict = VIGIE_TRUST_EXPIRED;
     if (fault == SELF)
         record->trust.verdict = VIGIE_TRUST_SELF_SIGNED;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The portal as programs and strangers meet it: a real server over a filled store, spoken to by HTTP and raw sockets."""
+import html
 import http.client
 import json
 import os
@@ -282,6 +283,17 @@ def acknowledge():
     log = hospital.browser("admin").json("/api/audit")["items"]
     assert any(row["action"] == "acknowledged" and row["who"] == "biomed" and row["object"] == str(finding) for row in log)
     assert any(row["action"] == "login" and row["who"] == "biomed" for row in log)
+
+
+def clock_first():
+    """A device whose clock is off and whose certificate ended is told to mend its clock first, on its page and endpoint"""
+    browser = hospital.browser()
+    device = browser.json("/api/devices?q=biochimie")["items"][0]
+    endpoint = browser.json(f"/api/devices/{device['id']}")["endpoints"][0]
+    for path in (f"/devices/{device['id']}", f"/endpoints/{endpoint['id']}"):
+        text = html.unescape(browser.get(path).text)
+        clock, end = text.index("orloge de l"), text.index("Le certificat a expiré")
+        assert clock < end, f"{path}: the certificate's end stands before the clock"
 
 
 def confined():
@@ -653,6 +665,6 @@ def behind_nginx():
 
 with Hospital() as hospital:
     tap.run([strangers_see_nothing, pages_stand, hostile_names_are_text, login_is_guarded, next_stays_here,
-             forms_are_ours, lock_out, timing, roles, acknowledge, confined, tokens, survey_page, filters_by_address,
+             forms_are_ours, lock_out, timing, roles, acknowledge, clock_first, confined, tokens, survey_page, filters_by_address,
              language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
              ambiguous_requests, one_request_a_connection, slow_and_many, at_once, behind_a_proxy, behind_nginx])
