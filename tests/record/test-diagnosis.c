@@ -171,11 +171,12 @@ static void test_hostile_value(void) {
 /* ---- The French of all knowledge: no-break spaces and apostrophes as typography wants them -----------------*/
 static void typography(const char *text, const char *where) {
     if (g_regex_match_simple("[[:alpha:]]'[[:alpha:]]", text, 0, 0))
-        g_error("%s: a straight apostrophe: %s", where, text);
+        g_error("%s: a straight apostrophe, tools/typography.py mends it: %s", where, text);
     for (const char *at = text; *at; at = g_utf8_next_char(at)) {
         bool spaced = at[0] == ' ' && at[1] && strchr(":;?!", at[1]) && (at[2] == '\0' || at[2] == ' ');
         if (spaced || g_str_has_prefix(at, "« ") || g_str_has_prefix(at, " »"))
-            g_error("%s: an ordinary space where a no-break one is wanted: %s", where, text);
+            g_error("%s: an ordinary space where a no-break one is wanted, tools/typography.py mends it: %s",
+                    where, text);
     }
 }
 
