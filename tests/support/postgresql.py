@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 
@@ -54,6 +55,8 @@ class Cluster:
         self.port = free_port()
 
     def __enter__(self):
+        # A test that is told to end leaves by its `with`, and takes the server along.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         self.bin = programs()
         self.user = unprivileged()
         self.folder = tempfile.mkdtemp(prefix='vigie-pg-', dir=self.parent)
