@@ -23,18 +23,22 @@ def said(*arguments):
     return done.stdout
 
 
+def command_of(page):
+    return page.stem.removeprefix('vigie-')
+
+
 def options_of_help(command):
     return set(re.findall(r'^ +(?:-\w, )?(--[a-z][a-z-]*)', said(*command, '--help'), re.MULTILINE)) - COMMON
 
 
 def options_of_page(page):
     """{('fleet', 'import'): {'--organisation', …}}: by sub-section "vigie fleet import", else the page's command."""
-    own = tuple(page.stem.split('-')[1:])
+    own = (command_of(page),)
     command, found = own, {own: set()}
     for line in page.read_text(encoding='utf-8').splitlines():
         if line.startswith('.Sh '):
             command = own
-        elif heading := re.fullmatch(r'\.Ss vigie ([a-z ]+)', line):
+        elif heading := re.fullmatch(r'\.Ss vigie ([a-z -]+)', line):
             command = tuple(heading[1].split())
             found[command] = set()
         elif line.startswith('.It Fl '):
@@ -72,9 +76,9 @@ def test_options():
 
 def test_commands():
     """vigie(1) lists the commands of --help, and each has a page"""
-    offered = set(re.findall(r'^  ([a-z]+) ', said('--help'), re.MULTILINE))
-    listed = set(re.findall(r'^\.It Cm ([a-z]+)', (ROOT / 'doc/man/vigie.1').read_text(encoding='utf-8'), re.MULTILINE))
-    paged = {page.stem.split('-')[1] for page in PAGES if '-' in page.stem}
+    offered = set(re.findall(r'^  ([a-z-]+) ', said('--help'), re.MULTILINE))
+    listed = set(re.findall(r'^\.It Cm ([a-z-]+)', (ROOT / 'doc/man/vigie.1').read_text(encoding='utf-8'), re.MULTILINE))
+    paged = {command_of(page) for page in PAGES if '-' in page.stem}
     assert offered == listed == paged, f'--help {sorted(offered)}, vigie(1) {sorted(listed)}, pages {sorted(paged)}'
 
 
