@@ -212,7 +212,8 @@ static int carry_out(Run *run, const VigieSurveyOptions *options) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    survey_print_head(run->printer, run->output);
+    if (!run->journal || survey_journal_count(run->journal) == 0) /* else the output is appended to */
+        survey_print_head(run->printer, run->output);
     bool done = survey_run(options, next_target, run, take_record, run, &interrupted, &progress, &error);
     if (!done)
         return cli_fail("survey", error);
