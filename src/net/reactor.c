@@ -133,7 +133,8 @@ static void expire(VigieReactor *reactor) {
 static int wait_ms(const VigieReactor *reactor, int64_t max_wait) {
     int64_t wait = max_wait;
     if (reactor->timers > 0) {
-        int64_t until = MAX(0, reactor->heap[1]->due - net_now());
+        int64_t until = reactor->heap[1]->due - net_now(); /* apart: MAX() would read the clock twice */
+        until = MAX(0, until);
         wait = wait < 0 ? until : MIN(wait, until);
     }
     if (wait < 0)
