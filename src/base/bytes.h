@@ -3,8 +3,7 @@
  * A VigieBytes is a borrowed view. A VigieReader walks one; a read past the end fails, sets `failed`, which
  * sticks, and leaves the output zeroed, so that a parser may read several fields and check once. A
  * VigieWriter fills a buffer of fixed capacity; what does not fit sets `failed` and writes nothing more.
- * Integers are big-endian, as on the wire. No allocation, no GLib, no abort.
- */
+ * Integers are big-endian, as on the wire. No allocation, no GLib, no abort. */
 #pragma once
 
 #include <stdbool.h>

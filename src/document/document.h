@@ -1,15 +1,13 @@
 /* document: what people read, made from data. Templates (pages, later mails and PDF) and small SVG charts.
  *
  * Data is a json_t; a template is logic-less, so that a page says how things look and the data says what is
- * true.
- */
+ * true. */
 #pragma once
 
 #include "base/base.h"
 
-/* ---- Templates
- * ----------------------------------------------------------------------------------------------- The
- * Mustache specification (https://github.com/mustache/spec, v1.3): interpolation, sections, inverted
+/* ---- Templates ------------------------------------------------------------------------------------------
+ * The Mustache specification (https://github.com/mustache/spec, v1.3): interpolation, sections, inverted
  * sections, comments, partials, set delimiters. Lambdas, inheritance and dynamic names, its optional modules,
  * are not there.
  *
@@ -48,11 +46,11 @@ bool document_template_render(const VigieTemplate *template, const json_t *view,
 void document_template_partials(const VigieTemplate *template, void (*each)(const char *name, void *data),
                                 void *data);
 
-/* ---- Template sets
- * ------------------------------------------------------------------------------------------- All templates
- * of a knowledge folder, by their file's name without its end; and the words they name. A partial whose name
- * has a dot is a word (base.h), compiled once per language: its text is escaped, its {n} becomes {{n}}.
- * Loading fails where a template does not compile, or names a partial or a word that does not exist. */
+/* ---- Template sets --------------------------------------------------------------------------------------
+ * All templates of a knowledge folder, by their file's name without its end; and the words they name. A
+ * partial whose name has a dot is a word (base.h), compiled once per language: its text is escaped, its {n}
+ * becomes {{n}}. Loading fails where a template does not compile, or names a partial or a word that does not
+ * exist. */
 typedef struct VigieTemplates VigieTemplates;
 
 /* Loads knowledge/FOLDER/ *.EXTENSION. */
@@ -67,11 +65,10 @@ bool document_templates_render(const VigieTemplates *templates, const char *name
 /* Appends `text` escaped for HTML, in content and in quoted attributes. */
 void document_append_escaped(GString *out, const char *text, gsize size);
 
-/* ---- Charts
- * -------------------------------------------------------------------------------------------------- Small
- * SVGs to be put into a page: no script, no style of their own, only classes (chart, bar, well, soon, broken,
- * unknown, axis, value), so that the page's style sheet gives light and dark. Title and description for those
- * who do not see them; the data belongs beside, as a table. */
+/* ---- Charts ---------------------------------------------------------------------------------------------
+ * Small SVGs to be put into a page: no script, no style of their own, only classes (chart, bar, well, soon,
+ * broken, unknown, axis, value), so that the page's style sheet gives light and dark. Title and description
+ * for those who do not see them; the data belongs beside, as a table. */
 typedef enum { VIGIE_STATE_WELL, VIGIE_STATE_SOON, VIGIE_STATE_BROKEN, VIGIE_STATE_UNKNOWN } VigieState;
 const char *document_state_name(VigieState state); /* "well" … */
 

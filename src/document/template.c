@@ -30,8 +30,7 @@ struct VigieTemplate {
     GArray *nodes;
 };
 
-/* ---- Compiling
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Compiling --------------------------------------------------------------------------------------- */
 typedef struct {
     const char *text, *end, *at;
     char open[8], close[8];
@@ -247,8 +246,7 @@ void document_template_partials(const VigieTemplate *template, void (*each)(cons
     }
 }
 
-/* ---- Rendering
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Rendering --------------------------------------------------------------------------------------- */
 typedef struct {
     const json_t *stack[STACK_LIMIT]; /* contexts, the innermost last */
     gsize height;

@@ -10,8 +10,7 @@
  *     failed   refused for good, or given up: visible in `vigie doctor` and the metrics
  *     unknown  the connection or the process died while `sending`: it may have arrived; never sent again
  * silently A message is thus given to the server at most once, and tried again only while it cannot have been
- * taken.
- */
+ * taken. */
 #pragma once
 
 #include "base/base.h"

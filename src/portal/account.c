@@ -130,8 +130,9 @@ static bool check_password(const char *password, GError **error) {
 }
 
 /* ---- The guard ----------------------------------------------------------------------------------------------
- * Failures count against the account's name, whether there is such an account or not, and against the address. The
- * first few are free; then each try has to wait, twice as long each time. A day without a failure forgets. */
+ * Failures count against the account's name, whether there is such an account or not, and against the
+ * address. The first few are free; then each try has to wait, twice as long each time. A day without a
+ * failure forgets. */
 enum { FREE_BY_ACCOUNT = 5, FREE_BY_ADDRESS = 20, WAIT_FIRST = 30, WAIT_MAX = 3600, FORGET = 86400 };
 
 static bool guard_wait(VigieStore *store, const char *subject, VigieTime now, int64_t *ret_wait,

@@ -4,8 +4,7 @@
  * One process, no key, no connection outwards. A gate reads the raw head of every connection before
  * libmicrohttpd does, and lets through what has exactly one reading; a connection carries one request. Behind
  * it, a few lanes, each a thread with its own store. It speaks plain HTTP, to loopback or a Unix socket
- * unless told otherwise; nginx stands in front when it is exposed.
- */
+ * unless told otherwise; nginx stands in front when it is exposed. */
 #pragma once
 
 #include "base/base.h"
@@ -28,9 +27,8 @@ bool portal_listen(const char *where, int *ret_fd, char **ret_url, GError **erro
  * opens the store a few times (one connection a lane). */
 bool portal_run(const VigiePortalOptions *options, GError **error);
 
-/* ---- Accounts
- * ------------------------------------------------------------------------------------------------ What a
- * role may do is one table, in account.c. */
+/* ---- Accounts -------------------------------------------------------------------------------------------
+ * What a role may do is one table, in account.c. */
 typedef enum {
     VIGIE_ROLE_READER,
     VIGIE_ROLE_BIOMED,

@@ -7,9 +7,9 @@
 static const struct {
     const char *member, *prefix;
 } enums[] = {
-    {"state", "fleet.state."},        {"state", "fleet.life."},         {"severity", "fleet.severity."},
-    {"role", "portal.role."},         {"scope", "portal.scope."},       {"action", "portal.action."},
-    {"depth", "portal.depth."},       {"protocol", "protocol."}, {"verdict", "portal.verdict."},
+    {"state", "fleet.state."},        {"state", "fleet.life."},     {"severity", "fleet.severity."},
+    {"role", "portal.role."},         {"scope", "portal.scope."},   {"action", "portal.action."},
+    {"depth", "portal.depth."},       {"protocol", "protocol."},    {"verdict", "portal.verdict."},
     {"language", "portal.language."}, {"member", "portal.member."},
 };
 

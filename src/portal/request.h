@@ -1,8 +1,7 @@
 /* request: one request from its first byte to its answer, and the face's own structures around it.
  *
  * A route's function sees a Request that is parsed, whose reader is known and allowed, and returns the resource as
- * JSON. The same JSON is the API's answer, or is dressed (present.h) and put through the page's template.
- */
+ * JSON. The same JSON is the API's answer, or is dressed (present.h) and put through the page's template. */
 #pragma once
 
 #include "document/document.h"

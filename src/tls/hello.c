@@ -236,8 +236,7 @@ size_t tls_hello_write(VigieTlsContext *tls, const VigieHello *plan, uint8_t *bu
     uint8_t random[2 * RANDOM_SIZE];
     if (!tls_context_random(tls, random, sizeof random))
         return 0;
-    /* The session id is TLS 1.3's disguise for middleboxes (RFC 8446 D.4); a small hello has no room for it.
-     */
+    /* The session id is TLS 1.3's disguise for middleboxes (RFC 8446 D.4); a small hello has no room for it. */
     bool disguise = plan->versions & 1 << VIGIE_TLS13 && plan->form == VIGIE_HELLO_NORMAL;
     TlsHelloIdentity identity = {.random = vigie_bytes(random, RANDOM_SIZE),
                                  .session_id = vigie_bytes(random + RANDOM_SIZE, disguise ? RANDOM_SIZE : 0)};

@@ -176,8 +176,8 @@ uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool 
                          const char *password, size_t *ret_size, GError **error);
 
 /* ---- Lint -----------------------------------------------------------------------------------------------
- * A certificate against the rules it should keep: RFC 5280 and its companions, and the CA/B Forum's basic rules for
- * servers. An array, empty where all is well, of
+ * A certificate against the rules it should keep: RFC 5280 and its companions, and the CA/B Forum's basic
+ * rules for servers. An array, empty where all is well, of
  *     { "id": "rfc5280.san-dns", "severity": "error" | "warning", "clause": "RFC 5280 4.2.1.6", "detail": text or "" }
  * `waived`, may be NULL: ids that are passed over, NULL-terminated. The signature is not looked at: what is to be
  * signed can be examined. What an id means is the word "lint.ID". INVALID where it is no certificate. */
@@ -217,8 +217,8 @@ GPtrArray *x509_request_new(const VigieRequest *request, const VigieFileObject *
 json_t *x509_request_check(VigieBytes der, GError **error);
 
 /* ---- Verification of files ------------------------------------------------------------------------------
- * A certificate held against roots the way a relying party would at a moment, for a name and a purpose (RFC 5280 6),
- * with every refusal, not the first alone. */
+ * A certificate held against roots the way a relying party would at a moment, for a name and a purpose (RFC
+ * 5280 6), with every refusal, not the first alone. */
 typedef struct {
     const VigieRoots *roots;
     /* VigieFileObject: the certificate (leaf found as x509_file_write does), those between, CRLs full and delta */

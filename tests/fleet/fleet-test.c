@@ -59,7 +59,7 @@ int64_t test_contact(VigieStore *store, int64_t organisation, const char *role, 
     return id;
 }
 
-/* ---- Certificates -------------------------------------------------------------------------------------------*/
+/* ---- Certificates ------------------------------------------------------------------------------------------- */
 static EVP_PKEY *key_of(int number) {
     static EVP_PKEY *keys[16];
     g_assert_cmpint(number, <, (int)G_N_ELEMENTS(keys));
@@ -103,7 +103,7 @@ VigieChain *test_chain(const TestCertificate *certificates, size_t count) {
     return chain;
 }
 
-/* ---- Records ------------------------------------------------------------------------------------------------*/
+/* ---- Records ------------------------------------------------------------------------------------------------ */
 static VigieSeverity severity_of(const char *name) {
     for (int i = VIGIE_SEVERITY_INFO; i <= VIGIE_SEVERITY_CRITICAL; i++)
         if (strcmp(vigie_severity_name((VigieSeverity)i), name) == 0)
@@ -167,7 +167,7 @@ void test_observe(VigieStore *store, int64_t endpoint, int64_t run, VigieRecord 
     vigie_record_clear(record);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------*/
+/* ---- JSON --------------------------------------------------------------------------------------------------- */
 json_t *test_at(const json_t *value, const char *path) {
     g_assert_nonnull(value);
     g_auto(GStrv) members = g_strsplit(path, ".", -1);

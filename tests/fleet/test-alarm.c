@@ -197,7 +197,7 @@ static void test_silent(void) {
     }
 }
 
-/* ---- Who ----------------------------------------------------------------------------------------------------*/
+/* ---- Who ---------------------------------------------------------------------------------------------------- */
 static void contact_of(const Ward *ward, const char *role, const char *mail, int64_t device,
                        const char *maker) {
     g_autoptr(GError) error = NULL;
@@ -303,7 +303,7 @@ static void test_time_passes(void) {
     ward_free(&ward);
 }
 
-/* ---- Feeds --------------------------------------------------------------------------------------------------*/
+/* ---- Feeds -------------------------------------------------------------------------------------------------- */
 static char *calendar(const Ward *ward, const char *zone_name, VigieLang lang, VigieTime now) {
     g_autoptr(GError) error = NULL;
     g_autoptr(GTimeZone) zone = g_time_zone_new_identifier(zone_name);

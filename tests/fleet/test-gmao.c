@@ -51,7 +51,7 @@ static void counts(const json_t *report, const char *expected) {
     }
 }
 
-/* ---- CSV ----------------------------------------------------------------------------------------------------*/
+/* ---- CSV ---------------------------------------------------------------------------------------------------- */
 static void test_csv(void) {
     static const struct {
         const char *text, *rows; /* cells between |, rows between # */
@@ -159,7 +159,7 @@ static void test_delimiters(void) {
         g_assert_cmpint(csv_delimiter(cases[i].text, strlen(cases[i].text)), ==, cases[i].delimiter);
 }
 
-/* ---- Encodings ----------------------------------------------------------------------------------------------*/
+/* ---- Encodings ---------------------------------------------------------------------------------------------- */
 static void test_encodings(void) {
     static const char utf8[] =
         "N° GMAO;Désignation;Fabricant\nA1;Échographe « n° 4 » à 12 €;Müller & Œuvre\n";
@@ -201,7 +201,7 @@ static void test_not_text(void) {
     office_free(&office);
 }
 
-/* ---- Import -------------------------------------------------------------------------------------------------*/
+/* ---- Import ------------------------------------------------------------------------------------------------- */
 static const char clean[] =
     "N° GMAO;Établissement;Désignation;Classe;Fabricant;Modèle;N° de série;Version "
     "logicielle;Localisation;Nom réseau;"
@@ -337,7 +337,7 @@ static void test_dry_run(void) {
     office_free(&office);
 }
 
-/* ---- Identity -----------------------------------------------------------------------------------------------*/
+/* ---- Identity ----------------------------------------------------------------------------------------------- */
 /* Known by its serial number first; then the GMAO gave it a number; then it was renamed, and moved. */
 static void test_identity(void) {
     static const struct {
@@ -413,7 +413,7 @@ static void test_accents(void) {
     office_free(&office);
 }
 
-/* ---- Export -------------------------------------------------------------------------------------------------*/
+/* ---- Export ------------------------------------------------------------------------------------------------- */
 static char *export(const Office *office, VigieLang lang) {
     g_autoptr(GError) error = NULL;
     g_autoptr(GTimeZone) zone = g_time_zone_new_identifier("Europe/Paris");
@@ -468,7 +468,7 @@ static void test_export_says_what_was_seen(void) {
     office_free(&office);
 }
 
-/* ---- Mapping ------------------------------------------------------------------------------------------------*/
+/* ---- Mapping ------------------------------------------------------------------------------------------------ */
 static void test_mapping_file(void) {
     static const struct {
         const char *text, *says;
@@ -504,7 +504,7 @@ static void test_mapping_file(void) {
     }
 }
 
-/* ---- Size ---------------------------------------------------------------------------------------------------*/
+/* ---- Size --------------------------------------------------------------------------------------------------- */
 static void test_many(void) {
     Office office = office_new();
     GString *file = g_string_new(

@@ -34,7 +34,7 @@ static VigieChain *good_chain(void) {
                       1);
 }
 
-/* ---- The life of a finding ----------------------------------------------------------------------------------*/
+/* ---- The life of a finding ---------------------------------------------------------------------------------- */
 /* One letter an observation, a day apart: what was seen, and what then becomes of the finding. */
 typedef struct {
     const char *name;
@@ -213,7 +213,7 @@ static void test_every_kind_has_a_rule(void) {
     }
 }
 
-/* ---- Observations -------------------------------------------------------------------------------------------*/
+/* ---- Observations ------------------------------------------------------------------------------------------- */
 static void test_same_is_kept_once(void) {
     Ward ward = ward_new();
     g_autoptr(GError) error = NULL;
@@ -286,7 +286,7 @@ static void test_versions_add_up(void) {
     store_close(ward.store);
 }
 
-/* ---- Silence ------------------------------------------------------------------------------------------------*/
+/* ---- Silence ------------------------------------------------------------------------------------------------ */
 static void test_silence(void) {
     static const struct {
         const char *outcome, *state;
@@ -326,7 +326,7 @@ static void test_never_seen(void) {
     store_close(ward.store);
 }
 
-/* ---- Certificates -------------------------------------------------------------------------------------------*/
+/* ---- Certificates ------------------------------------------------------------------------------------------- */
 typedef struct {
     const char *name;
     TestCertificate before, after;

@@ -92,7 +92,7 @@ static void test_interrupted(void) {
     seen_clear(&seen);
 }
 
-/* ---- Every id, from stored evidence ------------------------------------------------------------------------*/
+/* ---- Every id, from stored evidence ------------------------------------------------------------------------ */
 static void no_brace(const json_t *value, const char *where) {
     if (json_is_string(value) && (strpbrk(json_string_value(value), "{}") || json_string_length(value) == 0))
         g_error("%s: \"%s\"", where, json_string_value(value));
@@ -168,7 +168,7 @@ static void test_hostile_value(void) {
     g_assert_nonnull(strstr(json_string_value(json_object_get(cause, "title")), "{names}{target}"));
 }
 
-/* ---- The French of all knowledge: no-break spaces and apostrophes as typography wants them -----------------*/
+/* ---- The French of all knowledge: no-break spaces and apostrophes as typography wants them ----------------- */
 static void typography(const char *text, const char *where) {
     if (g_regex_match_simple("[[:alpha:]]'[[:alpha:]]", text, 0, 0))
         g_error("%s: a straight apostrophe, tools/typography.py mends it: %s", where, text);

@@ -324,7 +324,7 @@ static void test_evidence(void) {
     seen_clear(&seen);
 }
 
-/* ---- What the loader refuses -------------------------------------------------------------------------------*/
+/* ---- What the loader refuses ------------------------------------------------------------------------------- */
 static const struct {
     const char *file, *find, *put, *message; /* a change to a file of knowledge/ and part of the refusal */
 } mistakes[] = {

@@ -273,7 +273,7 @@ static void test_failure_in_transaction(void) {
     g_assert_cmpint(count(store, "SELECT count(*) FROM thing"), ==, 4);
 }
 
-/* ---- Migrations ------------------------------------------------------------------------------------------*/
+/* ---- Migrations ------------------------------------------------------------------------------------------ */
 
 static void test_migrate(void) {
     g_autofree char *url = test_store_url();

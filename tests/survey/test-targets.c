@@ -1,6 +1,5 @@
 /* Targets: what is read from a line, how a network is spread, which lines are refused and for which reason,
- * and that a bad line does not stop the others. The journal: what it remembers across runs and torn writes.
- */
+ * and that a bad line does not stop the others. The journal: what it remembers across runs and torn writes. */
 #include "survey/survey.h"
 
 #include <glib/gstdio.h>
