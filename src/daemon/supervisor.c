@@ -214,7 +214,8 @@ static int keep_time(Supervisor *supervisor) {
             next = MIN(next, child->kill_at);
     }
     notify_manager("WATCHDOG=1");
-    return (int)MAX(next - now_ms(), 0);
+    int64_t wait = next - now_ms(); /* apart: MAX() would read the clock twice */
+    return (int)MAX(wait, 0);
 }
 
 static bool any_running(const Supervisor *supervisor) {
