@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
     g_autoptr(GError) error = NULL;
     if (!vigie_words_load(&error))
         return cli_fail("start", error);
-    VigieLang lang = vigie_lang_default();
+    VigieLang lang = cli_help_language(argc, argv);
     if (argc < 2)
         return print_help(stderr, lang);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
@@ -102,6 +102,7 @@ int main(int argc, char **argv) {
     for (const Command *command = commands; command->name; command++)
         if (strcmp(command->name, argv[1]) == 0)
             return command->run(argc - 1, argv + 1);
-    fprintf(stderr, "vigie: %s\n", argv[1]);
+    g_autofree char *unknown = vigie_words(lang, "cli.unknown", "name", argv[1], NULL);
+    fprintf(stderr, "vigie: %s\n\n", unknown);
     return print_help(stderr, lang);
 }

@@ -273,9 +273,18 @@ static bool check_name(const char *name, GError **error) {
     return well;
 }
 
+/* An account confined to nobody's organisation would see nothing, and nobody would know why. */
+static bool check_organisation(VigieStore *store, int64_t organisation, VigieTime now, GError **error) {
+    const VigieFleetFilter all = {0};
+    g_autoptr(json_t) known =
+        organisation ? fleet_organisation_get(store, &all, organisation, now, error) : NULL;
+    return organisation == 0 || known;
+}
+
 bool portal_user_add(VigieStore *store, const char *name, VigieRole role, int64_t organisation,
                      const char *password, const char *by, VigieTime now, GError **error) {
-    if (!check_name(name, error) || !check_password(password, error))
+    if (!check_name(name, error) || !check_password(password, error) ||
+        !check_organisation(store, organisation, now, error))
         return false;
     g_autofree char *hash = account_hash_password(password, error);
     g_autofree char *folded = vigie_text_fold(name);
