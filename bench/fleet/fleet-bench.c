@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ORGANISATIONS = 200, CHAINS = 2000, ROUNDS = 5, BATCH = 500, DAY = 86400, TIMES = 9 };
 
@@ -152,6 +153,12 @@ static double observe_all(int endpoints) {
     return (double)(g_get_monotonic_time() - start) / 1e6;
 }
 
+static double cpu_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 /* ---- The questions ------------------------------------------------------------------------------------------ */
 typedef json_t *(*Ask)(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);
 
@@ -160,19 +167,21 @@ static int compare(const void *a, const void *b) {
 }
 
 static void ask(const char *what, Ask question, VigieFleetFilter filter) {
-    double took[TIMES];
+    double took[TIMES], worked[TIMES];
     for (int i = 0; i < TIMES; i++) {
         GError *error = NULL;
         gint64 start = g_get_monotonic_time();
+        double work = cpu_seconds();
         json_t *answer = question(store, &filter, begun + 6 * (VigieTime)DAY, &error);
         if (!answer)
             stop(error);
         took[i] = (double)(g_get_monotonic_time() - start) / 1e3;
+        worked[i] = (cpu_seconds() - work) * 1e3;
         json_decref(answer);
     }
     qsort(took, TIMES, sizeof took[0], compare);
-    printf("| %s | %.1f | %.1f |%s\n", what, took[TIMES / 2], took[TIMES - 1],
-           took[TIMES / 2] > 50 ? " over 50 ms" : "");
+    qsort(worked, TIMES, sizeof worked[0], compare);
+    printf("| %s | %.1f | %.1f | %.1f |\n", what, took[TIMES / 2], took[TIMES - 1], worked[TIMES / 2]);
     fflush(stdout);
 }
 
@@ -253,7 +262,7 @@ static void ask_all(void) {
         {"metrics, 10,000 endpoints", ask_metrics, F(0)},
         {"alarms due, first raised", ask_alarms, F(0)},
     };
-    printf("| question | median ms | worst ms |\n|---|---:|---:|\n");
+    printf("| question | median ms | worst ms | ms of our CPU |\n|---|---:|---:|---:|\n");
     for (size_t i = 0; i < G_N_ELEMENTS(questions); i++)
         ask(questions[i].what, questions[i].question, questions[i].filter);
 }
@@ -269,11 +278,15 @@ int main(int argc, char **argv) {
     if (there == 0) {
         make_chains();
         gint64 start = g_get_monotonic_time();
+        double work = cpu_seconds();
         make_fleet(endpoints);
-        double saved = (double)(g_get_monotonic_time() - start) / 1e6, observed = observe_all(endpoints);
-        printf(
-            "%d devices with %d endpoints saved in %.1f s; %d observations kept in %.1f s, %.0f a second\n\n",
-            endpoints / 2, endpoints, saved, endpoints * ROUNDS, observed, endpoints * ROUNDS / observed);
+        double saved = (double)(g_get_monotonic_time() - start) / 1e6, save_work = cpu_seconds() - work;
+        double observed = observe_all(endpoints), observe_work = cpu_seconds() - work - save_work;
+        int observations = endpoints * ROUNDS;
+        printf("%d devices with %d endpoints saved in %.1f s (%.0f µs of our CPU each endpoint)\n",
+               endpoints / 2, endpoints, saved, save_work * 1e6 / endpoints);
+        printf("%d observations kept in %.1f s, %.0f a second (%.0f µs of our CPU each)\n\n", observations,
+               observed, observations / observed, observe_work * 1e6 / observations);
         for (int i = 0; i < CHAINS; i++)
             x509_chain_unref(chains[i]);
     }

@@ -211,7 +211,7 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"created", NULL, "x.id DESC", "x.id"},
+    {"created", NULL, "x.id DESC", "x.id", NULL, NULL},
     {0},
 };
 
@@ -220,7 +220,7 @@ const List alarm_list = {
     .joins = "LEFT JOIN event v ON v.id = x.event_id",
     .columns = columns,
     .sorts = sorts,
-    .live = "x.id > 0",
+    .live = "1 = 1",
     .by = BY_ORGANISATION | BY_ENDPOINT | BY_KIND,
 };
 

@@ -33,11 +33,11 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"not_after", NULL, "x.not_after, x.id", "x.not_after DESC, x.id DESC"},
-    {"subject", NULL, "x.subject, x.id", "x.subject DESC, x.id DESC"},
-    {"issuer", NULL, "x.issuer, x.id", "x.issuer DESC, x.id DESC"},
-    {"first_seen", NULL, "x.first_seen, x.id", "x.first_seen DESC, x.id DESC"},
-    {"endpoints", NULL, "x.endpoints DESC, x.id", "x.endpoints, x.id DESC"},
+    {"not_after", NULL, "x.not_after, x.id", "x.not_after DESC, x.id DESC", NULL, NULL},
+    {"subject", NULL, "x.subject, x.id", "x.subject DESC, x.id DESC", NULL, NULL},
+    {"issuer", NULL, "x.issuer, x.id", "x.issuer DESC, x.id DESC", NULL, NULL},
+    {"first_seen", NULL, "x.first_seen, x.id", "x.first_seen DESC, x.id DESC", NULL, NULL},
+    {"endpoints", NULL, "x.endpoints DESC, x.id", "x.endpoints, x.id DESC", NULL, NULL},
     {0},
 };
 

@@ -38,15 +38,16 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"state", NULL, "x.state DESC, x.not_after, x.id", "x.state, x.not_after DESC, x.id DESC"},
-    {"id", NULL, "x.id", "x.id DESC"},
-    {"not_after", NULL, "x.not_after, x.id", "x.not_after DESC, x.id DESC"},
-    {"checked", NULL, "x.checked, x.id", "x.checked DESC, x.id DESC"},
-    {"target", NULL, "x.target, x.id", "x.target DESC, x.id DESC"},
-    {"outcome", NULL, "x.outcome, x.id", "x.outcome DESC, x.id DESC"},
-    {"silent_since", NULL, "x.silent_since, x.id", "x.silent_since DESC, x.id DESC"},
+    {"state", NULL, "x.state DESC, x.not_after, x.id", "x.state, x.not_after DESC, x.id DESC", NULL, NULL},
+    {"id", NULL, "x.id", "x.id DESC", NULL, NULL},
+    {"not_after", NULL, "x.not_after, x.id", "x.not_after DESC, x.id DESC", NULL, NULL},
+    {"checked", NULL, "x.checked, x.id", "x.checked DESC, x.id DESC", NULL, NULL},
+    {"target", NULL, "x.target, x.id", "x.target DESC, x.id DESC", NULL, NULL},
+    {"outcome", NULL, "x.outcome, x.id", "x.outcome DESC, x.id DESC", NULL, NULL},
+    {"silent_since", NULL, "x.silent_since, x.id", "x.silent_since DESC, x.id DESC", NULL, NULL},
     {"device", "JOIN device sd ON sd.id = x.device_id", "sd.fold, sd.id, x.id",
-     "sd.fold DESC, sd.id DESC, x.id DESC"},
+     "sd.fold DESC, sd.id DESC, x.id DESC", "device sd CROSS JOIN ",
+     " AND sd.id = x.device_id AND sd.retired = 0"},
     {0},
 };
 

@@ -18,7 +18,7 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"time", NULL, "x.id DESC", "x.id"},
+    {"time", NULL, "x.id DESC", "x.id", NULL, NULL},
     {0},
 };
 
@@ -27,7 +27,7 @@ const List event_list = {
     .joins = "LEFT JOIN device d ON d.id = x.device_id LEFT JOIN endpoint e ON e.id = x.endpoint_id",
     .columns = columns,
     .sorts = sorts,
-    .live = "x.id > 0",
+    .live = "1 = 1",
     .by = BY_ORGANISATION | BY_DEVICE | BY_ENDPOINT | BY_KIND,
 };
 

@@ -26,14 +26,16 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"severity", NULL, "x.severity DESC, x.last_seen DESC, x.id DESC", "x.severity, x.last_seen, x.id"},
-    {"last_seen", NULL, "x.last_seen, x.id", "x.last_seen DESC, x.id DESC"},
-    {"first_seen", NULL, "x.first_seen, x.id", "x.first_seen DESC, x.id DESC"},
-    {"kind", NULL, "x.kind, x.id", "x.kind DESC, x.id DESC"},
+    {"severity", NULL, "x.severity DESC, x.last_seen DESC, x.id DESC", "x.severity, x.last_seen, x.id", NULL,
+     NULL},
+    {"last_seen", NULL, "x.last_seen, x.id", "x.last_seen DESC, x.id DESC", NULL, NULL},
+    {"first_seen", NULL, "x.first_seen, x.id", "x.first_seen DESC, x.id DESC", NULL, NULL},
+    {"kind", NULL, "x.kind, x.id", "x.kind DESC, x.id DESC", NULL, NULL},
     {"state", NULL, "x.state, x.severity DESC, x.last_seen DESC, x.id DESC",
-     "x.state DESC, x.severity, x.last_seen, x.id"},
+     "x.state DESC, x.severity, x.last_seen, x.id", NULL, NULL},
     {"device", "JOIN device sd ON sd.id = x.device_id", "sd.fold, sd.id, x.id",
-     "sd.fold DESC, sd.id DESC, x.id DESC"},
+     "sd.fold DESC, sd.id DESC, x.id DESC", "device sd CROSS JOIN ",
+     " AND sd.id = x.device_id AND sd.retired = 0"},
     {0},
 };
 

@@ -88,6 +88,9 @@ typedef struct {
     const char *name;
     const char *join; /* what the order needs besides x, or NULL */
     const char *order, *reverse;
+    /* The same as `join`, read before x so that the rows come in the order of its index, and what ties x to it: where
+     * nothing narrower finds the rows. */
+    const char *first, *tie;
 } Sort;
 
 /* Which members of a filter a table can be restricted by. */

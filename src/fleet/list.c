@@ -216,15 +216,18 @@ bool list_query(Query *query, const List *list, const VigieFleetFilter *filter, 
     if (!sort)
         return false;
     const char *order = filter->descending ? sort->reverse : sort->order;
+    bool first = sort->first && !filter->retired && !filter->organisation && !filter->q && !filter->device;
     int64_t size = page_size(filter), page = MAX(filter->page, 1);
     query_add(query, "SELECT ");
     query_columns(query, list->columns);
     query_add(query, " FROM (SELECT x.id FROM ");
+    query_add(query, first ? sort->first : "");
     query_add(query, list->table);
     query_add(query, " x ");
-    query_add(query, sort->join ? sort->join : "");
+    query_add(query, sort->join && !first ? sort->join : "");
     if (!list_where(query, list, filter, error))
         return false;
+    query_add(query, first ? sort->tie : "");
     query_add(query, also ? also : "");
     query_add(query, " ORDER BY ");
     query_add(query, order);

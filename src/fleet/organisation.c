@@ -14,9 +14,9 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"name", NULL, "x.fold, x.id", "x.fold DESC, x.id DESC"},
+    {"name", NULL, "x.fold, x.id", "x.fold DESC, x.id DESC", NULL, NULL},
     {"devices", NULL, "(SELECT count(*) FROM device WHERE organisation_id = x.id AND retired = 0) DESC, x.id",
-     "(SELECT count(*) FROM device WHERE organisation_id = x.id AND retired = 0), x.id DESC"},
+     "(SELECT count(*) FROM device WHERE organisation_id = x.id AND retired = 0), x.id DESC", NULL, NULL},
     {0},
 };
 
@@ -24,7 +24,7 @@ const List organisation_list = {
     .table = "organisation",
     .columns = columns,
     .sorts = sorts,
-    .live = "x.id > 0",
+    .live = "1 = 1",
     .by = 0,
 };
 

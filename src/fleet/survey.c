@@ -22,7 +22,7 @@ static const Column columns[] = {
 };
 
 static const Sort sorts[] = {
-    {"requested", NULL, "x.id DESC", "x.id"},
+    {"requested", NULL, "x.id DESC", "x.id", NULL, NULL},
     {0},
 };
 
@@ -30,7 +30,7 @@ const List run_list = {
     .table = "survey_run",
     .columns = columns,
     .sorts = sorts,
-    .live = "x.id > 0",
+    .live = "1 = 1",
     .by = BY_ORGANISATION,
 };
 

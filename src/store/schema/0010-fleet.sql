@@ -4,7 +4,8 @@
 -- them alike. `fold` columns hold vigie_text_fold of their neighbour. Ranks: criticality 0 not known, 1 minor to 4
 -- vital; state 0 well, 1 unknown, 2 soon, 3 broken; severity -1 none, 0 info to 4 critical; finding.state 0 open,
 -- 1 acknowledged, 2 reopened, 3 mended. What a list filters by is repeated in its table (organisation, class, owner,
--- criticality of the device), so that no list needs a join to find its rows.
+-- criticality of the device), so that no list needs a join to find its rows. The indexes that counts go through repeat
+-- the column of their condition, without which SQLite would read every row to see it.
 
 CREATE TABLE organisation (
     id @ID@,
@@ -47,9 +48,10 @@ CREATE TABLE device (
 );
 CREATE UNIQUE INDEX device_gmao ON device (organisation_id, gmao) WHERE gmao <> '';
 CREATE INDEX device_serial ON device (organisation_id, serial) WHERE serial <> '';
-CREATE INDEX device_counts ON device (organisation_id, class, state, not_after, owner, criticality) WHERE retired = 0;
-CREATE INDEX device_by_state ON device (state DESC, not_after, id) WHERE retired = 0;
-CREATE INDEX device_org_state ON device (organisation_id, state DESC, not_after, id) WHERE retired = 0;
+CREATE INDEX device_counts ON device (organisation_id, class, state, not_after, owner, criticality, retired)
+    WHERE retired = 0;
+CREATE INDEX device_by_state ON device (state DESC, not_after, id, retired) WHERE retired = 0;
+CREATE INDEX device_org_state ON device (organisation_id, state DESC, not_after, id, retired) WHERE retired = 0;
 CREATE INDEX device_class_state ON device (class, state DESC, not_after, id) WHERE retired = 0;
 CREATE INDEX device_by_name ON device (fold, id) WHERE retired = 0;
 CREATE INDEX device_org_name ON device (organisation_id, fold, id) WHERE retired = 0;
@@ -143,15 +145,15 @@ CREATE TABLE endpoint (
     content_hash @BLOB@
 );
 CREATE UNIQUE INDEX endpoint_place ON endpoint (device_id, host, port);
-CREATE INDEX endpoint_counts ON endpoint (organisation_id, class, state, not_after, owner, criticality)
+CREATE INDEX endpoint_counts ON endpoint (organisation_id, class, state, not_after, owner, criticality, live)
     WHERE live = 1;
-CREATE INDEX endpoint_by_state ON endpoint (state DESC, not_after, id) WHERE live = 1;
-CREATE INDEX endpoint_org_state ON endpoint (organisation_id, state DESC, not_after, id) WHERE live = 1;
-CREATE INDEX endpoint_by_end ON endpoint (not_after, id) WHERE live = 1;
-CREATE INDEX endpoint_org_end ON endpoint (organisation_id, not_after, id) WHERE live = 1;
+CREATE INDEX endpoint_by_state ON endpoint (state DESC, not_after, id, live) WHERE live = 1;
+CREATE INDEX endpoint_org_state ON endpoint (organisation_id, state DESC, not_after, id, live) WHERE live = 1;
+CREATE INDEX endpoint_by_end ON endpoint (not_after, id, live) WHERE live = 1;
+CREATE INDEX endpoint_org_end ON endpoint (organisation_id, not_after, id, live) WHERE live = 1;
 CREATE INDEX endpoint_by_checked ON endpoint (checked, id) WHERE live = 1;
 CREATE INDEX endpoint_by_target ON endpoint (target, id) WHERE live = 1;
-CREATE INDEX endpoint_by_outcome ON endpoint (outcome, id) WHERE live = 1;
+CREATE INDEX endpoint_by_outcome ON endpoint (outcome, id, live) WHERE live = 1;
 CREATE INDEX endpoint_silent ON endpoint (silent_since, id) WHERE live = 1 AND silent_since > 0;
 CREATE INDEX endpoint_certificate_now ON endpoint (certificate_id);
 
@@ -226,16 +228,18 @@ CREATE TABLE finding (
 );
 CREATE UNIQUE INDEX finding_place ON finding (endpoint_id, kind);
 CREATE INDEX finding_device ON finding (device_id);
-CREATE INDEX finding_by_severity ON finding (severity DESC, last_seen DESC, id DESC) WHERE active = 1;
-CREATE INDEX finding_org_severity ON finding (organisation_id, severity DESC, last_seen DESC, id DESC)
+CREATE INDEX finding_by_severity ON finding (severity DESC, last_seen DESC, id DESC, live, active) WHERE active = 1;
+CREATE INDEX finding_org_severity ON finding (organisation_id, severity DESC, last_seen DESC, id DESC, live, active)
     WHERE active = 1;
-CREATE INDEX finding_class_severity ON finding (class, severity DESC, last_seen DESC, id DESC) WHERE active = 1;
-CREATE INDEX finding_kind_severity ON finding (kind, severity DESC, last_seen DESC, id DESC) WHERE active = 1;
-CREATE INDEX finding_all_severity ON finding (severity DESC, last_seen DESC, id DESC) WHERE live = 1;
+CREATE INDEX finding_class_severity ON finding (class, severity DESC, last_seen DESC, id DESC, live, active)
+    WHERE active = 1;
+CREATE INDEX finding_kind_severity ON finding (kind, severity DESC, last_seen DESC, id DESC, live, active)
+    WHERE active = 1;
+CREATE INDEX finding_all_severity ON finding (severity DESC, last_seen DESC, id DESC, live) WHERE live = 1;
 CREATE INDEX finding_by_last ON finding (last_seen, id) WHERE live = 1;
 CREATE INDEX finding_by_first ON finding (first_seen, id) WHERE live = 1;
 CREATE INDEX finding_by_kind ON finding (kind, id) WHERE live = 1;
-CREATE INDEX finding_by_life ON finding (state, severity DESC, last_seen DESC, id DESC) WHERE live = 1;
+CREATE INDEX finding_by_life ON finding (state, severity DESC, last_seen DESC, id DESC, live) WHERE live = 1;
 
 CREATE TABLE event (
     id @ID@,
