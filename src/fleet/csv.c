@@ -149,10 +149,10 @@ static void put(Csv *csv, char c, size_t start) {
         g_string_append_c(csv->text, c);
 }
 
-/* A quoted cell, after its opening quote; false where it does not end within the limit. */
+/* A quoted cell, after its opening quote; false where it does not end within the limit (doubled: so are its quotes). */
 static bool read_quoted(Csv *csv, size_t start) {
     const char *opened = csv->at;
-    while (csv->at < csv->end && csv->at - opened <= CSV_CELL_MAX) {
+    while (csv->at < csv->end && csv->at - opened <= 2 * CSV_CELL_MAX) {
         if (*csv->at == '"') {
             if (csv->at + 1 == csv->end || csv->at[1] != '"') {
                 csv->at++;
