@@ -14,6 +14,10 @@ static const char example[] =
     "  vigie ca certificates [--authority NAME] [--json]\n"
     "  vigie ca certificate SERIAL [--out FILE]\n"
     "  vigie ca revoke SERIAL --reason REASON\n"
+    "  vigie ca crl NAME … [--full]       make the lists that are due\n"
+    "  vigie ca publish FOLDER            write lists and authorities' certificates there\n"
+    "  vigie ca responder NAME            make or renew who answers OCSP requests for it\n"
+    "  vigie ca answers NAME …            sign the OCSP answers that are due\n"
     "\n"
     "Passphrases are asked for on the terminal, or read: --passphrase-file FILE, fd:N, or NAME=FILE for one "
     "authority.\n"
@@ -164,6 +168,10 @@ static const struct {
     {"certificates", ca_certificates, 0, 0},
     {"certificate", ca_certificate, 1, 1},
     {"revoke", ca_revoke, 1, 1},
+    {"crl", ca_crl, 1, 64},
+    {"publish", ca_publish, 1, 1},
+    {"responder", ca_responder, 1, 1},
+    {"answers", ca_answers, 1, 64},
 };
 
 static bool run(Ca *ca, int argc, char **argv, GError **error) {
@@ -203,6 +211,7 @@ int cli_ca(int argc, char **argv) {
         {"days", 0, 0, G_OPTION_ARG_INT, &ca.days, "a shorter life than the profile's", "N"},
         {"reason", 0, 0, G_OPTION_ARG_STRING, &ca.reason,
          "keyCompromise, superseded, cessationOfOperation, certificateHold, removeFromCRL …", "REASON"},
+        {"full", 0, 0, G_OPTION_ARG_NONE, &ca.full, "make full lists, due or not", NULL},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out,
          "a file that does not exist yet; with several requests, a folder", "FILE"},
         {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, "print the certificate", NULL},

@@ -8,7 +8,7 @@ typedef struct {
     char *config, *authority, *profile, *reason, *out, *requester, *validator;
     char **passphrase_files, **csrs, **names, **fields;
     int days;
-    gboolean json, pem, accept_names;
+    gboolean json, pem, accept_names, full;
     bool wrong;           /* something that was asked for was refused */
     CliSecret passphrase; /* that serves for all, once it was read */
     VigieLang lang;
@@ -32,3 +32,9 @@ bool ca_revoke(Ca *ca, GError **error);
 bool ca_certificates(Ca *ca, GError **error);
 bool ca_certificate(Ca *ca, GError **error);
 bool ca_profiles(Ca *ca, GError **error);
+
+/* ca-publish.c */
+bool ca_crl(Ca *ca, GError **error);
+bool ca_publish(Ca *ca, GError **error);
+bool ca_responder(Ca *ca, GError **error);
+bool ca_answers(Ca *ca, GError **error);

@@ -97,3 +97,43 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
 json_t *pki_log_verify(VigieStore *store, const char *known, GError **error);
 /* The newest signed end, as text to keep elsewhere: three lines and the signature. Free with g_free. */
 char *pki_log_checkpoint(VigieStore *store, GError **error);
+
+/* ---- Lists and answers --------------------------------------------------------------------------------------- */
+/* Makes and keeps what lists are due: one that is missing, one of whose life a quarter is left, one that something changed
+ * after (in a delta list, where the authority has these, else in a full one); `full`: full ones at any rate.
+ * [ { "file": "equipements.crl", "number", "entries", "next_update" } ], empty where none was due. */
+json_t *pki_crl_publish(VigieStore *store, VigieAuthority *authority, bool full, const char *who,
+                        VigieTime now, GError **error);
+/* The list "equipements.crl" or "equipements-delta.crl", or the certificate "equipements.cer", DER, as `file` names it below
+ * the address of publication; until when it may be cached in ret_until. NOT_FOUND. Free with g_byte_array_unref. */
+GByteArray *pki_published(VigieStore *store, const char *file, VigieTime *ret_until, GError **error);
+/* Names of all that is published: [ "racine.cer", "racine.crl" … ]. */
+json_t *pki_published_list(VigieStore *store, GError **error);
+
+/* ---- OCSP --------------------------------------------------------------------------------------------------- */
+/* Makes a key and a certificate (profile ocsp-responder) of `authority` for answering in its name; the one before is
+ * replaced. The key is sealed beside the authority's. */
+bool pki_responder_make(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,
+                        const char *passphrase, const char *who, VigieTime now, GError **error);
+
+/* Who answers: the authorities of the store, and the keys it was given. One thread. */
+typedef struct VigieOcsp VigieOcsp;
+VigieOcsp *pki_ocsp_new(void);
+void pki_ocsp_free(VigieOcsp *ocsp);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieOcsp, pki_ocsp_free)
+/* With its responder's key it signs on the spot: with a nonce, and for serial numbers that were never issued (unknown). */
+bool pki_ocsp_add_key(VigieOcsp *ocsp, VigieStore *store, const char *authority, const char *passphrase,
+                      GError **error);
+
+typedef struct {
+    GByteArray *der;                    /* an OCSPResponse, always */
+    VigieTime this_update, next_update; /* next_update 0: not to be kept */
+} VigieOcspAnswer;
+
+/* Answers a request, 8 KiB at most. Without keys it gives out what was signed beforehand; what was not is `unauthorized` or
+ * `tryLater`, never good. False where the store does not answer. */
+bool pki_ocsp_answer(VigieOcsp *ocsp, VigieStore *store, VigieBytes request, VigieTime now,
+                     VigieOcspAnswer *ret_answer, GError **error);
+/* Signs answers for the certificates of an authority that have none, or one half of whose life is over. */
+bool pki_ocsp_sign_all(VigieOcsp *ocsp, VigieStore *store, const char *authority, const char *who,
+                       VigieTime now, int64_t *ret_signed, GError **error);
