@@ -108,3 +108,26 @@ bool ca_answers(Ca *ca, GError **error) {
     printf("%s\n", line);
     return true;
 }
+
+/* One request answered on the spot: where no portal is, or to see what would be said. */
+bool ca_answer(Ca *ca, GError **error) {
+    g_autofree char *name = g_strconcat(ca->rest[0], "-ocsp", NULL), *text = NULL;
+    gsize size = 0;
+    g_autoptr(GError) why = NULL;
+    if (!ca->out)
+        return ca_refuse(error,
+                         "--out is wanted, as in: vigie ca answer equipements request.der --out answer.der");
+    if (!g_file_get_contents(ca->rest[1], &text, &size, &why)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s", why->message);
+        return false;
+    }
+    g_autoptr(VigieOcsp) ocsp = pki_ocsp_new();
+    g_auto(CliSecret) passphrase = ca_passphrase(name, false, ca, error);
+    VigieOcspAnswer answer;
+    if (!passphrase || !pki_ocsp_add_key(ocsp, ca->store, ca->rest[0], passphrase, error) ||
+        !pki_ocsp_answer(ocsp, ca->store, vigie_bytes(text, size), ca->now, &answer, error))
+        return false;
+    bool written = cli_write_new(ca->out, answer.der->data, answer.der->len, false, error);
+    g_byte_array_unref(answer.der);
+    return written;
+}

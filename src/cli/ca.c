@@ -18,6 +18,7 @@ static const char example[] =
     "  vigie ca publish FOLDER            write lists and authorities' certificates there\n"
     "  vigie ca responder NAME            make or renew who answers OCSP requests for it\n"
     "  vigie ca answers NAME …            sign the OCSP answers that are due\n"
+    "  vigie ca answer NAME REQUEST --out FILE\n"
     "\n"
     "Passphrases are asked for on the terminal, or read: --passphrase-file FILE, fd:N, or NAME=FILE for one "
     "authority.\n"
@@ -172,6 +173,7 @@ static const struct {
     {"publish", ca_publish, 1, 1},
     {"responder", ca_responder, 1, 1},
     {"answers", ca_answers, 1, 64},
+    {"answer", ca_answer, 2, 2},
 };
 
 static bool run(Ca *ca, int argc, char **argv, GError **error) {

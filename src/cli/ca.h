@@ -38,3 +38,4 @@ bool ca_crl(Ca *ca, GError **error);
 bool ca_publish(Ca *ca, GError **error);
 bool ca_responder(Ca *ca, GError **error);
 bool ca_answers(Ca *ca, GError **error);
+bool ca_answer(Ca *ca, GError **error);

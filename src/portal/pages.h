@@ -68,5 +68,10 @@ RAW(feed_health);
 RAW(feed_openapi);
 RAW(feed_asset);
 
+/* published.c */
+RAW(feed_published);
+RAW(feed_ocsp_post);
+RAW(feed_ocsp_get);
+
 /* "3 équipements": the word KEY.one or KEY.many with {n}. Free with g_free. */
 char *page_count_text(const Request *request, const char *key, int64_t count);

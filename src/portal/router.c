@@ -127,6 +127,8 @@ static bool identify(Request *request, GError **error) {
 /* ---- Finding the row ---------------------------------------------------------------------------------------- */
 static bool matches(const char *pattern, const char *path, int64_t *ret_id) {
     while (*pattern && *path) {
+        if (strcmp(pattern, "{rest}") == 0)
+            return true;
         if (g_str_has_prefix(pattern, "{id}")) {
             char *end = NULL;
             if (!g_ascii_isdigit(*path))
@@ -227,7 +229,6 @@ static void answer_resource(Request *request, GError **error) {
 }
 
 static void answer_route(Request *request) {
-    bool post = strcmp(request->method, "POST") == 0;
     g_autoptr(GError) error = NULL;
     if (!identify(request, &error)) {
         answer_failure(request, error);
@@ -242,11 +243,13 @@ static void answer_route(Request *request) {
         answer_error(request, 403, "the role or the token does not allow this");
         return;
     }
-    if (post && !request_read_form(request, &error)) {
+    /* A raw row reads its body itself, and is nobody's session's. */
+    bool form = strcmp(request->method, "POST") == 0 && !request->route->raw;
+    if (form && !request_read_form(request, &error)) {
         answer_failure(request, error);
         return;
     }
-    if (post && !request->reader.by_token && !from_our_page(request)) {
+    if (form && !request->reader.by_token && !from_our_page(request)) {
         answer_error(request, 403, "the form was not one of this portal's, or too old: load the page again");
         return;
     }

@@ -11,7 +11,7 @@ typedef bool (*RouteDress)(Request *request, json_t *view, GError **error);
 typedef bool (*RouteRaw)(Request *request, GError **error);
 
 struct Route {
-    const char *method, *path; /* {id} stands for a whole number */
+    const char *method, *path; /* {id} stands for a whole number, {rest} at the end for all that follows */
     const char *page;          /* its template; NULL: no page */
     May may;
     bool api; /* also below /api */

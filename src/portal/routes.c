@@ -78,6 +78,9 @@ const Route routes[] = {
 
     {"GET", "/calendar.ics", NULL, MAY_CALENDAR, false, NULL, NULL, feed_calendar, NULL, NULL, NULL},
     {"GET", "/metrics", NULL, MAY_METRICS, false, NULL, NULL, feed_metrics, NULL, NULL, NULL},
+    {"GET", "/pki/ocsp/{rest}", NULL, MAY_NOTHING, false, NULL, NULL, feed_ocsp_get, NULL, NULL, NULL},
+    {"POST", "/pki/ocsp", NULL, MAY_NOTHING, false, NULL, NULL, feed_ocsp_post, NULL, NULL, NULL},
+    {"GET", "/pki/{rest}", NULL, MAY_NOTHING, false, NULL, NULL, feed_published, NULL, NULL, NULL},
     {"GET", "/healthz", NULL, MAY_NOTHING, false, NULL, NULL, feed_health, NULL, NULL, NULL},
     {"GET", "/api/openapi.json", NULL, MAY_NOTHING, false, NULL, NULL, feed_openapi, NULL, NULL, NULL},
     {"GET", "/style.css", NULL, MAY_NOTHING, false, NULL, NULL, feed_asset, NULL, NULL, NULL},

@@ -110,7 +110,7 @@ def test_divided():
         assert "X509v3 Issuing Distribution Point: critical" in text(chu, own)
         other = next(f"equipements-{i}" for i in range(4) if f"equipements-{i}" != own)
         assert serial.upper() not in text(chu, other)
-        assert "Different CRL scope" in verify(chu, name, other).stderr, verify(chu, name, other).stderr
+        assert "different CRL scope" in verify(chu, name, other).stderr, verify(chu, name, other).stderr
     assert len(seen) > 1
 
 
