@@ -22,7 +22,7 @@ typedef struct {
 } Frame;
 
 static bool refuse(GError **error, VigieErrorCode code, const char *why) {
-    g_set_error(error, VIGIE_ERROR, code, "certificate request: %s", why);
+    g_set_error(error, VIGIE_ERROR, (gint)code, "certificate request: %s", why);
     return false;
 }
 

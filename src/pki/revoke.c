@@ -135,7 +135,7 @@ static bool allowed(const Found *found, const VigieProfiles *profiles, int reaso
         code = VIGIE_ERROR_DENIED;
     }
     if (why)
-        g_set_error(error, VIGIE_ERROR, code, "revocation: %s", why);
+        g_set_error(error, VIGIE_ERROR, (gint)code, "revocation: %s", why);
     return why == NULL;
 }
 

@@ -67,7 +67,7 @@ bool signer_key_known(const char *type) {
 
 static bool fail(GError **error, VigieErrorCode code, const char *what, const char *path) {
     ERR_clear_error();
-    g_set_error(error, VIGIE_ERROR, code, "key %s: %s", path, what);
+    g_set_error(error, VIGIE_ERROR, (gint)code, "key %s: %s", path, what);
     return false;
 }
 
