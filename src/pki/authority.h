@@ -31,7 +31,6 @@ int64_t authority_setting(const VigieAuthority *authority, const char *key);
 const char *authority_policy(const VigieAuthority *authority, const char *profile);
 /* DENIED without a key. */
 bool authority_must_sign(const VigieAuthority *authority, GError **error);
-/* Before a transaction that ends in a signature of the log. */
 VigieAuthority *authority_new(int64_t id, const char *name, const char *key_file, VigieBytes der,
                               const char *settings, GError **error);
 

@@ -13,6 +13,7 @@ enum { HOUR = 3600, PAGE = 20000, HEAD_ROOM = 2048, ENTRY_MAX = 64, DAY = 86400 
 typedef struct {
     int64_t number, entry;
     VigieTime this_update, next_update;
+    int64_t entries;
 } Published;
 
 typedef struct {
@@ -85,7 +86,7 @@ static bool put_entries(List *list, VigieTime ended_before, GError **error) {
               "entry > $3 AND not_after >= $4 ORDER BY entry LIMIT $5"
             : "SELECT serial, at, reason, entry FROM pki_revocation WHERE authority = $1 AND shard = $2 AND "
               "entry > $3 AND not_after >= $4 AND reason <> 8 ORDER BY entry LIMIT $5";
-    int64_t after = list->base ? list->base->entry : 0;
+    int64_t after = list->base ? list->base->entry : INT64_MIN;
     for (int64_t read = PAGE; read == PAGE;) {
         g_autoptr(VigieRows) rows = store_query(list->store, error, sql, "iiiii", list->authority->id,
                                                 (int64_t)list->shard, after, ended_before, (int64_t)PAGE);
@@ -192,16 +193,17 @@ static char *file_name(const VigieAuthority *authority, size_t shard, bool delta
 
 static bool find_published(VigieStore *store, const VigieAuthority *authority, size_t shard, bool delta,
                            Published *ret_found, GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(store, error,
-                    "SELECT number, entry, this_update, next_update FROM pki_crl WHERE authority = $1 AND "
-                    "shard = $2 AND delta = $3",
-                    "iii", authority->id, (int64_t)shard, (int64_t)delta);
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT number, entry, this_update, next_update, entries FROM pki_crl WHERE authority = $1 AND "
+        "shard = $2 AND delta = $3",
+        "iii", authority->id, (int64_t)shard, (int64_t)delta);
     g_autoptr(GError) why = NULL;
     if (!rows)
         return false;
     if (rows_next(rows, &why))
-        *ret_found = (Published){rows_int(rows, 0), rows_int(rows, 1), rows_int(rows, 2), rows_int(rows, 3)};
+        *ret_found = (Published){rows_int(rows, 0), rows_int(rows, 1), rows_int(rows, 2), rows_int(rows, 3),
+                                 rows_int(rows, 4)};
     if (!why)
         return true;
     g_propagate_error(error, g_steal_pointer(&why));
@@ -247,13 +249,18 @@ static bool publish(List *list, VigieTime ended_before, int64_t expected, json_t
     return well;
 }
 
-/* Something changed after the list's line. */
+/* Did something change after the list's line? */
 static bool changed_since(VigieStore *store, const VigieAuthority *authority, size_t shard, int64_t entry,
-                          int64_t *ret_changes, GError **error) {
-    return store_get_int(
-        store, ret_changes, error,
-        "SELECT COUNT(*) FROM pki_revocation WHERE authority = $1 AND shard = $2 AND entry > $3", "iii",
-        authority->id, (int64_t)shard, entry);
+                          bool *ret_changed, GError **error) {
+    int64_t first = 0;
+    if (!store_get_int(store, &first, error,
+                       "SELECT COUNT(*) FROM (SELECT 1 FROM pki_revocation WHERE authority = $1 AND shard = "
+                       "$2 AND entry > $3 "
+                       "LIMIT 1) AS one",
+                       "iii", authority->id, (int64_t)shard, entry))
+        return false;
+    *ret_changed = first > 0;
+    return true;
 }
 
 static bool lapses(const Published *list, VigieTime now) {
@@ -263,27 +270,28 @@ static bool lapses(const Published *list, VigieTime now) {
 static bool publish_shard(VigieStore *store, VigieAuthority *authority, Journal *journal, size_t shard,
                           bool full_wanted, VigieTime now, json_t *report, GError **error) {
     Published full = {0}, delta = {0};
-    int64_t since_full = 0, since_delta = 0, delta_hours = authority_setting(authority, "delta_hours");
+    bool since_full = false, since_delta = false;
+    int64_t delta_hours = authority_setting(authority, "delta_hours");
     if (!find_published(store, authority, shard, false, &full, error) ||
         !find_published(store, authority, shard, true, &delta, error) ||
         !changed_since(store, authority, shard, full.entry, &since_full, error) ||
         !changed_since(store, authority, shard, MAX(full.entry, delta.entry), &since_delta, error))
         return false;
     List list = {.store = store, .authority = authority, .journal = journal, .shard = shard, .now = now};
-    bool full_due = full_wanted || lapses(&full, now) || (delta_hours == 0 && since_full > 0);
+    bool full_due = full_wanted || lapses(&full, now) || (delta_hours == 0 && since_full);
     if (full_due) {
         list.next_update = MIN(now + authority_setting(authority, "crl_hours") * HOUR, authority->not_after);
-        if (!publish(&list, full.number ? full.this_update : 0, since_full, report, error) ||
+        if (!publish(&list, full.number ? full.this_update : 0, full.entries, report, error) ||
             !find_published(store, authority, shard, false, &full, error))
             return false;
         delta = (Published){0};
     }
-    if (delta_hours == 0 || !(full_due || lapses(&delta, now) || since_delta > 0))
+    if (delta_hours == 0 || !(full_due || lapses(&delta, now) || since_delta))
         return true;
     list.base = &full;
     list.entries = 0;
     list.next_update = MIN(now + delta_hours * HOUR, full.next_update);
-    return publish(&list, full.this_update, since_full, report, error);
+    return publish(&list, full.this_update, delta.entries, report, error);
 }
 
 json_t *pki_crl_publish(VigieStore *store, VigieAuthority *authority, bool full, const char *who,
