@@ -123,7 +123,7 @@ static bool add_endpoints(VigieStore *store, const VigieFleetFilter *filter, jso
     query_add(query, "SELECT x.state, count(*) FROM endpoint x");
     if (!list_where(query, &endpoint_list, filter, error))
         return false;
-    query_add(query, " GROUP BY x.organisation_id, x.class, x.state");
+    query_add(query, " GROUP BY x.state");
     g_autoptr(VigieRows) rows = query_run(store, query, error);
     if (!rows)
         return false;
@@ -146,34 +146,41 @@ static bool add_endpoints(VigieStore *store, const VigieFleetFilter *filter, jso
     return true;
 }
 
+/* How many end from `from` on and before `until`: a walk through one index. */
+static bool count_ends(VigieStore *store, const VigieFleetFilter *filter, VigieTime from, VigieTime until,
+                       int64_t *ret_count, GError **error) {
+    g_autoptr(Query) query = query_new();
+    query_add(query, "SELECT count(*) FROM endpoint x");
+    if (!list_where(query, &endpoint_list, filter, error))
+        return false;
+    query_add(query, " AND x.not_after >= ?i AND x.not_after < ?i", from, until);
+    return query_int(store, query, ret_count, error);
+}
+
+/* Most ends are far away: they are what remains of the total. */
 static bool add_expiry(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, json_t *out,
                        GError **error) {
-    const struct {
+    static const struct {
         const char *member;
-        VigieTime until;
-    } ranges[] = {
-        {"ended", now + 1},
-        {"days_1", now + FLEET_DAY + 1},
-        {"days_7", now + INT64_C(7) * FLEET_DAY + 1},
-        {"days_30", now + INT64_C(30) * FLEET_DAY + 1},
-        {"days_90", now + INT64_C(90) * FLEET_DAY + 1},
-        {"later", FLEET_NEVER},
-        {"none", FLEET_NEVER + 1},
-    };
+        int days;
+    } ranges[] = {{"ended", 0}, {"days_1", 1}, {"days_7", 7}, {"days_30", 30}, {"days_90", 90}};
+    int64_t later = json_integer_value(json_object_get(json_object_get(out, "endpoints"), "total")),
+            count = 0;
     json_t *expiry = json_object();
     json_object_set_new(out, "expiry", expiry);
     VigieTime from = 0;
-    for (size_t i = 0; i < G_N_ELEMENTS(ranges); from = ranges[i++].until) {
-        g_autoptr(Query) query = query_new();
-        int64_t count = 0;
-        query_add(query, "SELECT count(*) FROM endpoint x");
-        if (!list_where(query, &endpoint_list, filter, error))
-            return false;
-        query_add(query, " AND x.not_after >= ?i AND x.not_after < ?i", from, ranges[i].until);
-        if (!query_int(store, query, &count, error))
+    for (size_t i = 0; i < G_N_ELEMENTS(ranges); i++) {
+        VigieTime until = now + (VigieTime)ranges[i].days * FLEET_DAY + 1;
+        if (!count_ends(store, filter, from, until, &count, error))
             return false;
         json_object_set_new(expiry, ranges[i].member, json_integer(count));
+        later -= count;
+        from = until;
     }
+    if (!count_ends(store, filter, FLEET_NEVER, FLEET_NEVER + 1, &count, error))
+        return false;
+    json_object_set_new(expiry, "later", json_integer(later - count));
+    json_object_set_new(expiry, "none", json_integer(count));
     return true;
 }
 
@@ -188,30 +195,18 @@ static json_t *week(VigieTime start, int64_t count) {
     return json_pack("{s:s, s:I}", "start", text, "count", (json_int_t)count);
 }
 
+/* A count a week is quicker than grouping, which would have to sort. */
 static bool add_timeline(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, json_t *out,
                          GError **error) {
-    VigieTime start = monday(now);
-    int64_t counts[WEEKS] = {0};
-    g_autoptr(Query) query = query_new();
-    query_add(query, "SELECT (x.not_after - ?i) / 604800, count(*) FROM endpoint x", start);
-    if (!list_where(query, &endpoint_list, filter, error))
-        return false;
-    query_add(query, " AND x.not_after >= ?i AND x.not_after < ?i GROUP BY 1", start,
-              start + INT64_C(1) * WEEKS * WEEK);
-    g_autoptr(VigieRows) rows = query_run(store, query, error);
-    if (!rows)
-        return false;
-    GError *failure = NULL;
-    while (rows_next(rows, &failure))
-        counts[CLAMP(rows_int(rows, 0), 0, WEEKS - 1)] += rows_int(rows, 1);
-    if (failure) {
-        g_propagate_error(error, failure);
-        return false;
-    }
     json_t *weeks = json_array();
-    for (int i = 0; i < WEEKS; i++)
-        json_array_append_new(weeks, week(start + INT64_C(1) * i * WEEK, counts[i]));
     json_object_set_new(out, "timeline", json_pack("{s:s, s:o}", "unit", "week", "weeks", weeks));
+    VigieTime start = monday(now);
+    for (int i = 0; i < WEEKS; i++, start += WEEK) {
+        int64_t count = 0;
+        if (!count_ends(store, filter, start, start + WEEK, &count, error))
+            return false;
+        json_array_append_new(weeks, week(start, count));
+    }
     return true;
 }
 
