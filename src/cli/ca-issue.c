@@ -22,8 +22,7 @@ static json_t *read_fields(const Ca *ca, GError **error) {
     return g_steal_pointer(&fields);
 }
 
-/* The one named, or the only one that issues this profile. */
-static char *choose_authority(const Ca *ca, GError **error) {
+char *ca_choose_authority(const Ca *ca, GError **error) {
     if (ca->authority)
         return g_strdup(ca->authority);
     g_autoptr(json_t) list = pki_authority_list(ca->store, NULL, error);
@@ -110,7 +109,7 @@ bool ca_issue(Ca *ca, GError **error) {
                                 "--csr automate.csr --accept-names");
     g_autoptr(VigieProfiles) profiles = pki_profiles_load(error);
     g_autoptr(json_t) fields = profiles ? read_fields(ca, error) : NULL;
-    g_autofree char *name = fields ? choose_authority(ca, error) : NULL;
+    g_autofree char *name = fields ? ca_choose_authority(ca, error) : NULL;
     g_autoptr(VigieAuthority) authority = name ? ca_open(ca, name, error) : NULL;
     if (!authority)
         return false;

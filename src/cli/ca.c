@@ -11,6 +11,8 @@ static const char example[] =
     "  vigie ca show NAME [--json | --pem]\n"
     "  vigie ca profiles [--json]\n"
     "  vigie ca issue --profile PROFILE --csr FILE … [--name dns:NAME …] [--field NAME=VALUE …]\n"
+    "  vigie ca renew DEVICE --out FILE [--to pkcs12 --out-password-file FILE] [--csr FILE]\n"
+    "  vigie ca renew DEVICE --check      is the new certificate served?\n"
     "  vigie ca certificates [--authority NAME] [--json]\n"
     "  vigie ca certificate SERIAL [--out FILE]\n"
     "  vigie ca revoke SERIAL --reason REASON\n"
@@ -166,6 +168,7 @@ static const struct {
     {"show", show, 1, 1},
     {"profiles", ca_profiles, 0, 0},
     {"issue", ca_issue, 0, 0},
+    {"renew", ca_renew, 1, 1},
     {"certificates", ca_certificates, 0, 0},
     {"certificate", ca_certificate, 1, 1},
     {"revoke", ca_revoke, 1, 1},
@@ -213,6 +216,11 @@ int cli_ca(int argc, char **argv) {
         {"days", 0, 0, G_OPTION_ARG_INT, &ca.days, "a shorter life than the profile's", "N"},
         {"reason", 0, 0, G_OPTION_ARG_STRING, &ca.reason,
          "keyCompromise, superseded, cessationOfOperation, certificateHold, removeFromCRL …", "REASON"},
+        {"to", 't', 0, G_OPTION_ARG_STRING, &ca.to, "pem, der, pkcs7, pkcs12 or pkcs12-old", "FORMAT"},
+        {"out-password-file", 0, 0, G_OPTION_ARG_FILENAME, &ca.out_password_file, "seals what is written",
+         "FILE|fd:N"},
+        {"check", 0, 0, G_OPTION_ARG_NONE, &ca.check,
+         "survey the device, and say whether the new certificate is served", NULL},
         {"full", 0, 0, G_OPTION_ARG_NONE, &ca.full, "make full lists, due or not", NULL},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out,
          "a file that does not exist yet; with several requests, a folder", "FILE"},
@@ -225,8 +233,8 @@ int cli_ca(int argc, char **argv) {
         g_autoptr(GError) error = NULL;
         status = !run(&ca, argc, argv, &error) ? cli_fail("ca", error) : ca.wrong ? CLI_WRONG : CLI_WELL;
     }
-    char *const texts[] = {ca.config, ca.who, ca.authority, ca.profile,
-                           ca.reason, ca.out, ca.requester, ca.validator};
+    char *const texts[] = {ca.config, ca.who,       ca.authority, ca.profile, ca.reason,
+                           ca.out,    ca.requester, ca.validator, ca.to,      ca.out_password_file};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     char **const lists[] = {ca.passphrase_files, ca.csrs, ca.names, ca.fields};

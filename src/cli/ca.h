@@ -5,10 +5,10 @@
 #include "pki/pki.h"
 
 typedef struct {
-    char *config, *authority, *profile, *reason, *out, *requester, *validator;
+    char *config, *authority, *profile, *reason, *out, *requester, *validator, *to, *out_password_file;
     char **passphrase_files, **csrs, **names, **fields;
     int days;
-    gboolean json, pem, accept_names, full;
+    gboolean json, pem, accept_names, full, check;
     bool wrong;           /* something that was asked for was refused */
     CliSecret passphrase; /* that serves for all, once it was read */
     VigieLang lang;
@@ -39,3 +39,8 @@ bool ca_publish(Ca *ca, GError **error);
 bool ca_responder(Ca *ca, GError **error);
 bool ca_answers(Ca *ca, GError **error);
 bool ca_answer(Ca *ca, GError **error);
+/* The one named, or the only one that issues this profile. Free with g_free. */
+char *ca_choose_authority(const Ca *ca, GError **error);
+
+/* ca-renew.c */
+bool ca_renew(Ca *ca, GError **error);

@@ -526,6 +526,9 @@ static bool dispatch(Fleet *fleet, int *ret_status, GError **error) {
 }
 
 int cli_fleet(int argc, char **argv) {
+    /* A device's certificate is renewed by an authority, with its options. */
+    if (argc > 1 && strcmp(argv[1], "renew") == 0)
+        return cli_ca(argc, argv);
     Fleet fleet = {0};
     VigieLang help = cli_help_language(argc, argv);
 #define WORD(key) vigie_word(help, "fleet.option." key)

@@ -114,3 +114,24 @@ char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error)
     BIO_free(out);
     return pem;
 }
+
+char *pki_device_certificate(VigieStore *store, int64_t device, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error,
+                    "SELECT c.der FROM pki_certificate c LEFT JOIN pki_revocation r ON r.certificate = c.id "
+                    "WHERE c.device = $1 AND (r.reason IS NULL OR r.reason = 8) ORDER BY c.id DESC LIMIT 1",
+                    "i", device);
+    g_autoptr(GError) why = NULL;
+    if (!rows)
+        return NULL;
+    if (rows_next(rows, &why)) {
+        VigieBytes der = rows_blob(rows, 0);
+        return g_compute_checksum_for_data(G_CHECKSUM_SHA256, der.data, der.size);
+    }
+    if (why)
+        g_propagate_error(error, g_steal_pointer(&why));
+    else
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
+                            "no certificate was issued for this device: see vigie ca renew");
+    return NULL;
+}

@@ -82,6 +82,9 @@ json_t *pki_certificate_list(VigieStore *store, const char *authority, const cha
                              GError **error);
 /* A certificate that was issued, and its issuers up to the root, which is left out, PEM. Free with g_free. */
 char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error);
+/* SHA-256, hexadecimal, of the newest certificate issued for a device of the fleet that is not revoked. NOT_FOUND. Free with
+ * g_free. */
+char *pki_device_certificate(VigieStore *store, int64_t device, GError **error);
 
 /* ---- Revoking ----------------------------------------------------------------------------------------------- */
 /* `reason` as RFC 5280 writes it ("keyCompromise", "certificateHold" …); "removeFromCRL" ends a hold. DENIED where the

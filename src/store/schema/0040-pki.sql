@@ -27,6 +27,7 @@ CREATE TABLE pki_certificate (
     UNIQUE (authority, serial)
 );
 CREATE INDEX pki_certificate_end ON pki_certificate (not_after);
+CREATE INDEX pki_certificate_device ON pki_certificate (device, id) WHERE device <> 0;
 
 -- What is revoked or held now, or was held since the last full list. `entry` is the line of the log that made it so: delta
 -- lists tell what changed after a list's own line. Narrow, for it is read whole for each full list.
