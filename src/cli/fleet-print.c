@@ -304,8 +304,11 @@ void fleet_print_report(const FleetPrinter *printer, const json_t *report) {
     }
     const json_t *ignored = json_object_get(report, "ignored");
     if (json_array_size(ignored) > 0) {
-        g_autofree char *names = vigie_json_text(ignored);
-        g_autofree char *line = vigie_words(printer->lang, "fleet.cli.ignored", "columns", names, NULL);
+        g_autoptr(GString) names = g_string_new(NULL);
+        json_array_foreach(ignored, index, problem) {
+            g_string_append_printf(names, "%s%s", index ? ", " : "", json_string_value(problem));
+        }
+        g_autofree char *line = vigie_words(printer->lang, "fleet.cli.ignored", "columns", names->str, NULL);
         fprintf(stderr, "%s\n", line);
     }
     const char *key =

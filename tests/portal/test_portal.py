@@ -153,7 +153,7 @@ def strangers_see_nothing():
         equal(answer.status, 303, page)
         assert answer.headers["Location"].startswith("/login"), answer.headers["Location"]
         equal(answer.text, "", page)
-    for path in ["/api/overview", "/api/devices/1", "/metrics", "/calendar.ics"]:
+    for path in ["/api/", "/api/devices/1", "/metrics", "/calendar.ics"]:
         answer = hospital.ask("GET", path)
         equal(answer.status, 401, path)
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -311,7 +311,7 @@ def confined():
     equal(browser.get(f"/findings/{finding}").status, 404)
     equal(browser.post(f"/findings/{finding}/acknowledge").status, 404)
     equal(browser.json("/api/search?q=scanner")["total_devices"], 0)
-    equal(browser.json("/api/overview")["devices"]["total"], mine["total"])
+    equal(browser.json("/api/")["devices"]["total"], mine["total"])
 
 
 def tokens():
