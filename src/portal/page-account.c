@@ -7,9 +7,10 @@
 
 enum { DAY = 86400, TOKEN_DAYS = 365 };
 
-/* Only a path of ours: "//elsewhere" and "/\elsewhere" are other sites to a browser. */
+/* Only a path of ours: "//elsewhere" and "/\elsewhere" are other sites to a browser, which drops tabs and line ends
+ * before it looks. */
 static const char *safe_next(const char *next) {
-    bool ours = next && next[0] == '/' && next[1] != '/' && next[1] != '\\' && !strpbrk(next, "\r\n");
+    bool ours = next && next[0] == '/' && next[1] != '/' && next[1] != '\\' && !strpbrk(next, "\t\r\n");
     return ours ? next : "/";
 }
 

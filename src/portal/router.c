@@ -245,6 +245,11 @@ static void answer_route(Request *request) {
     }
     /* A raw row reads its body itself, and is nobody's session's. */
     bool form = strcmp(request->method, "POST") == 0 && !request->route->raw;
+    /* Or a token that may read could make itself one that may act, and outlive its own end. */
+    if (form && request->reader.by_token && !request->route->api) {
+        answer_error(request, 403, "a token does not change the account that made it: log in");
+        return;
+    }
     if (form && !request_read_form(request, &error)) {
         answer_failure(request, error);
         return;

@@ -208,7 +208,7 @@ def login_is_guarded():
 def next_stays_here():
     """After the login one lands on the page asked for, and never on another site"""
     for wish, place in [("/devices?state=broken", "/devices?state=broken"), ("//evil.test/", "/"),
-                        ("/\\evil.test", "/"), ("https://evil.test/", "/")]:
+                        ("/\\evil.test", "/"), ("/\t/evil.test", "/"), ("https://evil.test/", "/")]:
         browser = Browser(hospital)
         equal(browser.log_in("reader", next=wish).headers["Location"], place, wish)
 
@@ -335,6 +335,9 @@ def tokens():
     assert answer.text.startswith("BEGIN:VCALENDAR\r\n")
     equal(hospital.ask("GET", f"/api/devices?token={calendar}").status, 401)
     equal(hospital.ask("GET", f"/calendar.ics?token={read}").status, 403)
+    for token in (read, act):
+        grown = hospital.ask("POST", "/account/tokens", {"name": "grown", "scope": "act"}, bearer(token))
+        equal((grown.status, "vigie_" in grown.text), (403, False), "a token makes itself another")
     equal(hospital.ask("GET", "/api/devices", headers=bearer("vigie_" + "a" * 43)).status, 401)
     listed = browser.json("/api/account")["tokens"]
     assert read not in json.dumps(listed), "a token is shown again"
