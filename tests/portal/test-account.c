@@ -191,6 +191,27 @@ static void test_tokens(void) {
     test_error_says(&error, VIGIE_ERROR_NOT_FOUND, NULL);
 }
 
+/* The log is of all organisations: who is confined to one does not read it, whatever the role. */
+static void test_confined_audit(void) {
+    g_autoptr(VigieStore) store = store_with_user();
+    g_autoptr(GError) error = NULL;
+    VigieLang lang = VIGIE_FR;
+    for (int64_t organisation = 0; organisation < 2; organisation++) {
+        Reader reader = {0};
+        g_autofree char *secret = session_open(&portal, store, 1, "10.0.0.1", NOW, &error);
+        g_autoptr(json_t) fields = json_pack("{s:s}", "name", "CHU");
+        int64_t id = 0;
+        if (organisation)
+            g_assert_true(fleet_organisation_save(store, 0, fields, "test", NOW, &id, NULL, &error));
+        g_assert_true(store_exec(
+            store, &error, "UPDATE account SET role = 'admin', organisation = nullif($1, 0) WHERE id = 1",
+            "i", id));
+        g_assert_true(session_reader(&portal, store, secret, NOW, &reader, &lang, &error));
+        g_assert_cmpint((reader.may >> MAY_AUDIT) & 1, ==, !organisation);
+        clear(&reader);
+    }
+}
+
 /* What happened is in the log, newest first, and holds no secret. */
 static void test_audit(void) {
     g_autoptr(VigieStore) store = store_with_user();
@@ -218,6 +239,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/portal/sessions", test_sessions);
     g_test_add_func("/portal/csrf", test_csrf);
     g_test_add_func("/portal/tokens", test_tokens);
+    g_test_add_func("/portal/audit/confined", test_confined_audit);
     g_test_add_func("/portal/audit", test_audit);
     int status = test_store_run(argc, argv);
     g_free(portal.dummy_hash);
