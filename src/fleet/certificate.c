@@ -173,7 +173,8 @@ static bool add_substance(VigieStore *store, json_t *certificate, int64_t id, GE
 json_t *fleet_certificate_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                               GError **error) {
     g_autoptr(json_t) certificate = list_one(store, &certificate_list, filter, id, now, error);
-    if (!certificate)
+    g_autoptr(json_t) alone = certificate ? json_pack("[O]", certificate) : NULL;
+    if (!certificate || (filter->organisation && !confine_counts(store, alone, filter->organisation, error)))
         return NULL;
     json_t *places = served_by(store, filter, id, now, error);
     if (!places)
