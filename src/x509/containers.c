@@ -1,5 +1,5 @@
 /* containers: PKCS#12, PKCS#7 and keys under a password. libcrypto reads them, in bounded time: a file may name any
- * number of iterations, and more than a million are not counted. */
+ * number of iterations, and more than a million are not counted for one object, nor ten million for a file. */
 #include "x509/identify.h"
 
 #include <openssl/cms.h>
@@ -9,12 +9,42 @@
 
 #include <string.h>
 
-enum { ITERATIONS_MAX = 1000000 };
+enum { ITERATIONS_MAX = 1000000, ROUNDS_MAX = 10 * ITERATIONS_MAX, ROUNDS_LEAST = 100, UNKNOWN = -1 };
 
 static json_t *algorithm_name(const ASN1_OBJECT *oid) {
     char name[80];
     OBJ_obj2txt(name, sizeof name, oid, 0);
     return json_string(name);
+}
+
+static int64_t count_of(const ASN1_INTEGER *number) {
+    int64_t count = 0;
+    return number && ASN1_INTEGER_get_int64(&count, number) && count > 0 ? count : UNKNOWN;
+}
+
+/* scrypt (RFC 7914) costs about N times r times p iterations of PBKDF2. */
+static int64_t scrypt_cost(const SCRYPT_PARAMS *scrypt) {
+    int64_t n = count_of(scrypt->costParameter), r = count_of(scrypt->blockSize),
+            p = count_of(scrypt->parallelizationParameter), most = INT64_C(1) << 20;
+    return n > 0 && r > 0 && p > 0 && MAX(n, MAX(r, p)) <= most ? n * r * p : UNKNOWN;
+}
+
+/* What a derivation of RFC 8018 costs, in iterations. */
+static int64_t derivation_cost(const X509_ALGOR *derivation) {
+    const ASN1_OBJECT *oid = NULL;
+    X509_ALGOR_get0(&oid, NULL, NULL, derivation);
+    int64_t cost = UNKNOWN;
+    if (OBJ_obj2nid(oid) == NID_id_pbkdf2) {
+        PBKDF2PARAM *pbkdf2 = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), derivation->parameter);
+        cost = pbkdf2 ? count_of(pbkdf2->iter) : UNKNOWN;
+        PBKDF2PARAM_free(pbkdf2);
+    } else if (OBJ_obj2nid(oid) == NID_id_scrypt) {
+        SCRYPT_PARAMS *scrypt =
+            ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SCRYPT_PARAMS), derivation->parameter);
+        cost = scrypt ? scrypt_cost(scrypt) : UNKNOWN;
+        SCRYPT_PARAMS_free(scrypt);
+    }
+    return cost;
 }
 
 /* { "scheme", "cipher", "iterations", "legacy" }: RFC 8018's PBES2, or one of PKCS#12's old schemes. The number of
@@ -25,34 +55,35 @@ static json_t *protection(const X509_ALGOR *algorithm, int64_t *ret_iterations) 
     int type = 0;
     X509_ALGOR_get0(&oid, &type, &parameter, algorithm);
     json_t *answer = json_pack("{s:o}", "scheme", algorithm_name(oid));
-    *ret_iterations = 0;
+    *ret_iterations = UNKNOWN;
     if (type != V_ASN1_SEQUENCE)
         return answer;
     const ASN1_STRING *octets = parameter;
     const unsigned char *at = ASN1_STRING_get0_data(octets);
     if (OBJ_obj2nid(oid) == NID_pbes2) {
         PBE2PARAM *pbes2 = d2i_PBE2PARAM(NULL, &at, ASN1_STRING_length(octets));
-        PBKDF2PARAM *kdf =
-            pbes2 ? ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), pbes2->keyfunc->parameter) : NULL;
-        if (pbes2)
+        if (pbes2) {
             json_object_set_new(answer, "cipher", algorithm_name(pbes2->encryption->algorithm));
-        if (kdf)
-            ASN1_INTEGER_get_int64(ret_iterations, kdf->iter);
-        PBKDF2PARAM_free(kdf);
+            *ret_iterations = derivation_cost(pbes2->keyfunc);
+        }
         PBE2PARAM_free(pbes2);
     } else {
         PBEPARAM *old = d2i_PBEPARAM(NULL, &at, ASN1_STRING_length(octets));
         if (old)
-            ASN1_INTEGER_get_int64(ret_iterations, old->iter);
+            *ret_iterations = count_of(old->iter);
         PBEPARAM_free(old);
     }
     json_object_set_new(answer, "legacy", json_boolean(OBJ_obj2nid(oid) != NID_pbes2));
-    json_object_set_new(answer, "iterations", json_integer(*ret_iterations));
+    json_object_set_new(answer, "iterations", json_integer(MAX(*ret_iterations, 0)));
     return answer;
 }
 
-static bool affordable(int64_t iterations) {
-    return iterations >= 0 && iterations <= ITERATIONS_MAX;
+/* A file of many parts, each of which is affordable, is not for that. */
+static bool affordable(Identified *found, int64_t iterations) {
+    if (iterations < 0 || iterations > ITERATIONS_MAX || found->rounds + iterations > ROUNDS_MAX)
+        return false;
+    found->rounds += iterations + ROUNDS_LEAST;
+    return true;
 }
 
 static void keep_key(Identified *found, const PKCS8_PRIV_KEY_INFO *clear) {
@@ -65,7 +96,7 @@ static void keep_key(Identified *found, const PKCS8_PRIV_KEY_INFO *clear) {
 
 /* The decrypted PKCS#8's facts into `object`. False where the password is not the right one. */
 static bool open_key(Identified *found, json_t *object, const X509_SIG *sealed, int64_t iterations) {
-    if (!found->password || !affordable(iterations))
+    if (!found->password || !affordable(found, iterations))
         return false;
     PKCS8_PRIV_KEY_INFO *clear = PKCS8_decrypt(sealed, found->password, (int)strlen(found->password));
     EVP_PKEY *key = clear ? EVP_PKCS82PKEY(clear) : NULL;
@@ -148,11 +179,11 @@ static bool add_part(Identified *found, const Where *inside, PKCS7 *part, json_t
     STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
     if (PKCS7_type_is_data(part)) {
         bags = PKCS12_unpack_p7data(part);
-    } else if (PKCS7_type_is_encrypted(part)) {
+    } else if (PKCS7_type_is_encrypted(part) && part->d.encrypted) { /* its content is optional */
         int64_t iterations = 0;
         json_t *sealed = protection(part->d.encrypted->enc_data->algorithm, &iterations);
         json_object_set_new(container, "protection", sealed);
-        if (found->password && affordable(iterations))
+        if (found->password && affordable(found, iterations))
             bags = PKCS12_unpack_p7encdata(part, found->password, (int)strlen(found->password));
     }
     if (!bags)

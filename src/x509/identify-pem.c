@@ -51,23 +51,33 @@ static bool identify_by_label(Identified *found, const Where *where, VigieBytes 
     return false;
 }
 
-/* A key sealed the way of RFC 1421, which libcrypto opens: its derivation is one round, so it costs nothing. */
+/* A key sealed the way of RFC 1421, whose derivation is one round, so it costs nothing. What a PKCS#8 within it would
+ * cost nobody has counted: libcrypto is not let open that, too. */
 static bool open_sealed_block(Identified *found, json_t *object, const PemBlock *block) {
     if (!found->password || !block->closed)
         return false;
     BIO *bio = BIO_new_mem_buf(block->whole.data, (int)block->whole.size);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)found->password);
+    char *name = NULL, *header = NULL;
     unsigned char *der = NULL;
-    int size = key ? i2d_PrivateKey(key, &der) : 0;
-    if (key)
+    long size = 0;
+    EVP_CIPHER_INFO cipher;
+    bool opened = PEM_read_bio(bio, &name, &header, &der, &size) &&
+                  PEM_get_EVP_CIPHER_INFO(header, &cipher) &&
+                  PEM_do_header(&cipher, der, &size, NULL, (void *)found->password);
+    const unsigned char *at = der;
+    EVP_PKEY *key = opened ? d2i_AutoPrivateKey(NULL, &at, size) : NULL;
+    if (key) {
         identify_pkey_facts(object, key);
-    if (size > 0)
         identified_keep(found, "private-key", vigie_bytes(der, (size_t)size));
-    OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
+    }
+    opened = key != NULL;
     EVP_PKEY_free(key);
+    OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
+    OPENSSL_free(header);
+    OPENSSL_free(name);
     BIO_free(bio);
     ERR_clear_error();
-    return size > 0;
+    return opened;
 }
 
 static void identify_content(Identified *found, const Where *where, const PemBlock *block,
@@ -85,7 +95,7 @@ static void identify_content(Identified *found, const Where *where, const PemBlo
 }
 
 static void identify_block(Identified *found, const PemBlock *block) {
-    g_autofree char *label = g_strndup((const char *)block->label.data, block->label.size);
+    g_autofree char *label = g_utf8_make_valid((const char *)block->label.data, (gssize)block->label.size);
     Where where = {.encoding = "pem", .label = label, .line = block->line};
     const char *end = (const char *)block->body.data + block->body.size;
     const char *body = skip_headers((const char *)block->body.data, end, &where.pem_encrypted);

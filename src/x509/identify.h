@@ -11,6 +11,7 @@ typedef struct {
     json_t *damage;       /* array of words: "byte-order-mark" … */
     const char *password; /* or NULL */
     bool too_many;
+    int64_t rounds;  /* of hashing, spent so far to open what is sealed */
     GPtrArray *kept; /* of VigieFileObject, where the octets are wanted too; or NULL */
 } Identified;
 

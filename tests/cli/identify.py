@@ -1,10 +1,14 @@
 """vigie identify, held against files that the usual tools make, and against what mail and editors make of them."""
+import base64
+import hashlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import textwrap
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import tap, vigie  # noqa: E402
@@ -166,6 +170,81 @@ def test_hostile():
     assert one("many")["cut"]
     done = vigie.run("identify", str(FOLDER / "missing"))
     assert done.returncode == 2 and "missing" in done.stderr, done.stderr
+
+
+def tlv(tag, *parts):
+    body = b"".join(parts)
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8 or 1, "big")
+    return bytes([tag]) + (size if len(body) < 128 else bytes([0x80 | len(size)]) + size) + body
+
+
+def integer(number):
+    return tlv(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def sequence(*parts):
+    return tlv(0x30, *parts)
+
+
+PBES2, AES = bytes.fromhex("06092a864886f70d01050d"), bytes.fromhex("060960864801650304012a")
+SCRYPT, PBKDF2 = bytes.fromhex("06092b06010401da47040b"), bytes.fromhex("06092a864886f70d01050c")
+
+
+def pbes2(kind, *parameters):
+    derivation = sequence(kind, sequence(tlv(4, b"saltsalt"), *map(integer, parameters)))
+    return sequence(PBES2, sequence(derivation, sequence(AES, tlv(4, bytes(16)))))
+
+
+def test_scrypt_without_end():
+    """scrypt that fits in memory and takes hours is not tried; the usual one is opened"""
+    (FOLDER / "scrypt.der").write_bytes(sequence(pbes2(SCRYPT, 1 << 16, 1, 1 << 16), tlv(4, bytes(64))))
+    answer = one("scrypt.der", password="secret")
+    vigie.equal((answer["private_key"], answer["objects"][0]["opened"]), ("encrypted", False))
+    make("openssl", "pkcs8", "-topk8", "-in", "a.key", "-scrypt", "-passout", "pass:secret", "-out", "scrypt.key")
+    vigie.equal(one("scrypt.key", password="secret")["objects"][0]["opened"], True)
+
+
+def test_dear_in_sum():
+    """many objects, each of which is cheap enough, are not all opened"""
+    sealed = sequence(pbes2(PBKDF2, 900000), tlv(4, bytes(64)))
+    text = base64.encodebytes(sealed).decode()
+    (FOLDER / "dear").write_text(f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}-----END ENCRYPTED PRIVATE KEY-----\n" * 1000)
+    begun = time.monotonic()
+    vigie.equal(len(one("dear", password="secret")["objects"]), 1000)
+    assert time.monotonic() - begun < 60
+
+
+def test_sealed_twice():
+    """a PKCS#8 of two thousand million iterations is not opened because a cheap seal of RFC 1421 is around it"""
+    slow = sequence(pbes2(PBKDF2, (1 << 31) - 1), tlv(4, bytes(64)))
+    key = hashlib.md5(b"secret" + bytes(8)).digest()
+    key += hashlib.md5(key + b"secret" + bytes(8)).digest()
+    iv = bytes(16)
+    (FOLDER / "inner").write_bytes(slow)
+    make("openssl", "enc", "-aes-256-cbc", "-K", key.hex(), "-iv", iv.hex(), "-in", "inner", "-out", "outer")
+    text = "\n".join(textwrap.wrap(base64.b64encode((FOLDER / "outer").read_bytes()).decode(), 64)) + "\n"
+    for label in ("ENCRYPTED PRIVATE KEY", "PRIVATE KEY"):
+        (FOLDER / "twice").write_text(f"-----BEGIN {label}-----\nProc-Type: 4,ENCRYPTED\n"
+                                      f"DEK-Info: AES-256-CBC,{iv.hex().upper()}\n\n{text}-----END {label}-----\n")
+        vigie.equal(one("twice", password="secret")["objects"][0]["opened"], False)
+
+
+def test_part_without_content():
+    """a PKCS#12 whose encrypted part has no content is told, and may hold a key"""
+    data, encrypted = bytes.fromhex("06092a864886f70d010701"), bytes.fromhex("06092a864886f70d010706")
+    safes = sequence(sequence(encrypted))
+    pfx = sequence(integer(3), sequence(data, tlv(0xA0, tlv(4, safes))))
+    (FOLDER / "hollow.p12").write_bytes(pfx)
+    answer = one("hollow.p12", password="secret")
+    vigie.equal((kinds(answer), answer["private_key"]), (["pkcs12"], "possible"))
+
+
+def test_label_of_any_octets():
+    """a boundary that is not UTF-8 hides no key"""
+    for label in (b"CL\xc9 PRIVATE KEY", b"\xff", b"X\0 PRIVATE KEY"):
+        (FOLDER / "octets").write_bytes(b"-----BEGIN " + label + b"-----\n" + b"".join(
+            (FOLDER / "a.key").read_bytes().splitlines(True)[1:-1]) + b"-----END " + label + b"-----\n")
+        vigie.equal(one("octets")["private_key"], "clear", label)
 
 
 prepare()
