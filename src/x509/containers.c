@@ -1,5 +1,5 @@
 /* containers: PKCS#12, PKCS#7 and keys under a password. libcrypto reads them, in bounded time: a file may name any
- * number of iterations, and more than a million are not counted for one object, nor ten million for a file. */
+ * number of iterations, and more than a million are not counted for one object, nor three million for a file. */
 #include "x509/identify.h"
 
 #include <openssl/cms.h>
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { ITERATIONS_MAX = 1000000, ROUNDS_MAX = 10 * ITERATIONS_MAX, ROUNDS_LEAST = 100, UNKNOWN = -1 };
+enum { ITERATIONS_MAX = 1000000, ROUNDS_MAX = 3 * ITERATIONS_MAX, ROUNDS_LEAST = 100, UNKNOWN = -1 };
 
 static json_t *algorithm_name(const ASN1_OBJECT *oid) {
     char name[80];
