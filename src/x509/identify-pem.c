@@ -89,7 +89,7 @@ static void identify_content(Identified *found, const Where *where, const PemBlo
             json_object_update_new(object,
                                    json_pack("{s:s,s:s,s:b}", "format", "RFC 1421", "private", "encrypted",
                                              "opened", open_sealed_block(found, object, block)));
-    } else if (!identify_by_label(found, where, content) && !identify_der(found, where, content)) {
+    } else if (!identify_sequence(found, where, content) && !identify_by_label(found, where, content)) {
         identified_unreadable(found, where, "unreadable");
     }
 }

@@ -122,7 +122,7 @@ static bool identify_base64(Identified *found, const char *text, size_t size) {
     gsize octet_count = 0;
     g_autofree guchar *octets = g_base64_decode(text, &octet_count);
     const Where where = {.encoding = "base64"};
-    bool known = octet_count > 0 && identify_der(found, &where, vigie_bytes(octets, octet_count));
+    bool known = octet_count > 0 && identify_sequence(found, &where, vigie_bytes(octets, octet_count));
     OPENSSL_cleanse(octets, octet_count);
     if (known)
         identified_damage(found, "boundaries-missing");
@@ -191,12 +191,21 @@ static void judge_sealed_containers(const json_t *objects) {
     }
 }
 
+/* What stands behind the first object of a file hides nothing: DER behind DER, PEM behind anything. */
+static bool identify_binary(Identified *found, VigieBytes file) {
+    const Where der = {.encoding = "der"};
+    bool known =
+        identify_magic(found, file) || (file.data[0] == 0x30 && identify_sequence(found, &der, file));
+    if (known && contains(file, "-----BEGIN "))
+        identify_pem(found, (const char *)file.data, file.size);
+    return known;
+}
+
 void identify_file(Identified *found, VigieBytes file) {
-    const Where raw = {.encoding = "raw"}, der = {.encoding = "der"};
+    const Where raw = {.encoding = "raw"};
     if (file.size == 0)
         identified_add(found, &raw, "empty");
-    else if (!identify_magic(found, file) && !(file.data[0] == 0x30 && identify_der(found, &der, file)) &&
-             !identify_text(found, file) && !identify_openpgp(found, file))
+    else if (!identify_binary(found, file) && !identify_text(found, file) && !identify_openpgp(found, file))
         identified_unreadable(found, &raw, "unknown");
     judge_sealed_containers(found->objects);
 }

@@ -39,6 +39,8 @@ void identified_damage(Identified *found, const char *what);
 
 /* One DER object by its structure; false where it is none that is known. */
 bool identify_der(Identified *found, const Where *where, VigieBytes octets);
+/* The same for one object behind the other; what is behind them and is none is told, too. */
+bool identify_sequence(Identified *found, const Where *where, VigieBytes octets);
 /* Containers, through libcrypto, which reads BER too. */
 bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets);
 bool identify_pkcs7(Identified *found, const Where *where, VigieBytes octets);

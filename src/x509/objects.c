@@ -233,3 +233,22 @@ bool identify_der(Identified *found, const Where *where, VigieBytes octets) {
     return known || identify_encrypted_key(found, where, octets) || identify_pkcs12(found, where, octets) ||
            identify_pkcs7(found, where, octets);
 }
+
+bool identify_sequence(Identified *found, const Where *where, VigieBytes octets) {
+    bool any = false;
+    while (octets.size > 0 && !found->too_many) {
+        VigieReader in = vigie_reader(octets);
+        const char *clause = NULL;
+        DerElement first;
+        bool der = der_next(&in, &first, &clause);
+        if (!identify_der(found, where, der ? first.whole : octets))
+            break;
+        any = true;
+        octets = der ? in.rest : (VigieBytes){0}; /* of BER nobody knows where it ends */
+        while (octets.size > 0 && (octets.data[0] == 0 || g_ascii_isspace(octets.data[0])))
+            octets = vigie_bytes(octets.data + 1, octets.size - 1);
+    }
+    if (any && octets.size > 0 && !found->too_many)
+        identified_unreadable(found, where, "unreadable");
+    return any;
+}

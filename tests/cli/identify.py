@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import tap, vigie  # noqa: E402
@@ -205,13 +204,11 @@ def test_scrypt_without_end():
 
 
 def test_dear_in_sum():
-    """many objects, each of which is cheap enough, are not all opened"""
+    """a thousand objects, each of which is cheap enough, are not all opened: it would take longer than the test may"""
     sealed = sequence(pbes2(PBKDF2, 900000), tlv(4, bytes(64)))
     text = base64.encodebytes(sealed).decode()
     (FOLDER / "dear").write_text(f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}-----END ENCRYPTED PRIVATE KEY-----\n" * 1000)
-    begun = time.monotonic()
     vigie.equal(len(one("dear", password="secret")["objects"]), 1000)
-    assert time.monotonic() - begun < 60
 
 
 def test_sealed_twice():
@@ -245,6 +242,26 @@ def test_label_of_any_octets():
         (FOLDER / "octets").write_bytes(b"-----BEGIN " + label + b"-----\n" + b"".join(
             (FOLDER / "a.key").read_bytes().splitlines(True)[1:-1]) + b"-----END " + label + b"-----\n")
         vigie.equal(one("octets")["private_key"], "clear", label)
+
+
+def test_key_behind_something_else():
+    """a key in clear behind a certificate, a public key or a page, or under another's label, is seen"""
+    pem, der = (FOLDER / "a.key").read_bytes(), (FOLDER / "a.key.der").read_bytes()
+    certificate = (FOLDER / "a.der").read_bytes()
+    block = "-----BEGIN %s-----\n" + base64.encodebytes(certificate + der).decode() + "-----END %s-----\n"
+    body = b"".join(pem.splitlines(True)[1:-1])
+    files = {
+        "der-der": certificate + der, "der-pem": certificate + b"\n" + pem, "pub-pem": (FOLDER / "ssh.pub").read_bytes() + pem,
+        "pdf-pem": b"%PDF-1.4\n" + pem, "in-block": (block % (("CERTIFICATE",) * 2)).encode(),
+        "label": b"-----BEGIN EC PARAMETERS-----\n" + body + b"-----END EC PARAMETERS-----\n",
+    }
+    for name, octets in files.items():
+        (FOLDER / name).write_bytes(octets)
+        vigie.equal(one(name)["private_key"], "clear", name)
+    (FOLDER / "line.der").write_bytes(certificate + b"\r\n")
+    vigie.equal(kinds(one("line.der")), ["certificate"])
+    (FOLDER / "more.der").write_bytes(certificate + b"noise")
+    vigie.equal(one("more.der")["private_key"], "unknown")
 
 
 prepare()
