@@ -22,7 +22,7 @@ static VigieTime next_morning(const VigieFleetPolicy *policy, VigieTime now) {
     return now;
 }
 
-/* ---- Raising ------------------------------------------------------------------------------------------------*/
+/* ---- Raising ------------------------------------------------------------------------------------------------ */
 bool alarm_raise(VigieStore *store, const VigieFleetPolicy *policy, const char *kind, int64_t endpoint,
                  int64_t organisation, int64_t certificate, int64_t occasion, int64_t event, bool urgent,
                  VigieTime now, GError **error) {
@@ -74,7 +74,7 @@ static bool raise_expiries(VigieStore *store, const VigieFleetPolicy *policy, Vi
     return true;
 }
 
-/* ---- Addressing ---------------------------------------------------------------------------------------------*/
+/* ---- Addressing --------------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t alarm, device;
     VigieTime due;
@@ -165,7 +165,7 @@ static bool drop_what_is_over(VigieStore *store, GError **error) {
                       "");
 }
 
-/* ---- Notices ------------------------------------------------------------------------------------------------*/
+/* ---- Notices ------------------------------------------------------------------------------------------------ */
 /* Who has something due: their whole waiting pile goes into one notice. */
 static bool make_notices(VigieStore *store, VigieTime now, GError **error) {
     g_autoptr(GPtrArray) mails = g_ptr_array_new_with_free_func(g_free);
@@ -332,7 +332,7 @@ bool fleet_notice_sent(VigieStore *store, int64_t notice, VigieTime now, GError 
                       notice);
 }
 
-/* ---- The list -----------------------------------------------------------------------------------------------*/
+/* ---- The list ----------------------------------------------------------------------------------------------- */
 static const Column told_columns[] = {
     {"name", "r.name", COLUMN_STRING},
     {"mail", "r.mail", COLUMN_STRING},

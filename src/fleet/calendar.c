@@ -5,7 +5,7 @@
 
 enum { LINE_OCTETS = 75, EVENTS_MAX = 5000, PAST_DAYS = 90, AHEAD_DAYS = 731 };
 
-/* ---- Lines --------------------------------------------------------------------------------------------------*/
+/* ---- Lines -------------------------------------------------------------------------------------------------- */
 /* RFC 5545 3.1: no line is longer than 75 octets; a character is not cut in two. */
 static void append_line(GString *out, const char *line) {
     size_t room = LINE_OCTETS;
@@ -51,7 +51,7 @@ static void append_format(GString *out, const char *format, ...) {
     append_line(out, line);
 }
 
-/* ---- Events -------------------------------------------------------------------------------------------------*/
+/* ---- Events ------------------------------------------------------------------------------------------------- */
 enum { ID, TARGET, NOT_AFTER, DEVICE, GMAO, LOCATION, ORGANISATION, SHA256, SUBJECT, ISSUER, SINCE };
 
 /* A reminder before, for calendars that show them; ours come by mail. */

@@ -73,8 +73,7 @@ static bool keep(VigieStore *store, const VigieCertificate *certificate, VigieTi
            set_words(store, *ret_id, certificate, error);
 }
 
-/* ---- Renewed or changed
- * -------------------------------------------------------------------------------------*/
+/* ---- Renewed or changed ------------------------------------------------------------------------------ */
 typedef struct {
     char *subject, *issuer;
     guint8 spki[32];
@@ -142,8 +141,7 @@ static bool tell(VigieStore *store, Observed *at, int64_t leaf, GError **error) 
     return event_add(store, event, at->now, NULL, error);
 }
 
-/* ---- What the endpoint serves now
- * ---------------------------------------------------------------------------*/
+/* ---- What the endpoint serves now -------------------------------------------------------------------- */
 /* The first CHAIN_KEPT certificates are kept; nobody has more but to do harm. */
 enum { CHAIN_KEPT = 16 };
 

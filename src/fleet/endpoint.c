@@ -69,8 +69,7 @@ json_t *fleet_endpoint_list(VigieStore *store, const VigieFleetFilter *filter, V
     return list_page(store, &endpoint_list, filter, now, error);
 }
 
-/* ---- History
- * ------------------------------------------------------------------------------------------------*/
+/* ---- History ----------------------------------------------------------------------------------------- */
 /* The ids of an array's findings, or its certificates' fingerprints: what of them is worth comparing. */
 static json_t *members_of(const json_t *array, const char *member) {
     json_t *out = json_array();

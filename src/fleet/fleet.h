@@ -8,21 +8,21 @@
  * caller's). NOT_FOUND where an id does not exist, or lies outside the filter's organisation.
  *
  * Enums, as JSON and filters write them:
- *   class        imaging monitoring laboratory anaesthesia cardiology sterilisation-endoscopy infusion
- * bed-iomt server, null: not known (knowledge/fleet-classes.json) owner        biomed dsi vendor criticality
- * minor moderate major vital, null: not known state        of a device or endpoint: well, unknown (never
- * seen, or silent), soon, broken of a finding: open, acknowledged, mended, reopened; as a filter also active:
- * all but mended severity     info low medium high critical
- */
+ *   class        imaging monitoring laboratory anaesthesia cardiology sterilisation-endoscopy infusion bed-iomt
+ *                server, null: not known (knowledge/fleet-classes.json)
+ *   owner        biomed dsi vendor
+ *   criticality  minor moderate major vital, null: not known
+ *   state        of a device or endpoint: well, unknown (never seen, or silent), soon, broken;
+ *                of a finding: open, acknowledged, mended, reopened; as a filter also active: all but mended
+ *   severity     info low medium high critical */
 #pragma once
 
 #include "base/base.h"
 #include "record/record.h"
 #include "store/store.h"
 
-/* ---- Policy
- * ------------------------------------------------------------------------------------------------- What of
- * the configuration this room goes by. */
+/* ---- Policy ---------------------------------------------------------------------------------------------
+ * What of the configuration this room goes by. */
 enum { FLEET_DAYS_MAX = 16 };
 
 typedef struct {
@@ -40,10 +40,9 @@ typedef struct {
 bool fleet_policy_load(const VigieConfig *config, VigieFleetPolicy *ret_policy, GError **error);
 VigieFleetPolicy fleet_policy_default(void);
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------------------ A filter:
- * what is zero or NULL does not restrict. An unknown enum or sort key is INVALID, and the message names the
- * member. Retired devices are left out unless `retired`. */
+/* ---- Reading --------------------------------------------------------------------------------------------
+ * A filter: what is zero or NULL does not restrict. An unknown enum or sort key is INVALID, and the message
+ * names the member. Retired devices are left out unless `retired`. */
 enum { FLEET_PAGE_SIZE = 50, FLEET_PAGE_SIZE_MAX = 500 };
 
 typedef struct {
@@ -68,25 +67,29 @@ typedef struct {
 bool fleet_filter_set(VigieFleetFilter *filter, const char *name, const char *value, GError **error);
 
 /* The dashboard:
- * { "time", "devices": { "total", "by_state": { "well", "unknown", "soon", "broken" } }, "endpoints": the
- * same, "expiry": { "ended", "days_1", "days_7", "days_30", "days_90", "later", "none" },   endpoints, each
- * counted once "next": [ 10 endpoints, the next to end ], "findings": { "total", "by_severity": { "critical"
- * … "info" } },                     active ones "worst": [ 10 findings, active, worst and newest first ],
- *   "silent": [ 10 endpoints, longest silent first ], "silent_total",
- *   "organisations": [ { "id", "name", "devices", "by_state", "not_after" } ],           50 at most, worst
- * first "classes": [ { "class", "devices", "by_state", "not_after" } ], "timeline": { "unit": "week",
- * "weeks": [ { "start" (day, Monday), "count" } ] },     53 weeks from this one "last_survey": a run or null,
- * "events": [ 10 events of note, newest first ] } */
+ *   { "time",
+ *     "devices": { "total", "by_state": { "well", "unknown", "soon", "broken" } }, "endpoints": the same,
+ *     "expiry": { "ended", "days_1", "days_7", "days_30", "days_90", "later", "none" }: endpoints, each counted once,
+ *     "next": [ 10 endpoints, the next to end ],
+ *     "findings": { "total", "by_severity": { "critical" … "info" } }: active ones,
+ *     "worst": [ 10 findings, active, worst and newest first ],
+ *     "silent": [ 10 endpoints, longest silent first ], "silent_total",
+ *     "organisations": [ { "id", "name", "devices", "by_state", "not_after" } ]: 50 at most, worst first,
+ *     "classes": [ { "class", "devices", "by_state", "not_after" } ],
+ *     "timeline": { "unit": "week", "weeks": [ { "start" (day, Monday), "count" } ] }: 53 weeks from this one,
+ *     "last_survey": a run or null,
+ *     "events": [ 10 events of note, newest first ] } */
 json_t *fleet_overview(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);
 
 /* Lists: { "total", "page", "page_size", "pages", "sort", "descending", "items": [ … ] }.
  *
- * Device, by state (worst first) name gmao class manufacturer model location owner criticality not_after
- * checked organisation: { "id", "name", "organisation": { "id", "name" }, "gmao", "class", "manufacturer",
- * "model", "serial", "firmware", "location", "fqdn", "ip", "owner", "criticality", "note", "retired": time or
- * null, "state", "severity": the worst of its active findings, "active_findings": n, "endpoint_count": n,
- *   "not_after": the first end among its certificates, "days_left": whole days, negative when past,
- *   "checked": last observation, "created", "updated" } */
+ * Device, by state (worst first) name gmao class manufacturer model location owner criticality not_after checked
+ * organisation:
+ *   { "id", "name", "organisation": { "id", "name" }, "gmao", "class", "manufacturer", "model", "serial",
+ *     "firmware", "location", "fqdn", "ip", "owner", "criticality", "note", "retired": time or null,
+ *     "state", "severity": the worst of its active findings, "active_findings": n, "endpoint_count": n,
+ *     "not_after": the first end among its certificates, "days_left": whole days, negative when past,
+ *     "checked": last observation, "created", "updated" } */
 json_t *fleet_device_list(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);
 /* A device with "endpoints", "findings" (active first; 200), "certificates" (as fleet_endpoint_get has them,
  * each with "endpoint": { "id", "target" }), "history" (100 events), "contacts" (those who would be told). */
@@ -94,18 +97,22 @@ json_t *fleet_device_get(VigieStore *store, const VigieFleetFilter *filter, int6
                          GError **error);
 
 /* Endpoint, by state not_after checked target outcome silent_since device:
- * { "id", "target": "host:port/protocol", "host", "port", "protocol", "connect", "name", "gentle": bool,
- *   "device": { "id", "name", "gmao", "class", "owner", "criticality", "location" }, "organisation": { "id",
- * "name" }, "state", "outcome": "ok" "refused" "alert:handshake_failure" … or null: never examined,
- * "checked", "seen": last answer, "failures": in a row, "silent_since", "versions": [ "TLSv1.2" … ],
- * "severity", "active_findings", "certificate": { "id", "sha256", "subject", "common_name", "issuer",
- * "not_before", "not_after" } or null, "not_after", "days_left" } */
+ *   { "id", "target": "host:port/protocol", "host", "port", "protocol", "connect", "name", "gentle": bool,
+ *     "device": { "id", "name", "gmao", "class", "owner", "criticality", "location" },
+ *     "organisation": { "id", "name" }, "state",
+ *     "outcome": "ok" "refused" "alert:handshake_failure" … or null: never examined,
+ *     "checked", "seen": last answer, "failures": in a row, "silent_since", "versions": [ "TLSv1.2" … ],
+ *     "severity", "active_findings",
+ *     "certificate": { "id", "sha256", "subject", "common_name", "issuer", "not_before", "not_after" } or null,
+ *     "not_after", "days_left" } */
 json_t *fleet_endpoint_list(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);
-/* An endpoint with "record" (the last one as doc/record.md, or null), "findings" (200), "certificates": [
- * { "id", "sha256", "subject", "common_name", "issuer", "serial", "not_before", "not_after", "position": 0
- * the leaf, "first_seen", "last_seen", "current": bool } ], "history": [ { "from", "to", "observations": n,
- * "outcome", "changes": [ { "member": "versions", "before", "after" } ] } ] newest first (50 stretches of
- * same observations), "events" (50). */
+/* An endpoint with "record" (the last one as doc/record.md, or null), "findings" (200),
+ *   "certificates": [ { "id", "sha256", "subject", "common_name", "issuer", "serial", "not_before", "not_after",
+ *                       "position": 0 the leaf, "first_seen", "last_seen", "current": bool } ],
+ *   "history": [ { "from", "to", "observations": n, "outcome",
+ *                  "changes": [ { "member": "versions", "before", "after" } ] } ]: newest first, 50 stretches of same
+ *                  observations,
+ *   "events": (50). */
 json_t *fleet_endpoint_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                            GError **error);
 
@@ -124,8 +131,7 @@ json_t *fleet_finding_get(VigieStore *store, const VigieFleetFilter *filter, int
 json_t *fleet_certificate_list(VigieStore *store, const VigieFleetFilter *filter, VigieTime now,
                                GError **error);
 /* A certificate with "names": [ "DNS:…" ], "pem", "spki_sha256", "malformed", "served_by": [ { "endpoint":
- * { "id", "target" }, "device", "organisation", "position", "first_seen", "last_seen", "current" } ] (200).
- */
+ * { "id", "target" }, "device", "organisation", "position", "first_seen", "last_seen", "current" } ] (200). */
 json_t *fleet_certificate_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                               GError **error);
 
@@ -155,10 +161,9 @@ json_t *fleet_search(VigieStore *store, const VigieFleetFilter *filter, VigieTim
  * Borrowed. */
 const json_t *fleet_classes(GError **error);
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------------------ `fields`
- * is an object of what is to change; the rest stays (or has its default in a new one). `id` 0 creates.
- * Errors: INVALID, its message begins with the field's name; CONFLICT where it exists already. Then
+/* ---- Writing --------------------------------------------------------------------------------------------
+ * `fields` is an object of what is to change; the rest stays (or has its default in a new one). `id` 0
+ * creates. Errors: INVALID, its message begins with the field's name; CONFLICT where it exists already. Then
  * *ret_problem (may be NULL) is { "field", "problem": "too-long" …, "limit" or "value" }, for a form. `by` is
  * the user's name, kept in the history. */
 
@@ -186,11 +191,10 @@ char *fleet_problem_text(VigieLang lang, const json_t *problem);
 bool fleet_finding_acknowledge(VigieStore *store, int64_t id, const char *by, const char *note, VigieTime now,
                                GError **error);
 
-/* ---- Surveys
- * ------------------------------------------------------------------------------------------------ A run is a
- * survey of the endpoints that a scope selects, at the time it is asked for. It is requested (here), worked
- * on by whoever takes its job (kind "survey", payload { "run": id }, unique key "survey:ID"), and can be left
- * and resumed at any point: its targets are the endpoints that it has not observed yet. */
+/* ---- Surveys --------------------------------------------------------------------------------------------
+ * A run is a survey of the endpoints that a scope selects, at the time it is asked for. It is requested
+ * (here), worked on by whoever takes its job (kind "survey", payload { "run": id }, unique key "survey:ID"),
+ * and can be left and resumed at any point: its targets are the endpoints that it has not observed yet. */
 #define FLEET_JOB_SURVEY "survey"
 
 /* `scope` restricts as a filter's members organisation, device, endpoint, class_, owner, criticality, state,
@@ -229,12 +233,11 @@ bool fleet_observe(VigieStore *store, const VigieFleetPolicy *policy, int64_t en
  * record stay as they are. A run of that time no longer counts all that it saw. In several transactions. */
 bool fleet_forget(VigieStore *store, VigieTime before, GError **error);
 
-/* ---- Alarms
- * ------------------------------------------------------------------------------------------------- An alarm
- * is one thing to be told: a certificate passed a threshold, changed unexpectedly, an endpoint fell silent.
- * Each exists once. A notice is one mail to one person, carrying all that is to be told to them: what is
- * urgent (a day or less left, ended, changed; silence of a device of criticality major or vital) at once and
- * with it all that waits; the rest together at policy->hour of the reader's morning. */
+/* ---- Alarms ---------------------------------------------------------------------------------------------
+ * An alarm is one thing to be told: a certificate passed a threshold, changed unexpectedly, an endpoint fell
+ * silent. Each exists once. A notice is one mail to one person, carrying all that is to be told to them: what
+ * is urgent (a day or less left, ended, changed; silence of a device of criticality major or vital) at once
+ * and with it all that waits; the rest together at policy->hour of the reader's morning. */
 
 /* Creates the alarms that `now` brings, makes notices of those that are due, and returns every notice not
  * sent yet: [ { "id", "created", "recipient": { "name", "mail", "language", "role" }, "organisations": [ {
@@ -252,8 +255,7 @@ bool fleet_notice_sent(VigieStore *store, int64_t notice, VigieTime now, GError 
  * "time" or null: waits } ]; empty: nobody to tell. */
 json_t *fleet_alarm_list(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);
 
-/* ---- Feeds
- * --------------------------------------------------------------------------------------------------*/
+/* ---- Feeds ------------------------------------------------------------------------------------------- */
 /* An iCalendar object (RFC 5545): one all-day event for each certificate's end at an endpoint, on the day it
  * has in `zone`, from 90 days past to two years ahead, 5,000 at most. The bytes change only when the facts
  * do. */
@@ -265,8 +267,7 @@ bool fleet_calendar_append(VigieStore *store, const VigieFleetFilter *filter, Vi
 bool fleet_metrics_append(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GString *out,
                           GError **error);
 
-/* ---- The GMAO
- * -----------------------------------------------------------------------------------------------*/
+/* ---- The GMAO ---------------------------------------------------------------------------------------- */
 typedef struct VigieFleetMapping VigieFleetMapping;
 /* A key file as knowledge/fleet-mapping.conf, which is meant where `path` is NULL. */
 VigieFleetMapping *fleet_mapping_load(const char *path, GError **error);

@@ -28,7 +28,7 @@ int64_t form_number(const Form *form, const FormValues *values, const char *name
     return values->at[form_index(form, name)].number;
 }
 
-/* ---- Problems -----------------------------------------------------------------------------------------------*/
+/* ---- Problems ----------------------------------------------------------------------------------------------- */
 bool form_problem(const char *field, const char *problem, int64_t limit, const char *value,
                   json_t **ret_problem, GError **error) {
     g_autoptr(json_t) object = json_pack("{s:s, s:s}", "field", field, "problem", problem);
@@ -67,7 +67,7 @@ static bool report(const Report *to, const char *problem, int64_t limit, const c
     return form_problem(to->field->name, problem, limit, value, to->problem, to->error);
 }
 
-/* ---- Checks -------------------------------------------------------------------------------------------------*/
+/* ---- Checks ------------------------------------------------------------------------------------------------- */
 static bool has_control(const char *text, bool lines) {
     for (; *text; text = g_utf8_next_char(text)) {
         gunichar c = g_utf8_get_char(text);
@@ -269,7 +269,7 @@ bool form_complete(const Form *form, FormValues *values, json_t **ret_problem, G
     return true;
 }
 
-/* ---- Reading and writing rows -------------------------------------------------------------------------------*/
+/* ---- Reading and writing rows ------------------------------------------------------------------------------- */
 bool form_load(VigieStore *store, const Form *form, int64_t id, FormValues *ret_values, GError **error) {
     g_autoptr(Query) query = query_new();
     for (size_t i = 0; i < form->count; i++) {

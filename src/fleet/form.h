@@ -80,7 +80,7 @@ bool form_update(VigieStore *store, const Form *form, int64_t id, const FormValu
 /* After an update: `before` with what was given in its place, for what is worked out from the whole. */
 void form_merge(const Form *form, const FormValues *before, FormValues *values);
 
-/* ---- Devices and endpoints, for the import too (save.c, place.c) --------------------------------------------*/
+/* ---- Devices and endpoints, for the import too (save.c, place.c) -------------------------------------------- */
 typedef enum { WRITE_CREATED, WRITE_UPDATED, WRITE_UNCHANGED } Written;
 
 extern const Form organisation_form, device_form, endpoint_form;

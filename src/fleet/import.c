@@ -22,7 +22,7 @@ typedef struct {
     const CsvRow *row;
 } Import;
 
-/* ---- Problems -----------------------------------------------------------------------------------------------*/
+/* ---- Problems ----------------------------------------------------------------------------------------------- */
 static void complain(Import *in, size_t column, const char *field, const char *problem, const json_t *about,
                      const char *value, bool refused) {
     if (in->problem_count++ >= PROBLEMS_SHOWN)
@@ -55,7 +55,7 @@ static const char *cell(const Import *in, MapField field) {
     return csv_unguard(g_strstrip(text));
 }
 
-/* ---- The header ---------------------------------------------------------------------------------------------*/
+/* ---- The header --------------------------------------------------------------------------------------------- */
 static bool read_header(Import *in, const CsvRow *row, json_t *report, GError **error) {
     json_t *columns = json_object(), *ignored = json_array();
     json_object_set_new(report, "columns", columns);
@@ -84,7 +84,7 @@ static bool read_header(Import *in, const CsvRow *row, json_t *report, GError **
     return false;
 }
 
-/* ---- The organisation ---------------------------------------------------------------------------------------*/
+/* ---- The organisation --------------------------------------------------------------------------------------- */
 static bool find_organisation(Import *in, const char *name, int64_t *ret_id, json_t **ret_problem,
                               GError **error) {
     g_autofree char *composed = g_utf8_normalize(name, -1, G_NORMALIZE_NFC);
@@ -116,7 +116,7 @@ static bool find_organisation(Import *in, const char *name, int64_t *ret_id, jso
     return true;
 }
 
-/* ---- The device ---------------------------------------------------------------------------------------------*/
+/* ---- The device --------------------------------------------------------------------------------------------- */
 /* Rows with this GMAO number or, where it has none, this serial number and maker. */
 static VigieRows *candidates(const Import *in, int64_t organisation, const char *gmao, const char *serial,
                              const char *maker, GError **error) {
@@ -224,7 +224,7 @@ static bool write_device(Import *in, int64_t id, json_t *fields, int64_t *ret_id
     }
 }
 
-/* ---- Its endpoints ------------------------------------------------------------------------------------------*/
+/* ---- Its endpoints ------------------------------------------------------------------------------------------ */
 /* "443", "443/https", "host:443/https", "[::1]:443": false where it is none of them. */
 static bool parse_endpoint(const char *text, char **ret_host, int64_t *ret_port, char **ret_protocol) {
     const char *slash = strchr(text, '/');
@@ -332,7 +332,7 @@ static bool write_endpoints(Import *in, int64_t device, bool *ret_changed, GErro
     return true;
 }
 
-/* ---- Rows ---------------------------------------------------------------------------------------------------*/
+/* ---- Rows --------------------------------------------------------------------------------------------------- */
 static void refuse(Import *in, size_t column, const char *field, const char *problem, const char *value) {
     complain(in, column, field, problem, NULL, value, true);
     in->refused++;

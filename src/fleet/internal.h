@@ -8,8 +8,7 @@
 
 enum { FLEET_DAY = 86400 };
 
-/* ---- Enums (enums.c)
- * ----------------------------------------------------------------------------------------*/
+/* ---- Enums (enums.c) --------------------------------------------------------------------------------- */
 typedef enum { STATE_WELL, STATE_UNKNOWN, STATE_SOON, STATE_BROKEN, STATES } State;
 typedef enum { LIFE_OPEN, LIFE_ACKNOWLEDGED, LIFE_REOPENED, LIFE_MENDED, LIVES } Life;
 enum { SEVERITY_NONE = -1, CRITICALITY_MAJOR = 3, CRITICALITIES = 5 };
@@ -26,8 +25,7 @@ bool fleet_owner_known(const char *owner);
 /* From knowledge/fleet-classes.json; false where it has no such class. `ret_medical` may be NULL. */
 bool fleet_class_known(const char *class_, bool *ret_medical);
 
-/* ---- Queries built at run time (query.c)
- * --------------------------------------------------------------------*/
+/* ---- Queries built at run time (query.c) ------------------------------------------------------------- */
 typedef struct Query Query;
 Query *query_new(void);
 void query_free(Query *query);
@@ -38,8 +36,7 @@ void query_add(Query *query, const char *sql, ...);
 VigieRows *query_run(VigieStore *store, const Query *query, GError **error);
 bool query_int(VigieStore *store, const Query *query, int64_t *ret_value, GError **error);
 
-/* ---- Rows as JSON (rows.c)
- * ----------------------------------------------------------------------------------*/
+/* ---- Rows as JSON (rows.c) --------------------------------------------------------------------------- */
 typedef enum {
     COLUMN_INT,
     COLUMN_NATURAL, /* negative is null */
@@ -82,8 +79,7 @@ json_t *json_time(VigieTime time); /* null for 0 */
 int64_t days_left(VigieTime not_after,
                   VigieTime now); /* rounded down: -1 within the first day after the end */
 
-/* ---- Lists (list.c)
- * -----------------------------------------------------------------------------------------*/
+/* ---- Lists (list.c) ---------------------------------------------------------------------------------- */
 typedef struct {
     const char *name;
     const char *join; /* what the order needs besides x, or NULL */
@@ -178,8 +174,7 @@ VigieRows *device_groups(VigieStore *store, const VigieFleetFilter *filter, GErr
 /* Adds a group's row to an object of { "devices", "by_state", "not_after" }. */
 void group_add(json_t *object, int64_t state, int64_t count, VigieTime not_after);
 
-/* ---- Search words (words.c)
- * ---------------------------------------------------------------------------------*/
+/* ---- Search words (words.c) -------------------------------------------------------------------------- */
 /* Makes `text`, a NULL-terminated list of texts, the words of a thing; `before` are those it has (NULL:
  * none). */
 bool words_set(VigieStore *store, int kind, int64_t ref, const char *const *before, const char *const *text,
@@ -187,8 +182,7 @@ bool words_set(VigieStore *store, int kind, int64_t ref, const char *const *befo
 /* Adds " AND …" for every word of q. */
 bool words_where(Query *query, const List *list, const char *q, GError **error);
 
-/* ---- Events (event.c)
- * ---------------------------------------------------------------------------------------*/
+/* ---- Events (event.c) -------------------------------------------------------------------------------- */
 typedef struct {
     const char *kind;
     bool notable;
@@ -199,18 +193,17 @@ typedef struct {
 
 bool event_add(VigieStore *store, Event event, VigieTime now, int64_t *ret_id, GError **error);
 
-/* ---- Alarms (alarm.c) ---------------------------------------------------------------------------------------*/
+/* ---- Alarms (alarm.c) --------------------------------------------------------------------------------------- */
 /* An alarm that an observation brings; there already is well. */
 bool alarm_raise(VigieStore *store, const VigieFleetPolicy *policy, const char *kind, int64_t endpoint,
                  int64_t organisation, int64_t certificate, int64_t occasion, int64_t event, bool urgent,
                  VigieTime now, GError **error);
 
-/* ---- Texts ----------------------------------------------------------------------------------------------------*/
+/* ---- Texts ---------------------------------------------------------------------------------------------------- */
 /* A day of the reader's, as a text of g_date_time_format. Free with g_free. */
 char *local_text(VigieTime time, GTimeZone *zone, const char *format);
 
-/* ---- Status (status.c)
- * --------------------------------------------------------------------------------------*/
+/* ---- Status (status.c) ------------------------------------------------------------------------------- */
 /* What an endpoint is in, given the facts; `severity` is the worst of its active findings. */
 State status_of(bool seen, bool silent, int64_t severity, VigieTime not_after, int soon_days, VigieTime now);
 /* Works out a device's state, severity, counts and first end from its endpoints. */

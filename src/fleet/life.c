@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-/* ---- What it takes
- * ------------------------------------------------------------------------------------------*/
+/* ---- What it takes ----------------------------------------------------------------------------------- */
 static bool resolved(const VigieRecord *r) {
     return r->outcome != VIGIE_OUTCOME_NAME_NOT_FOUND && r->outcome != VIGIE_OUTCOME_NAME_FAILED;
 }
@@ -89,8 +88,7 @@ static bool only_reach(const char *kind) {
     return json_is_true(json_object_get(json_object_get(rules(NULL), kind), "reach"));
 }
 
-/* ---- One finding
- * --------------------------------------------------------------------------------------------*/
+/* ---- One finding ------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t id, severity, state, depth; /* id 0: not known yet */
     char *kind, *certificate;           /* the SHA-256 that its evidence names, or NULL */

@@ -8,8 +8,7 @@ static bool invalid(GError **error, const char *member, const char *value, const
     return false;
 }
 
-/* ---- The filter
- * ---------------------------------------------------------------------------------------------*/
+/* ---- The filter -------------------------------------------------------------------------------------- */
 typedef struct {
     const char *name;
     size_t offset;
@@ -82,8 +81,7 @@ bool fleet_filter_set(VigieFleetFilter *filter, const char *name, const char *va
     return false;
 }
 
-/* ---- WHERE
- * --------------------------------------------------------------------------------------------------*/
+/* ---- WHERE ------------------------------------------------------------------------------------------- */
 static void where_organisation(Query *query, const List *list, const VigieFleetFilter *filter) {
     if (!filter->organisation)
         return;
@@ -188,8 +186,7 @@ bool list_where(Query *query, const List *list, const VigieFleetFilter *filter, 
     return words_where(query, list, filter->q, error);
 }
 
-/* ---- Pages
- * --------------------------------------------------------------------------------------------------*/
+/* ---- Pages ------------------------------------------------------------------------------------------- */
 static const Sort *find_sort(const List *list, const VigieFleetFilter *filter, GError **error) {
     if (!filter->sort)
         return list->sorts;

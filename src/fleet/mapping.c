@@ -72,7 +72,7 @@ static MapField field_named(const char *name) {
     return field;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------*/
+/* ---- Reading ------------------------------------------------------------------------------------------------ */
 static void add_word(VigieFleetMapping *mapping, MapField field, const char *meaning, const char *word) {
     char *key = key_of(word);
     if (*key && !g_hash_table_contains(mapping->meanings[field], key))
@@ -185,7 +185,7 @@ VigieFleetMapping *fleet_mapping_load(const char *path, GError **error) {
     return g_steal_pointer(&mapping);
 }
 
-/* ---- Asking -------------------------------------------------------------------------------------------------*/
+/* ---- Asking ------------------------------------------------------------------------------------------------- */
 MapField mapping_field(const VigieFleetMapping *mapping, const char *header) {
     g_autofree char *key = key_of(header);
     gpointer found = g_hash_table_lookup(mapping->fields, key);

@@ -32,7 +32,7 @@ static void value(GString *out, int64_t number) {
     g_string_append_printf(out, " %" G_GINT64_FORMAT "\n", number);
 }
 
-/* ---- Counts by a label --------------------------------------------------------------------------------------*/
+/* ---- Counts by a label -------------------------------------------------------------------------------------- */
 typedef const char *(*NameOf)(int64_t rank);
 
 static const char *severity_name(int64_t rank) {
@@ -105,7 +105,7 @@ static bool by_outcome(VigieStore *store, const VigieFleetFilter *filter, GStrin
     return !failure;
 }
 
-/* ---- Endpoints ----------------------------------------------------------------------------------------------*/
+/* ---- Endpoints ---------------------------------------------------------------------------------------------- */
 static void append_end(GString *out, const VigieRows *rows) {
     g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rows_int(rows, 0));
     const char *criticality = fleet_criticality_name(rows_int(rows, 4));
@@ -148,7 +148,7 @@ static bool append_ends(VigieStore *store, const VigieFleetFilter *filter, GStri
     return !failure;
 }
 
-/* ---- The program itself -------------------------------------------------------------------------------------*/
+/* ---- The program itself ------------------------------------------------------------------------------------- */
 static bool append_jobs(VigieStore *store, GString *out, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT kind, state, count(*) FROM job GROUP BY kind, state ORDER BY kind, state", "");

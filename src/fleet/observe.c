@@ -19,8 +19,7 @@ Event observed_event(const Observed *at, const char *kind, bool notable) {
                    .run = at->run};
 }
 
-/* ---- The record
- * ---------------------------------------------------------------------------------------------*/
+/* ---- The record -------------------------------------------------------------------------------------- */
 static void hash_text(GChecksum *sum, const char *text) {
     g_checksum_update(sum, (const guchar *)(text ? text : "\1"), (gssize)strlen(text ? text : "\1") + 1);
 }
@@ -97,8 +96,7 @@ static bool failed(const VigieRecord *record) {
     }
 }
 
-/* ---- The endpoint as it stood
- * -------------------------------------------------------------------------------*/
+/* ---- The endpoint as it stood ------------------------------------------------------------------------ */
 static bool load(VigieStore *store, Observed *at, const guint8 hash[32], GError **error) {
     g_autoptr(VigieRows) rows = store_query(store, error,
                                             "SELECT device_id, organisation_id, class, owner, criticality, "
@@ -151,8 +149,7 @@ static bool insert(VigieStore *store, Observed *at, const char *outcome, GError 
     return true;
 }
 
-/* ---- What follows
- * -------------------------------------------------------------------------------------------*/
+/* ---- What follows ------------------------------------------------------------------------------------ */
 /* Counts failures; tells when the endpoint fell silent, and when it came back. */
 static bool follow_silence(VigieStore *store, Observed *at, GError **error) {
     if (!failed(at->record)) {

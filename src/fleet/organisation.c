@@ -28,8 +28,7 @@ const List organisation_list = {
     .by = 0,
 };
 
-/* ---- Counts
- * -------------------------------------------------------------------------------------------------*/
+/* ---- Counts ------------------------------------------------------------------------------------------ */
 json_t *by_state_new(void) {
     json_t *counts = json_object();
     for (int64_t state = 0; state < STATES; state++)
@@ -97,8 +96,7 @@ json_t *fleet_organisation_list(VigieStore *store, const VigieFleetFilter *filte
     return g_steal_pointer(&page);
 }
 
-/* ---- Contacts
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Contacts ---------------------------------------------------------------------------------------- */
 static const Column contact_columns[] = {
     {"id", "x.id", COLUMN_INT},
     {"role", "x.role", COLUMN_STRING},

@@ -5,8 +5,7 @@
 
 enum { SHOWN = 10, ORGANISATIONS_SHOWN = 50, WEEK = 7 * FLEET_DAY, WEEKS = 53, FOUND = 20, COUNTED = 1000 };
 
-/* ---- Devices by organisation and class
- * ----------------------------------------------------------------------*/
+/* ---- Devices by organisation and class --------------------------------------------------------------- */
 typedef struct {
     json_t *total;
     GHashTable *organisations; /* id → json_t */
@@ -116,8 +115,7 @@ static bool add_devices(VigieStore *store, const VigieFleetFilter *filter, json_
     return name_organisations(store, organisations, error);
 }
 
-/* ---- Endpoints
- * ----------------------------------------------------------------------------------------------*/
+/* ---- Endpoints --------------------------------------------------------------------------------------- */
 static bool add_endpoints(VigieStore *store, const VigieFleetFilter *filter, json_t *out, GError **error) {
     g_autoptr(Query) query = query_new();
     query_add(query, "SELECT x.state, count(*) FROM endpoint x");
@@ -227,8 +225,7 @@ static bool add_silent(VigieStore *store, const VigieFleetFilter *filter, VigieT
     return set_part(out, "silent", list_items(store, &endpoint_list, &longest, silent, SHOWN, now, error));
 }
 
-/* ---- Findings
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Findings ---------------------------------------------------------------------------------------- */
 static bool add_findings(VigieStore *store, const VigieFleetFilter *filter, json_t *out, GError **error) {
     g_autoptr(Query) query = query_new();
     query_add(query, "SELECT x.severity, count(*) FROM finding x");
@@ -291,8 +288,7 @@ json_t *fleet_overview(VigieStore *store, const VigieFleetFilter *filter, VigieT
     return g_steal_pointer(&out);
 }
 
-/* ---- Search
- * -------------------------------------------------------------------------------------------------*/
+/* ---- Search ------------------------------------------------------------------------------------------ */
 static bool add_found(VigieStore *store, const List *list, const VigieFleetFilter *filter, const char *member,
                       VigieTime now, json_t *out, GError **error) {
     g_autoptr(Query) query = query_new();

@@ -245,7 +245,7 @@ bool fleet_endpoint_remove(VigieStore *store, int64_t id, const char *by, VigieT
            status_device(store, device, error) && store_commit(&tx, error);
 }
 
-/* ---- Following the device -----------------------------------------------------------------------------------*/
+/* ---- Following the device ----------------------------------------------------------------------------------- */
 static bool repeat_facts(VigieStore *store, int64_t device, const FormValues *after, GError **error) {
     int64_t organisation = form_number(&device_form, after, "organisation");
     int64_t criticality = form_number(&device_form, after, "criticality");

@@ -56,7 +56,7 @@ static bool taken(VigieStore *store, const Query *query, bool *ret_taken, GError
     return true;
 }
 
-/* ---- Organisations and contacts -----------------------------------------------------------------------------*/
+/* ---- Organisations and contacts ----------------------------------------------------------------------------- */
 static bool organisation_check(VigieStore *store, int64_t id, const FormValues *values, json_t **ret_problem,
                                GError **error) {
     const char *name = form_text(&organisation_form, values, "name");
@@ -126,7 +126,7 @@ bool fleet_contact_remove(VigieStore *store, int64_t id, GError **error) {
     return store_get_int(store, &id, error, "DELETE FROM contact WHERE id = $1 RETURNING id", "i", id);
 }
 
-/* ---- Devices ------------------------------------------------------------------------------------------------*/
+/* ---- Devices ------------------------------------------------------------------------------------------------ */
 static bool device_check(VigieStore *store, int64_t id, const FormValues *values, json_t **ret_problem,
                          GError **error) {
     const char *gmao = form_text(&device_form, values, "gmao");

@@ -34,8 +34,7 @@ const List run_list = {
     .by = BY_ORGANISATION,
 };
 
-/* ---- Scope
- * --------------------------------------------------------------------------------------------------*/
+/* ---- Scope ------------------------------------------------------------------------------------------- */
 static const struct {
     const char *name;
     size_t offset;
@@ -80,8 +79,7 @@ static VigieFleetFilter scope_filter(const json_t *scope) {
     return filter;
 }
 
-/* ---- Request
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Request ----------------------------------------------------------------------------------------- */
 static bool insert_run(VigieStore *store, const VigieFleetFilter *scope, const char *scope_text,
                        int64_t depth, int64_t targets, const char *by, VigieTime now, int64_t *ret_run,
                        GError **error) {
@@ -117,8 +115,7 @@ bool fleet_survey_request(VigieStore *store, const VigieFleetFilter *scope, Vigi
     return true;
 }
 
-/* ---- Targets
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Targets ----------------------------------------------------------------------------------------- */
 struct VigieFleetTargets {
     VigieStore *store;
     json_t *scope;
@@ -212,8 +209,7 @@ bool fleet_targets_next(VigieFleetTargets *targets, VigieTarget *ret_target, GEr
     return true;
 }
 
-/* ---- Progress
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Progress ---------------------------------------------------------------------------------------- */
 /* Adds text → count rows to an object, what follows a ':' in the text left out. */
 static json_t *counted(VigieStore *store, const char *sql, int64_t run, int64_t *ret_total, GError **error) {
     g_autoptr(VigieRows) rows = store_query(store, error, sql, "i", run);

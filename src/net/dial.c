@@ -7,8 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* ---- Addresses
- * ----------------------------------------------------------------------------------------------*/
+/* ---- Addresses --------------------------------------------------------------------------------------- */
 bool net_address_parse(const char *text, VigieAddress *ret_address) {
     VigieAddress address = {0};
     address.v6 = strchr(text, ':') != NULL;
@@ -32,8 +31,7 @@ VigieAddress net_address_plus(const VigieAddress *address, uint64_t offset) {
     return sum;
 }
 
-/* ---- Names
- * --------------------------------------------------------------------------------------------------*/
+/* ---- Names ------------------------------------------------------------------------------------------- */
 static const char *label_problem(const char *label, size_t size) {
     if (size == 0)
         return "a label is empty";
@@ -91,8 +89,7 @@ bool net_name_ascii(const char *name, char ret_ascii[NET_NAME_MAX], const char *
     return true;
 }
 
-/* ---- Sockets
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Sockets ----------------------------------------------------------------------------------------- */
 static socklen_t fill(const VigieAddress *address, uint16_t port, struct sockaddr_storage *storage) {
     if (address->v6) {
         struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)storage;

@@ -3,8 +3,7 @@
  * One thread drives one reactor. Watches, timers, turns and queries are embedded in the caller's own
  * structures: nothing is allocated for a connection. Callbacks come from net_reactor_run() alone, never from
  * within the call that asked, but for net_pacer_ask() (see there). Times are nanoseconds of the monotonic
- * clock.
- */
+ * clock. */
 #pragma once
 
 #include "base/bytes.h"
@@ -18,8 +17,7 @@
 
 int64_t net_now(void);
 
-/* ---- Addresses
- * ----------------------------------------------------------------------------------------------*/
+/* ---- Addresses --------------------------------------------------------------------------------------- */
 typedef struct {
     uint8_t octets[16]; /* network order; an IPv4 address fills the first four, the rest is zero */
     bool v6;
@@ -33,8 +31,7 @@ void net_address_text(const VigieAddress *address, char text[NET_ADDRESS_TEXT]);
 /* The address `offset` after this one; wraps at the end of the family. */
 VigieAddress net_address_plus(const VigieAddress *address, uint64_t offset);
 
-/* ---- Names
- * --------------------------------------------------------------------------------------------------*/
+/* ---- Names ------------------------------------------------------------------------------------------- */
 enum { NET_NAME_MAX = 254 }; /* octets with the NUL: RFC 1035 3.1 */
 
 /* A host name in UTF-8 as A-labels in lower case (IDNA 2008, UTS 46 non-transitional), checked: labels of 1
@@ -42,8 +39,7 @@ enum { NET_NAME_MAX = 254 }; /* octets with the NUL: RFC 1035 3.1 */
  * `*ret_problem` says what is wrong with it, in English; static. */
 bool net_name_ascii(const char *name, char ret_ascii[NET_NAME_MAX], const char **ret_problem);
 
-/* ---- The reactor
- * --------------------------------------------------------------------------------------------*/
+/* ---- The reactor ------------------------------------------------------------------------------------- */
 typedef struct VigieReactor VigieReactor;
 VigieReactor *net_reactor_new(void); /* NULL: errno says why */
 void net_reactor_free(VigieReactor *reactor);
@@ -78,22 +74,20 @@ void net_reactor_run(VigieReactor *reactor, int64_t max_wait);
 /* The clock as it was when the callbacks of this round began. */
 int64_t net_reactor_now(const VigieReactor *reactor);
 
-/* ---- Dialling
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Dialling ---------------------------------------------------------------------------------------- */
 /* Begins to connect; the descriptor, or -errno. Writable: connected, or failed: see net_dial_error(). */
 int net_dial(const VigieAddress *address, uint16_t port);
 /* 0, or the errno with which the connection failed. */
 int net_dial_error(int fd);
-/* Closes. `abrupt`: by RST, so that neither side keeps a TIME_WAIT for a connection that is of no more use.
- */
+/* Closes. `abrupt`: by RST, so that neither side keeps a TIME_WAIT for a connection that is of no more use. */
 void net_hang_up(int fd, bool abrupt);
 /* Lets this process have `count` descriptors besides those it needs anyway, as far as it may; how many it
  * has. */
 size_t net_descriptors(size_t count);
 
-/* ---- Pacing
- * ------------------------------------------------------------------------------------------------- Every
- * connection asks for its turn. A turn is granted when there is room at its address and the rate allows. */
+/* ---- Pacing ---------------------------------------------------------------------------------------------
+ * Every connection asks for its turn. A turn is granted when there is room at its address and the rate
+ * allows. */
 typedef struct {
     double rate;          /* turns a second, all together; 0: no limit */
     unsigned per_host;    /* to one address at once, at least 1 */
@@ -121,10 +115,9 @@ bool net_pacer_ask(VigiePacer *pacer, VigieTurn *turn);
 /* The connection is over, or the turn no longer wanted; does nothing where none was asked for. */
 void net_pacer_release(VigiePacer *pacer, VigieTurn *turn);
 
-/* ---- Name resolution
- * ---------------------------------------------------------------------------------------- /etc/hosts and DNS
- * as the system's resolver is set up (c-ares), A and AAAA. Answers are kept for five minutes at most, 4,096
- * at most; names asked for twice at once are asked once. */
+/* ---- Name resolution ------------------------------------------------------------------------------------
+ * /etc/hosts and DNS as the system's resolver is set up (c-ares), A and AAAA. Answers are kept for five
+ * minutes at most, 4,096 at most; names asked for twice at once are asked once. */
 enum { NET_RESOLVE_ADDRESSES = 6 };
 
 typedef enum { NET_RESOLVED, NET_RESOLVE_NOT_FOUND, NET_RESOLVE_FAILED } VigieResolveOutcome;

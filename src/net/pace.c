@@ -98,8 +98,7 @@ void net_pacer_free(VigiePacer *pacer) {
     g_free(pacer);
 }
 
-/* ---- The rate
- * -----------------------------------------------------------------------------------------------*/
+/* ---- The rate ---------------------------------------------------------------------------------------- */
 static bool take_token(VigiePacer *pacer) {
     if (pacer->pace.rate <= 0)
         return true;
@@ -145,8 +144,7 @@ static bool ask_rate(VigiePacer *pacer, VigieTurn *turn) {
     return false;
 }
 
-/* ---- Addresses
- * ----------------------------------------------------------------------------------------------*/
+/* ---- Addresses --------------------------------------------------------------------------------------- */
 static bool has_room(const VigieHost *host) {
     unsigned most = host->gentle ? 1 : host->pacer->pace.per_host;
     return host->active < most && host->rest_until <= net_reactor_now(host->pacer->reactor);

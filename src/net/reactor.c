@@ -45,8 +45,7 @@ int64_t net_reactor_now(const VigieReactor *reactor) {
     return reactor->now;
 }
 
-/* ---- Watches
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Watches ----------------------------------------------------------------------------------------- */
 bool net_watch_start(VigieReactor *reactor, VigieWatch *watch, uint32_t events) {
     struct epoll_event event = {.events = events, .data.ptr = watch};
     return epoll_ctl(reactor->epoll, EPOLL_CTL_ADD, watch->fd, &event) == 0;
@@ -64,8 +63,7 @@ void net_watch_end(VigieReactor *reactor, VigieWatch *watch) {
             reactor->events[i].data.ptr = NULL;
 }
 
-/* ---- Timers
- * -------------------------------------------------------------------------------------------------*/
+/* ---- Timers ------------------------------------------------------------------------------------------ */
 static void put(VigieReactor *reactor, VigieTimer *timer, size_t place) {
     reactor->heap[place] = timer;
     timer->place = place;
@@ -118,8 +116,7 @@ void net_timer_cancel(VigieReactor *reactor, VigieTimer *timer) {
         settle(reactor, last, place);
 }
 
-/* ---- A round
- * ------------------------------------------------------------------------------------------------*/
+/* ---- A round ----------------------------------------------------------------------------------------- */
 /* Timers set by the callbacks of this round are due in the next at the earliest. */
 static void expire(VigieReactor *reactor) {
     int64_t now = reactor->now;

@@ -38,8 +38,7 @@ struct VigieResolver {
     bool closing;
 };
 
-/* ---- c-ares on the reactor
- * ----------------------------------------------------------------------------------*/
+/* ---- c-ares on the reactor --------------------------------------------------------------------------- */
 static void rearm(VigieResolver *resolver) {
     struct timeval wait;
     if (!ares_timeout(resolver->channel, NULL, &wait))
@@ -92,8 +91,7 @@ static void socket_changed(void *data, ares_socket_t fd, int readable, int writa
     }
 }
 
-/* ---- Entries
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Entries ----------------------------------------------------------------------------------------- */
 static void entry_free(gpointer data) {
     VigieNameEntry *entry = data;
     g_queue_unlink(&entry->resolver->order, &entry->link);
@@ -192,8 +190,7 @@ static void ask(VigieNameEntry *entry) {
     rearm(entry->resolver);
 }
 
-/* ---- The public face
- * ----------------------------------------------------------------------------------------*/
+/* ---- The public face --------------------------------------------------------------------------------- */
 VigieResolver *net_resolver_new(VigieReactor *reactor, int timeout_ms) {
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return NULL;

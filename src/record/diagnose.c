@@ -82,8 +82,7 @@ static void add_checks(Report *report) {
     check_versions(report);
 }
 
-/* ---- The other side
- * ----------------------------------------------------------------------------------------*/
+/* ---- The other side ---------------------------------------------------------------------------------- */
 static void advise(Report *report, char *text) {
     json_array_append_new(report->advice, json_string(text));
     g_free(text);
@@ -116,8 +115,7 @@ static void add_advice(Report *report) {
     }
 }
 
-/* ---- The whole
- * ---------------------------------------------------------------------------------------------*/
+/* ---- The whole --------------------------------------------------------------------------------------- */
 static json_t *glossary_of(const VigieRules *rules, const json_t *causes, VigieLang lang) {
     static const char *const members[] = {"term", "definition", "remember"};
     g_autoptr(json_t) seen = json_object();

@@ -15,8 +15,7 @@
 static const char *const texts[] = {"name", "title", "symptom", "cause", "evidence", "ask_dsi", "next", NULL};
 static const char *const forms[] = {"", "_when", "_date", "_short", "_name", NULL};
 
-/* ---- Placeholders
- * ------------------------------------------------------------------------------------------*/
+/* ---- Placeholders ------------------------------------------------------------------------------------ */
 typedef bool (*OnPlaceholder)(const char *name, void *data, GError **error);
 
 static bool each_placeholder(const char *text, OnPlaceholder on, void *data, GError **error) {
@@ -45,8 +44,7 @@ static bool split(const char *name, bool (*is_member)(const char *member, const 
     return false;
 }
 
-/* ---- Loading
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Loading ----------------------------------------------------------------------------------------- */
 typedef struct {
     const VigieRules *rules;
     const char *id, *path;
@@ -210,8 +208,7 @@ bool diagnosis_load(VigieRules *rules, GError **error) {
     return true;
 }
 
-/* ---- Values as people read them
- * ----------------------------------------------------------------------------*/
+/* ---- Values as people read them ---------------------------------------------------------------------- */
 typedef struct {
     VigieLang lang;
     GTimeZone *zone;
@@ -322,8 +319,7 @@ static json_t *filled(Fill *fill, const char *text) {
     return json_string(whole);
 }
 
-/* ---- Explaining
- * --------------------------------------------------------------------------------------------*/
+/* ---- Explaining -------------------------------------------------------------------------------------- */
 static bool value_fits(const json_t *wanted, const json_t *value) {
     if (!json_is_array(wanted))
         return json_equal(wanted, value);

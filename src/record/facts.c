@@ -6,8 +6,7 @@
 enum { DAY = 86400, NAMES_SHOWN = 20 };
 enum { OBSOLETE = 1 << VIGIE_SSL2 | 1 << VIGIE_SSL3 | 1 << VIGIE_TLS10 | 1 << VIGIE_TLS11 };
 
-/* ---- The view
- * ----------------------------------------------------------------------------------------------*/
+/* ---- The view ---------------------------------------------------------------------------------------- */
 /* 112 bits of security: RSA, DSA and DH of 2,048 bits, curves of 224. */
 static bool key_is_weak(const VigieCertificate *certificate) {
     switch (certificate->key) {
@@ -63,8 +62,7 @@ FactView fact_view(const VigieRecord *record, VigieTime now) {
     return view;
 }
 
-/* ---- Values
- * ------------------------------------------------------------------------------------------------*/
+/* ---- Values ------------------------------------------------------------------------------------------ */
 static bool text(FactValue *ret_value, const char *value) {
     if (value == NULL || *value == '\0')
         return false;

@@ -9,7 +9,7 @@
 #include "tls/tls.h"
 #include "x509/x509.h"
 
-/* ---- Targets ------------------------------------------------------------------------------------------------*/
+/* ---- Targets ------------------------------------------------------------------------------------------------ */
 /* What is spoken on a port. Direct: TLS from the first byte. STARTTLS: a clear dialogue first. */
 typedef enum {
     VIGIE_PROTOCOL_TLS, /* TLS direct, what is inside is not known */
@@ -53,7 +53,7 @@ void vigie_target_clear(VigieTarget *target);
 /* "host:port/protocol", an IPv6 address in brackets: the form that records show. Free with g_free. */
 char *vigie_target_text(const VigieTarget *target);
 
-/* ---- Records ------------------------------------------------------------------------------------------------*/
+/* ---- Records ------------------------------------------------------------------------------------------------ */
 typedef enum { VIGIE_DEPTH_CERTIFICATE, VIGIE_DEPTH_PROTOCOLS, VIGIE_DEPTH_FULL } VigieDepth;
 
 typedef enum {
@@ -142,7 +142,7 @@ void vigie_record_clear(VigieRecord *record);
 /* One line of JSON without the newline: the record's public form, described in doc/record.md. */
 void record_append_json(const VigieRecord *record, GString *out);
 
-/* ---- Findings -----------------------------------------------------------------------------------------------*/
+/* ---- Findings ----------------------------------------------------------------------------------------------- */
 /* Derives record->findings from what was seen, by the rules of knowledge/findings.json, at `now`. */
 typedef struct VigieRules VigieRules;
 VigieRules *record_rules_load(GError **error);

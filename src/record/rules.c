@@ -40,8 +40,7 @@ bool knowledge_members(const json_t *object, const char *const *allowed, const c
     return true;
 }
 
-/* ---- Loading
- * -----------------------------------------------------------------------------------------------*/
+/* ---- Loading ----------------------------------------------------------------------------------------- */
 static void clear_condition(void *condition) {
     g_strfreev(((Condition *)condition)->texts);
 }
@@ -241,8 +240,7 @@ bool rules_give(const VigieRules *rules, const char *id, const char *member) {
     return any;
 }
 
-/* ---- Applying
- * ----------------------------------------------------------------------------------------------*/
+/* ---- Applying ---------------------------------------------------------------------------------------- */
 static bool holds(const Condition *condition, const FactView *view) {
     FactValue value;
     if (!condition->fact->get(view, &value))

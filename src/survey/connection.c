@@ -11,7 +11,7 @@ enum {
 
 static const int64_t RETRY_AFTER = NET_SECOND, SESSION_AFTER = NET_SECOND / 5;
 
-/* ---- The end ------------------------------------------------------------------------------------------------*/
+/* ---- The end ------------------------------------------------------------------------------------------------ */
 static void close_down(Endpoint *endpoint) {
     Engine *engine = endpoint->engine;
     if (endpoint->watch.fd >= 0) {
@@ -97,7 +97,7 @@ static void connection_failed(Endpoint *endpoint, int error) {
                    NULL);
 }
 
-/* ---- Sending ------------------------------------------------------------------------------------------------*/
+/* ---- Sending ------------------------------------------------------------------------------------------------ */
 static bool try_send(Endpoint *endpoint, VigieBytes bytes, int *ret_error) {
     ssize_t sent = send(endpoint->watch.fd, bytes.data, bytes.size, MSG_NOSIGNAL);
     if (sent == (ssize_t)bytes.size) {
@@ -146,7 +146,7 @@ static void set_timer(Endpoint *endpoint) {
                   net_reactor_now(engine->reactor) + engine->options.timeout_ms * NET_MILLISECOND);
 }
 
-/* ---- Receiving ----------------------------------------------------------------------------------------------*/
+/* ---- Receiving ---------------------------------------------------------------------------------------------- */
 static void finish_hello(Endpoint *endpoint, VigieTlsState state) {
     const VigieTlsResult *result = &endpoint->reader.result;
     if (endpoint->record.timings.handshake_ms < 0)
@@ -303,7 +303,7 @@ static void receive(Endpoint *endpoint) {
     }
 }
 
-/* ---- Connecting ---------------------------------------------------------------------------------------------*/
+/* ---- Connecting --------------------------------------------------------------------------------------------- */
 static bool has_dialogue(const Endpoint *endpoint) {
     return vigie_protocol_starttls(endpoint->record.target.protocol) && endpoint->probe->kind != PROBE_PLAIN;
 }

@@ -21,7 +21,7 @@ VigieTime engine_clock(const Engine *engine) {
     return engine->options.clock ? engine->options.clock() : vigie_time_now();
 }
 
-/* ---- Outcomes -----------------------------------------------------------------------------------------------*/
+/* ---- Outcomes ----------------------------------------------------------------------------------------------- */
 /* Of several connections, the outcome that tells most is the record's: the lower, the more it tells. */
 static int rank(VigieOutcome outcome, const char *detail) {
     static const uint8_t ranks[VIGIE_OUTCOMES] = {
@@ -67,7 +67,7 @@ void engine_clock_sample(Endpoint *endpoint, VigieTime server, VigieTime here, c
     record->clock_source = source;
 }
 
-/* ---- Finishing ----------------------------------------------------------------------------------------------*/
+/* ---- Finishing ---------------------------------------------------------------------------------------------- */
 static VigieTrust judge_chain(Engine *engine, VigieChain *chain, VigieTime now) {
     Judgement *known = &engine->judgements[(uintptr_t)chain / sizeof *chain % JUDGEMENTS];
     if (known->chain == chain && known->now == now)
@@ -141,7 +141,7 @@ void engine_next(Endpoint *endpoint) {
         connection_begin(endpoint);
 }
 
-/* ---- Taking in ----------------------------------------------------------------------------------------------*/
+/* ---- Taking in ---------------------------------------------------------------------------------------------- */
 static void fail_name(Endpoint *endpoint, VigieOutcome outcome) {
     engine_outcome(endpoint, outcome, NULL);
     finish(endpoint);
@@ -226,7 +226,7 @@ static void take_in(Engine *engine, VigieTarget *target) {
     start_endpoint(endpoint);
 }
 
-/* ---- Running ------------------------------------------------------------------------------------------------*/
+/* ---- Running ------------------------------------------------------------------------------------------------ */
 static void engine_free(Engine *engine) {
     while (engine->active) {
         Endpoint *endpoint = engine->active;

@@ -4,8 +4,7 @@
  * connection.c  one connection: turn, dial, STARTTLS, hello, answer
  * probes.c      the table: which connection next, and what its answer tells
  * suites.c      suites and groups by elimination
- * session.c     a whole session with libssl, to ask an HTTP server for its date
- */
+ * session.c     a whole session with libssl, to ask an HTTP server for its date */
 #pragma once
 
 #include "net/net.h"
@@ -42,7 +41,7 @@ typedef struct {
 /* NULL: nothing more to ask. */
 const Probe *probe_next(const Endpoint *endpoint);
 
-/* ---- Elimination: suites.c ----------------------------------------------------------------------------------*/
+/* ---- Elimination: suites.c ---------------------------------------------------------------------------------- */
 enum { SUITES_LEFT_MAX = 512, GROUPS_LEFT_MAX = 64 };
 
 /* Only at depth full. What was offered and taken is struck out, and the rest offered again, until nothing is taken. */
@@ -83,7 +82,7 @@ void suites_close(Endpoint *endpoint);
 /* All groups that TLS 1.3's EncryptedExtensions told. */
 void groups_told(Endpoint *endpoint, const VigieTlsResult *result);
 
-/* ---- One endpoint -------------------------------------------------------------------------------------------*/
+/* ---- One endpoint ------------------------------------------------------------------------------------------- */
 typedef enum {
     STAGE_IDLE,
     STAGE_RESOLVING,

@@ -1,5 +1,4 @@
-/* The journal of a survey that can be resumed. In memory a finished target is 8 octets: a hash of its name.
- */
+/* The journal of a survey that can be resumed. In memory a finished target is 8 octets: a hash of its name. */
 #include "survey/survey.h"
 
 #include <errno.h>

@@ -27,7 +27,7 @@ static bool full(const Endpoint *endpoint) {
     return endpoint->record.depth == VIGIE_DEPTH_FULL;
 }
 
-/* ---- What every answer tells --------------------------------------------------------------------------------*/
+/* ---- What every answer tells -------------------------------------------------------------------------------- */
 static void take_chain(Endpoint *endpoint, const VigieTlsResult *result) {
     VigieRecord *record = &endpoint->record;
     if (record->chain || result->certificate_count == 0)
@@ -92,7 +92,7 @@ static bool take(Endpoint *endpoint, const Answer *answer) {
     return seen;
 }
 
-/* ---- Offers -------------------------------------------------------------------------------------------------*/
+/* ---- Offers ------------------------------------------------------------------------------------------------- */
 static void plan_versions(Endpoint *endpoint, uint8_t versions, VigieHelloForm form, VigieTlsUntil until) {
     endpoint->plan = tls_hello_plan(versions);
     endpoint->plan.form = form;
@@ -115,7 +115,7 @@ static void plan_tls13(Endpoint *endpoint) {
     offer_all_suites(endpoint, VIGIE_TLS13);
 }
 
-/* ---- The ladder ---------------------------------------------------------------------------------------------*/
+/* ---- The ladder --------------------------------------------------------------------------------------------- */
 static bool tried(const Endpoint *endpoint, Rung rung) {
     return endpoint->known.tried & 1u << rung;
 }
@@ -265,7 +265,7 @@ static void plan_ssl2(Endpoint *endpoint) {
     plan_versions(endpoint, VERSION(VIGIE_SSL2), VIGIE_HELLO_BARE, VIGIE_UNTIL_CERTIFICATE);
 }
 
-/* ---- Versions -----------------------------------------------------------------------------------------------*/
+/* ---- Versions ----------------------------------------------------------------------------------------------- */
 /* The highest not yet tried; VIGIE_VERSIONS: none. */
 static VigieVersion next_version(const Endpoint *endpoint) {
     uint8_t done = endpoint->record.versions_tested | endpoint->known.attempted;
@@ -332,7 +332,7 @@ static void learn_version(Endpoint *endpoint, const Answer *answer) {
         mark_passed_over(endpoint, highest, VIGIE_SSL3);
 }
 
-/* ---- The clock ----------------------------------------------------------------------------------------------*/
+/* ---- The clock ---------------------------------------------------------------------------------------------- */
 static bool wants_clock(const Endpoint *endpoint) {
     int64_t offset;
     return !endpoint->known.clock_asked && !endpoint->record.clock_known && endpoint->known.seen &&
@@ -349,7 +349,7 @@ static void learn_clock(Endpoint *endpoint, const Answer *answer) {
     take(endpoint, answer);
 }
 
-/* ---- Who says nothing ---------------------------------------------------------------------------------------*/
+/* ---- Who says nothing --------------------------------------------------------------------------------------- */
 /* The next question in clear that this target may be asked; empty: none. */
 static VigieBytes next_question(const Endpoint *endpoint) {
     return tried(endpoint, RUNG_PLAIN2)
@@ -376,7 +376,7 @@ static void learn_plain(Endpoint *endpoint, const Answer *answer) {
         engine_outcome(endpoint, answer->outcome, answer->detail);
 }
 
-/* ---- The date over HTTPS ------------------------------------------------------------------------------------*/
+/* ---- The date over HTTPS ------------------------------------------------------------------------------------ */
 static bool wants_date(const Endpoint *endpoint) {
     switch (endpoint->record.target.protocol) {
     case VIGIE_PROTOCOL_HTTPS:
@@ -389,7 +389,7 @@ static bool wants_date(const Endpoint *endpoint) {
     }
 }
 
-/* ---- The table ----------------------------------------------------------------------------------------------*/
+/* ---- The table ---------------------------------------------------------------------------------------------- */
 static const Probe probes[] = {
     {PROBE_HELLO, 0, wants_usual, plan_usual, learn_usual},
     {PROBE_HELLO, 0, wants_modern, plan_modern, learn_modern},

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* ---- What all share -----------------------------------------------------------------------------------------*/
+/* ---- What all share ----------------------------------------------------------------------------------------- */
 static void say(VigieWriter *out, const char *text) {
     vigie_write(out, text, strlen(text));
 }
@@ -147,7 +147,7 @@ static DialogueState feed_lines(Dialogue *dialogue, VigieWriter *out) {
     return state;
 }
 
-/* ---- XMPP, RFC 6120 5 ---------------------------------------------------------------------------------------*/
+/* ---- XMPP, RFC 6120 5 --------------------------------------------------------------------------------------- */
 static void xmpp_start(const Dialogue *dialogue, VigieWriter *out) {
     say(out, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
              "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='");
@@ -200,7 +200,7 @@ static DialogueState feed_xmpp(Dialogue *dialogue, VigieWriter *out) {
     return after ? malformed(dialogue, "RFC 6120 5.4.3.3: data after <proceed/>") : DIALOGUE_READY;
 }
 
-/* ---- LDAP, RFC 4511 4.14 ------------------------------------------------------------------------------------*/
+/* ---- LDAP, RFC 4511 4.14 ------------------------------------------------------------------------------------ */
 static void ldap_start(const Dialogue *dialogue, VigieWriter *out) {
     (void)dialogue;
     static const uint8_t request[] = {0x30, 0x1d, 0x02, 0x01, 0x01, 0x77, 0x18, 0x80, 0x16, '1', '.',
@@ -250,7 +250,7 @@ static DialogueState feed_ldap(Dialogue *dialogue, VigieWriter *out) {
                          : DIALOGUE_READY;
 }
 
-/* ---- PostgreSQL, "SSL Session Encryption" of its protocol ---------------------------------------------------*/
+/* ---- PostgreSQL, "SSL Session Encryption" of its protocol --------------------------------------------------- */
 static void postgresql_start(const Dialogue *dialogue, VigieWriter *out) {
     (void)dialogue;
     static const uint8_t request[] = {0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
@@ -277,7 +277,7 @@ static DialogueState feed_postgresql(Dialogue *dialogue, VigieWriter *out) {
                : malformed(dialogue, "PostgreSQL 55.2.10: data after the answer to SSLRequest");
 }
 
-/* ---- MySQL, protocol version 10 -----------------------------------------------------------------------------*/
+/* ---- MySQL, protocol version 10 ----------------------------------------------------------------------------- */
 enum { MYSQL_PROTOCOL_41 = 0x0200, MYSQL_SSL = 0x0800, MYSQL_SECURE = 0x8000, MYSQL_ERROR = 0xff };
 
 static void mysql_ssl_request(uint8_t sequence, VigieWriter *out) {
@@ -325,7 +325,7 @@ static DialogueState feed_mysql(Dialogue *dialogue, VigieWriter *out) {
     return DIALOGUE_READY;
 }
 
-/* ---- The table ----------------------------------------------------------------------------------------------*/
+/* ---- The table ---------------------------------------------------------------------------------------------- */
 typedef struct {
     void (*start)(const Dialogue *dialogue, VigieWriter *out); /* NULL: the server speaks first */
     DialogueState (*feed)(Dialogue *dialogue, VigieWriter *out);

@@ -1,8 +1,7 @@
 /* The clear dialogue that comes before TLS on a port with STARTTLS, without sockets: octets in, octets out.
  *
  * Only what the dialogue needs is understood; everything else from the server is bounded and passed over. Octets that
- * come after the server's go-ahead, before TLS, are an injection (CVE-2011-0411) and refused.
- */
+ * come after the server's go-ahead, before TLS, are an injection (CVE-2011-0411) and refused. */
 #pragma once
 
 #include "record/record.h"

@@ -4,8 +4,7 @@
  * without it, it names the next, until it refuses: k suites take k + 1 connections, fewer are not possible without
  * guessing. All suites of a version go in one hello, so the order is the server's own. The same connections tell
  * the groups: each hello leaves out those already seen. A TLS 1.3 server is asked without a key share, and answers
- * with a HelloRetryRequest: suite and group without any cryptography.
- */
+ * with a HelloRetryRequest: suite and group without any cryptography. */
 #include "survey/engine.h"
 
 enum { CHUNK_USUAL = 100, CHUNK_SMALL = 30, FAILURES_MAX = 2 };
@@ -30,7 +29,7 @@ static bool gentle(const Endpoint *endpoint) {
     return endpoint->record.target.gentle;
 }
 
-/* ---- Lists --------------------------------------------------------------------------------------------------*/
+/* ---- Lists -------------------------------------------------------------------------------------------------- */
 static bool remove_value(uint16_t *values, size_t *count, uint16_t value) {
     for (size_t i = 0; i < *count; i++) {
         if (values[i] != value)
@@ -60,7 +59,7 @@ static void append_group(VigieRecord *record, uint16_t group) {
     record->groups[record->group_count++] = group;
 }
 
-/* ---- Groups -------------------------------------------------------------------------------------------------*/
+/* ---- Groups ------------------------------------------------------------------------------------------------- */
 void groups_told(Endpoint *endpoint, const VigieTlsResult *result) {
     if (endpoint->record.depth != VIGIE_DEPTH_FULL)
         return;
@@ -114,7 +113,7 @@ static void offer_groups(Endpoint *endpoint) {
     }
 }
 
-/* ---- One version --------------------------------------------------------------------------------------------*/
+/* ---- One version -------------------------------------------------------------------------------------------- */
 static void plan_hello(Endpoint *endpoint, VigieVersion version) {
     endpoint->plan = tls_hello_plan(VERSION(version));
     endpoint->plan.form = version == VIGIE_SSL3 ? VIGIE_HELLO_BARE : VIGIE_HELLO_NORMAL;
@@ -340,7 +339,7 @@ void suites_learn(Endpoint *endpoint, const Answer *answer) {
         none_taken(endpoint);
 }
 
-/* ---- The groups that are left -------------------------------------------------------------------------------*/
+/* ---- The groups that are left ------------------------------------------------------------------------------- */
 /* The highest version whose suites all use a group, or some of whose do. */
 static VigieVersion version_with_groups(const Endpoint *endpoint) {
     const VigieRecord *record = &endpoint->record;
@@ -382,7 +381,7 @@ void groups_learn(Endpoint *endpoint, const Answer *answer) {
         endpoint->elimination->groups_done = true;
 }
 
-/* ---- Who decides on the order -------------------------------------------------------------------------------*/
+/* ---- Who decides on the order ------------------------------------------------------------------------------- */
 /* TLS 1.2 and older first: in TLS 1.3 the choice is a small one. */
 static VigieVersion version_to_compare(const Endpoint *endpoint) {
     static const VigieVersion order[] = {VIGIE_TLS12, VIGIE_TLS11, VIGIE_TLS10, VIGIE_TLS13, VIGIE_SSL3};

@@ -3,20 +3,18 @@
  * The engine drives many endpoints at once on one thread (net/'s reactor), each through a plan of probes that
  * depends on the depth; it speaks TLS with its own codec (tls/), and hands a VigieRecord to its caller for
  * every target, in the order in which they end. What could not be examined has an outcome that says why;
- * nothing is ever dropped.
- */
+ * nothing is ever dropped. */
 #pragma once
 
 #include "record/record.h"
 
-/* ---- Targets
- * ------------------------------------------------------------------------------------------------ A target
- * is written as a user would: host:port                     automate-02.chu.test:2762, 10.1.2.3:443,
+/* ---- Targets --------------------------------------------------------------------------------------------
+ * A target is written as a user would: host:port                     automate-02.chu.test:2762, 10.1.2.3:443,
  * [2001:db8::1]:443 host:port/protocol            mail.chu.test:587/smtp; without it, the port says the
- * protocol several ports                 10.1.2.3:443,8443/https,2762/dicom networks, IPv4 and
- * IPv6       10.0.0.0/24:443,2762/dicom   [2001:db8::/120]:443   (2^24 addresses at most) Names are in UTF-8
- * or A-labels. Every address of a network is a target, port after port. In a file: one a line,
- * "#" begins a comment, UTF-8, 1,023 octets a line at most. */
+ * protocol several ports                 10.1.2.3:443,8443/https,2762/dicom networks, IPv4 and IPv6
+ * 10.0.0.0/24:443,2762/dicom   [2001:db8::/120]:443   (2^24 addresses at most) Names are in UTF-8 or
+ * A-labels. Every address of a network is a target, port after port. In a file: one a line, "#" begins a
+ * comment, UTF-8, 1,023 octets a line at most. */
 typedef struct {
     const char *file; /* NULL: given as an argument */
     unsigned line;
@@ -43,7 +41,7 @@ uint64_t survey_targets_bad(const VigieTargets *targets);
 /* The share already read, 0 to 1; less than 0 where it cannot be told (a pipe). */
 double survey_targets_share(const VigieTargets *targets);
 
-/* ---- Running ------------------------------------------------------------------------------------------------*/
+/* ---- Running ------------------------------------------------------------------------------------------------ */
 typedef struct {
     uint64_t targets, ended, connections;
     double seconds;
@@ -69,8 +67,7 @@ VigieSurveyOptions survey_options_default(void);
 
 /* The next target, filled by the caller's source (the engine clears it); false: no more. */
 typedef bool (*VigieTargetSource)(VigieTarget *ret_target, void *data);
-/* A finished record; it is the engine's, and cleared after the call: steal what is to be kept. False: stop.
- */
+/* A finished record; it is the engine's, and cleared after the call: steal what is to be kept. False: stop. */
 typedef bool (*VigieRecordSink)(VigieRecord *record, void *data);
 
 /* Surveys every target of the source; returns when the last has ended, or early when the sink said stop or
@@ -80,12 +77,11 @@ bool survey_run(const VigieSurveyOptions *options, VigieTargetSource source, voi
                 VigieRecordSink sink, void *sink_data, const volatile int *stop,
                 VigieSurveyProgress *ret_progress, GError **error);
 
-/* ---- Resuming
- * ----------------------------------------------------------------------------------------------- A journal
- * of the targets that have ended, one a line, only appended to: what an interrupted survey leaves behind, and
- * what its next run leaves out. A target is added once its record is safe with whoever keeps it, so that a
- * kill at any moment loses no record; the few records printed since the last survey_journal_sync() come
- * twice. */
+/* ---- Resuming -------------------------------------------------------------------------------------------
+ * A journal of the targets that have ended, one a line, only appended to: what an interrupted survey leaves
+ * behind, and what its next run leaves out. A target is added once its record is safe with whoever keeps it,
+ * so that a kill at any moment loses no record; the few records printed since the last survey_journal_sync()
+ * come twice. */
 typedef struct VigieJournal VigieJournal;
 /* Opens, or begins, a journal. INVALID where it is not one, or one of another depth; BUSY where another run
  * has it. */

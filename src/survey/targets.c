@@ -41,8 +41,7 @@ struct VigieTargets {
 
 #define PROBLEM(name) ("survey.target." name)
 
-/* ---- Reading one expression
- * ---------------------------------------------------------------------------------*/
+/* ---- Reading one expression -------------------------------------------------------------------------- */
 static bool read_number(const char *text, size_t size, unsigned max, unsigned *ret_number) {
     unsigned number = 0;
     if (size == 0 || size > 5)
@@ -170,8 +169,7 @@ bool survey_target_parse(const char *text, VigieTarget *ret_target, GError **err
     return true;
 }
 
-/* ---- The stream
- * ---------------------------------------------------------------------------------------------*/
+/* ---- The stream -------------------------------------------------------------------------------------- */
 static void source_free(gpointer data) {
     Source *source = data;
     if (source->file && source->file != stdin)
