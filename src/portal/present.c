@@ -242,6 +242,10 @@ static char *page_title(const Request *request, const char *name, const json_t *
 }
 
 bool present_page(Request *request, const char *name, json_t *data, GError **error) {
+    if (!json_is_object(data)) { /* a text that is not UTF-8 was packed into it */
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "page %s: there is nothing to show", name);
+        return false;
+    }
     g_autofree char *title = page_title(request, name, data);
     json_t *frame = present_frame(request, title);
     json_object_set_new(data, "v", frame);

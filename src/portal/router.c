@@ -51,7 +51,9 @@ static void answer_error_page(Request *request, unsigned status, const char *det
     g_string_assign(request->answer, vigie_word(request->lang, key));
 }
 
-static void answer_error(Request *request, unsigned status, const char *detail) {
+static void answer_error(Request *request, unsigned status, const char *message) {
+    /* A message that quotes an address may have cut it within a character. */
+    g_autofree char *detail = g_utf8_make_valid(message, -1);
     if (status >= 500)
         g_printerr("portal: %s %s: %s\n", request->method, request->path ? request->path : "?", detail);
     if (request->api)

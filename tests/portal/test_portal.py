@@ -496,7 +496,7 @@ def errors_in_words():
     browser = hospital.browser()
     for path, status in [("/nothing", 404), ("/devices/99999", 404), ("/devices/0", 404), ("/devices/1x", 404),
                          ("/../etc/passwd", 404), ("/style.css/../../x", 404), ("/%2e%2e/x", 404), ("/%ff", 400),
-                         ("/a%00b", 400), ("/devices?q=%zz", 400)]:
+                         ("/a%00b", 400), ("/devices?q=%zz", 400), ("/pki/" + "a" * 79 + "%C3%A9", 404)]:
         answer = browser.get(path)
         equal(answer.status, status, path)
         assert "<h1>" in answer.text and 'href="/"' in answer.text, path
