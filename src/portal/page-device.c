@@ -60,10 +60,12 @@ static const char *version_verdict(const char *version) {
 }
 
 static const char *suite_verdict(const char *name) {
-    for (uint32_t id = 0; id <= 0xffff; id++) {
-        const VigieSuite *suite = tls_suite(id);
-        if (suite && strcmp(suite->name, name) == 0)
-            return tls_suite_verdict_name(suite->verdict);
+    for (VigieVersion version = VIGIE_SSL3; version < VIGIE_VERSIONS; version++) {
+        const uint16_t *ids = NULL;
+        size_t count = tls_suites_of(version, &ids);
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(tls_suite_name(ids[i]), name) == 0)
+                return tls_suite_verdict_name(tls_suite(ids[i])->verdict);
     }
     return g_str_has_prefix(name, "SSL_CK_") ? "insecure" : "unknown"; /* SSLv2's own */
 }
