@@ -254,7 +254,9 @@ def sqlite_read_only_folder(folder):
     os.chmod(f'{folder}/vigie.db', 0o666)
     os.chmod(folder, 0o555)
     says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
+    os.chmod(folder, 0o755)
     os.remove(f'{folder}/vigie.db')
+    os.chmod(folder, 0o555)
     says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
     os.chmod(folder, 0o755)
 
