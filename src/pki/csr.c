@@ -205,11 +205,35 @@ static const Curve curves[] = {
     {"P-521", 5, {0x2B, 0x81, 0x04, 0x00, 0x23}, 133},
 };
 
+/* An INTEGER in its one form: no more leading zeros than the sign needs (X.690 8.3.2). */
+static bool is_shortest(VigieBytes integer) {
+    VigieBytes magnitude = der_magnitude(integer);
+    return magnitude.size > 0 && integer.size == magnitude.size + (magnitude.data[0] >> 7);
+}
+
+/* RSAPublicKey (RFC 8017 A.1.1), its parameters NULL (RFC 3279 2.3.1), nothing more. */
+static bool read_rsa(VigieBytes key, const DerElement *parameters, unsigned *ret_bits) {
+    const char *clause = NULL;
+    DerElement outer, modulus, exponent;
+    VigieReader in = vigie_reader(key);
+    if (parameters->tag != 0x05 || parameters->value.size > 0 ||
+        !der_expect(&in, DER_SEQUENCE, &outer, &clause) || in.rest.size > 0)
+        return false;
+    in = vigie_reader(outer.value);
+    if (!der_expect(&in, DER_INTEGER, &modulus, &clause) ||
+        !der_expect(&in, DER_INTEGER, &exponent, &clause) || in.rest.size > 0 || clause ||
+        !is_shortest(modulus.value) || !is_shortest(exponent.value))
+        return false;
+    *ret_bits = der_bits(modulus.value);
+    return true;
+}
+
+/* A key has one encoding here, or one that was revoked as compromised would come back in another. */
 static bool read_key(Csr *request, VigieBytes *ret_key, GError **error) {
     static const uint8_t ec[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01};
     static const uint8_t rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01};
     const char *clause = NULL;
-    DerElement whole, algorithm, type, parameters = {0}, bits, key, modulus;
+    DerElement whole, algorithm, type, parameters = {0}, bits;
     VigieReader in = vigie_reader(request->spki);
     if (!der_expect(&in, DER_SEQUENCE, &whole, &clause))
         return refuse(error, VIGIE_ERROR_INVALID, "its key cannot be read");
@@ -220,19 +244,12 @@ static bool read_key(Csr *request, VigieBytes *ret_key, GError **error) {
         return refuse(error, VIGIE_ERROR_INVALID, "its key cannot be read");
     *ret_key = vigie_bytes(bits.value.data + 1, bits.value.size - 1);
     VigieReader parts = vigie_reader(algorithm.value);
-    if (!der_expect(&parts, DER_OID, &type, &clause))
-        return refuse(error, VIGIE_ERROR_INVALID, "its key cannot be read");
-    der_next(&parts, &parameters, &clause);
-    if (vigie_bytes_equal(type.value, vigie_bytes(rsa, sizeof rsa))) {
-        in = vigie_reader(*ret_key);
-        if (!der_expect(&in, DER_SEQUENCE, &key, &clause))
-            return refuse(error, VIGIE_ERROR_INVALID, "its key cannot be read");
-        in = vigie_reader(key.value);
-        if (!der_expect(&in, DER_INTEGER, &modulus, &clause))
-            return refuse(error, VIGIE_ERROR_INVALID, "its key cannot be read");
-        request->rsa_bits = der_bits(modulus.value);
-        return true;
-    }
+    if (!der_expect(&parts, DER_OID, &type, &clause) || !der_next(&parts, &parameters, &clause) ||
+        parts.rest.size > 0 || clause)
+        return refuse(error, VIGIE_ERROR_INVALID, "its key is not encoded as RFC 5280 4.1.2.7 wants it");
+    if (vigie_bytes_equal(type.value, vigie_bytes(rsa, sizeof rsa)))
+        return read_rsa(*ret_key, &parameters, &request->rsa_bits) ||
+               refuse(error, VIGIE_ERROR_INVALID, "its RSA key is not encoded as RFC 3279 2.3.1 wants it");
     for (size_t i = 0; i < G_N_ELEMENTS(curves) && vigie_bytes_equal(type.value, vigie_bytes(ec, sizeof ec));
          i++)
         if (parameters.tag == DER_OID &&

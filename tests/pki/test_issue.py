@@ -166,6 +166,41 @@ def test_revocation():
     assert "is wanted" in CHU.ca("revoke", serial, "--reason", "ennui", expect=2).stderr
 
 
+def tlv(tag, content):
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x82, size >> 8, size & 255])
+    return bytes([tag]) + length + content
+
+
+def parts(content):
+    """The elements of a DER content, each whole."""
+    while content:
+        size, head = content[1], 2
+        if size > 127:
+            head += size & 127
+            size = int.from_bytes(content[2:head], "big")
+        yield content[:head + size], content[head:head + size]
+        content = content[head + size:]
+
+
+def test_key_has_one_encoding():
+    """an RSA key whose parameters are left out, signed again by the key itself, is refused: it could come back unrecognised"""
+    csr("rsa", key="rsa:3072")
+    der = subprocess.run(["openssl", "req", "-in", CHU.path("rsa.csr"), "-outform", "DER"], capture_output=True, check=True).stdout
+    (_, request), = parts(der)
+    (_, info), (algorithm, _), _ = parts(request)
+    version, subject, (_, key), attributes = parts(info)
+    _, bits = parts(key)
+    bare = tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d010101")) + bits[0])
+    changed = tlv(0x30, version[0] + subject[0] + bare + attributes[0])
+    CHU.path("info").write_bytes(changed)
+    CHU.openssl("dgst", "-sha256", "-sign", "rsa.key", "-out", "signature", "info")
+    signature = tlv(0x03, b"\0" + CHU.path("signature").read_bytes())
+    CHU.path("bare.csr").write_bytes(tlv(0x30, changed + algorithm + signature))
+    refused(*DEVICE, "--csr", CHU.path("bare.csr"), "--accept-names", words="encoded as RFC")
+    issue(*DEVICE, "--csr", CHU.path("rsa.csr"), "--accept-names")
+
+
 def test_log():
     """the log proves itself; a line, a certificate or a revocation changed behind its back, or a tail cut off, is told"""
     status, told = log("verify", "--json")
@@ -238,4 +273,4 @@ def test_killed():
 
 
 tap.run([test_device, test_rsa, test_several, test_names, test_broken_requests, test_dual_control, test_profile_not_served,
-         test_wrong_passphrase, test_revocation, test_log, test_two_at_once, test_killed])
+         test_wrong_passphrase, test_revocation, test_key_has_one_encoding, test_log, test_two_at_once, test_killed])
