@@ -1,8 +1,8 @@
 #include "daemon/child.h"
-#include "daemon/sandbox.h"
 #include "daemon/settings.h"
 #include "daemon/worker.h"
 #include "portal/portal.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -63,7 +63,7 @@ static GHashTable *url_parameters(const char *url) {
 }
 
 /* Every file that the URL names: keys, authorities, a password file. */
-static void allow_url_files(Sandbox *sandbox, const char *url) {
+static void allow_url_files(VigieSandbox *sandbox, const char *url) {
     g_autoptr(GHashTable) parameters = url_parameters(url);
     if (!parameters)
         return;
@@ -76,8 +76,8 @@ static void allow_url_files(Sandbox *sandbox, const char *url) {
 }
 
 /* What every child needs: the knowledge, the configuration, the store. */
-static Sandbox *common_sandbox(const Settings *settings, GError **error) {
-    g_autoptr(Sandbox) sandbox = sandbox_new();
+static VigieSandbox *common_sandbox(const Settings *settings, GError **error) {
+    g_autoptr(VigieSandbox) sandbox = sandbox_new();
     sandbox_allow_system(sandbox);
     sandbox_allow_read(sandbox, vigie_knowledge_folder());
     sandbox_allow_read(sandbox, vigie_config_path(settings->config));
@@ -96,7 +96,7 @@ static Sandbox *common_sandbox(const Settings *settings, GError **error) {
 
 /* The portal has no reason to call anyone but its database, and whoever tells it the database's address. Where the
  * port is not plain (several servers in one URL), it may call any. */
-static void allow_database(Sandbox *sandbox, const char *url) {
+static void allow_database(VigieSandbox *sandbox, const char *url) {
     if (g_str_has_prefix(url, "sqlite:"))
         return;
     sandbox->connects = true;
@@ -113,7 +113,7 @@ static void allow_database(Sandbox *sandbox, const char *url) {
 
 static bool run_portal(const VigieServeOptions *options, GError **error) {
     g_autoptr(Settings) settings = settings_load(options->config_path, error);
-    g_autoptr(Sandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
     if (!sandbox)
         return false;
     allow_database(sandbox, vigie_config_text(settings->config, "store.url"));
@@ -126,7 +126,7 @@ static bool run_portal(const VigieServeOptions *options, GError **error) {
 }
 
 /* ---- The worker ---- */
-static void allow_worker_files(Sandbox *sandbox, const VigieConfig *config) {
+static void allow_worker_files(VigieSandbox *sandbox, const VigieConfig *config) {
     const char *const *roots = vigie_config_list(config, "trust.roots");
     for (size_t i = 0; roots[i]; i++)
         sandbox_allow_read(sandbox, roots[i]);
@@ -136,7 +136,7 @@ static void allow_worker_files(Sandbox *sandbox, const VigieConfig *config) {
 
 static bool run_worker(const VigieServeOptions *options, GError **error) {
     g_autoptr(Settings) settings = settings_load(options->config_path, error);
-    g_autoptr(Sandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
     if (!sandbox)
         return false;
     allow_worker_files(sandbox, settings->config);

@@ -1,9 +1,9 @@
 /* The doctor: one small function a check, in the order in which to mend what is found. */
 #include "daemon/doctor.h"
-#include "daemon/sandbox.h"
 #include "document/document.h"
 #include "portal/portal.h"
 #include "record/record.h"
+#include "sandbox/sandbox.h"
 
 #include <pwd.h>
 #include <string.h>

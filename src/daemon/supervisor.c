@@ -1,9 +1,9 @@
 /* The supervisor: one thread, one poll, no work of its own. */
 #include "daemon/child.h"
 #include "daemon/notify.h"
-#include "daemon/sandbox.h"
 #include "daemon/settings.h"
 #include "portal/portal.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

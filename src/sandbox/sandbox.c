@@ -1,4 +1,4 @@
-#include "daemon/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 /* ---- What it may touch ---- */
-Sandbox *sandbox_new(void) {
-    Sandbox *sandbox = g_new0(Sandbox, 1);
+VigieSandbox *sandbox_new(void) {
+    VigieSandbox *sandbox = g_new0(VigieSandbox, 1);
     sandbox->read = g_ptr_array_new_with_free_func(g_free);
     sandbox->write = g_ptr_array_new_with_free_func(g_free);
     return sandbox;
 }
 
-void sandbox_free(Sandbox *sandbox) {
+void sandbox_free(VigieSandbox *sandbox) {
     if (!sandbox)
         return;
     g_ptr_array_unref(sandbox->read);
@@ -26,17 +26,17 @@ void sandbox_free(Sandbox *sandbox) {
     g_free(sandbox);
 }
 
-void sandbox_allow_read(Sandbox *sandbox, const char *path) {
+void sandbox_allow_read(VigieSandbox *sandbox, const char *path) {
     if (path && *path)
         g_ptr_array_add(sandbox->read, g_strdup(path));
 }
 
-void sandbox_allow_write(Sandbox *sandbox, const char *folder) {
+void sandbox_allow_write(VigieSandbox *sandbox, const char *folder) {
     if (folder && *folder)
         g_ptr_array_add(sandbox->write, g_strdup(folder));
 }
 
-void sandbox_allow_system(Sandbox *sandbox) {
+void sandbox_allow_system(VigieSandbox *sandbox) {
     static const char *const paths[] = {
         "/dev/null",
         "/dev/random",
@@ -137,6 +137,6 @@ void sandbox_limit(void) {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-bool sandbox_enter(const Sandbox *sandbox, GError **error) {
+bool sandbox_enter(const VigieSandbox *sandbox, GError **error) {
     return landlock_enter(sandbox, error) && seccomp_enter(sandbox, error);
 }

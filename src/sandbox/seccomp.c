@@ -1,6 +1,6 @@
 /* System calls by allow list. What is not listed does not exist (ENOSYS), as on an older kernel: libraries cope. What
  * only an intruder would ask for ends the process. */
-#include "daemon/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <linux/prctl.h>
@@ -112,7 +112,7 @@ static bool add_partial(scmp_filter_ctx filter, const Partial *rule, GError **er
     return add_rule(filter, SCMP_ACT_ALLOW, rule->call, &compare, error);
 }
 
-static bool fill(scmp_filter_ctx filter, const Sandbox *sandbox, GError **error) {
+static bool fill(scmp_filter_ctx filter, const VigieSandbox *sandbox, GError **error) {
     for (size_t i = 0; i < G_N_ELEMENTS(partial); i++)
         if (!add_partial(filter, &partial[i], error))
             return false;
@@ -128,7 +128,7 @@ bool sandbox_seccomp_works(void) {
     return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 }
 
-bool seccomp_enter(const Sandbox *sandbox, GError **error) {
+bool seccomp_enter(const VigieSandbox *sandbox, GError **error) {
     if (!sandbox_seccomp_works()) {
         vigie_log(VIGIE_LOG_WARNING, "this kernel has no seccomp: the process can make every system call");
         return true;

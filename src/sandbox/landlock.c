@@ -2,7 +2,7 @@
  *
  * The kernel's interface grows by version; ours is compiled on older headers, so what they lack is defined here
  * with the values of the kernel's own. */
-#include "daemon/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +95,8 @@ static bool allow_ports(int ruleset, const GArray *ports, GError **error) {
     return true;
 }
 
-static bool restrict_self(int ruleset, const Sandbox *sandbox, uint64_t fs, uint64_t net, GError **error) {
+static bool restrict_self(int ruleset, const VigieSandbox *sandbox, uint64_t fs, uint64_t net,
+                          GError **error) {
     if (!allow_paths(ruleset, sandbox->read, read_access & fs, error) ||
         !allow_paths(ruleset, sandbox->write, write_access & fs, error) ||
         (net & NET_CONNECT_TCP && sandbox->ports && !allow_ports(ruleset, sandbox->ports, error)))
@@ -106,7 +107,7 @@ static bool restrict_self(int ruleset, const Sandbox *sandbox, uint64_t fs, uint
     return false;
 }
 
-bool landlock_enter(const Sandbox *sandbox, GError **error) {
+bool landlock_enter(const VigieSandbox *sandbox, GError **error) {
     int version = MIN(sandbox_landlock_version(), (int)G_N_ELEMENTS(versions) - 1);
     if (version == 0) {
         vigie_log(VIGIE_LOG_WARNING,

@@ -1,5 +1,5 @@
 /* What a sandboxed process can still do, and what it cannot: each try in a process of its own. */
-#include "daemon/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,7 +138,7 @@ static int kernel_says(void) {
 enum { KILLED = 1000 };
 
 /* What came of `attempt` in a sandboxed process: 0, an errno, or KILLED. */
-static int attempt_in(const Sandbox *sandbox, Try attempt) {
+static int attempt_in(const VigieSandbox *sandbox, Try attempt) {
     pid_t pid = fork();
     if (pid == 0) {
         status_fd = open("/proc/self/status", O_RDONLY);
@@ -154,15 +154,15 @@ static int attempt_in(const Sandbox *sandbox, Try attempt) {
     return WEXITSTATUS(status);
 }
 
-static Sandbox *base_sandbox(void) {
-    Sandbox *sandbox = sandbox_new();
+static VigieSandbox *base_sandbox(void) {
+    VigieSandbox *sandbox = sandbox_new();
     sandbox_allow_system(sandbox);
     sandbox_allow_write(sandbox, folder);
     sandbox_allow_read(sandbox, "/does/not/exist");
     return sandbox;
 }
 
-static void expect(const Sandbox *sandbox, const char *what, Try attempt, int wanted) {
+static void expect(const VigieSandbox *sandbox, const char *what, Try attempt, int wanted) {
     int got = attempt_in(sandbox, attempt);
     if (got != wanted)
         g_error("%s: %d (%s), not %d", what, got, g_strerror(got), wanted);
@@ -170,7 +170,7 @@ static void expect(const Sandbox *sandbox, const char *what, Try attempt, int wa
 
 /* Proves what both processes need, and what neither may do. */
 static void test_common(void) {
-    g_autoptr(Sandbox) sandbox = base_sandbox();
+    g_autoptr(VigieSandbox) sandbox = base_sandbox();
     expect(sandbox, "kernel", kernel_says, 0);
     expect(sandbox, "write inside", write_inside, 0);
     expect(sandbox, "thread", start_thread, 0);
@@ -190,7 +190,7 @@ static void test_files(void) {
         g_test_skip("no landlock in this kernel");
         return;
     }
-    g_autoptr(Sandbox) sandbox = base_sandbox();
+    g_autoptr(VigieSandbox) sandbox = base_sandbox();
     expect(sandbox, "secret", read_secret, EACCES);
     expect(sandbox, "write outside", write_outside, EACCES);
     sandbox_allow_read(sandbox, secret);
@@ -199,9 +199,9 @@ static void test_files(void) {
 
 /* Proves that the portal connects nowhere, the worker everywhere, and a PostgreSQL portal to its port alone. */
 static void test_network(void) {
-    g_autoptr(Sandbox) portal = base_sandbox();
+    g_autoptr(VigieSandbox) portal = base_sandbox();
     expect(portal, "portal", connect_open, EACCES);
-    g_autoptr(Sandbox) worker = base_sandbox();
+    g_autoptr(VigieSandbox) worker = base_sandbox();
     worker->connects = true;
     expect(worker, "worker", connect_open, 0);
     expect(worker, "worker", connect_other, 0);
@@ -211,7 +211,7 @@ static void test_network(void) {
         return;
     }
     expect(worker, "bind", bind_tcp, EACCES);
-    g_autoptr(Sandbox) database = base_sandbox();
+    g_autoptr(VigieSandbox) database = base_sandbox();
     database->connects = true;
     database->ports = g_array_new(FALSE, FALSE, sizeof(uint16_t));
     g_array_append_val(database->ports, open_port);
@@ -237,9 +237,9 @@ int main(int argc, char **argv) {
     secret = g_build_filename(outside, "secret", NULL);
     g_file_set_contents(secret, "secret", -1, NULL);
     int first = listen_somewhere(&open_port), second = listen_somewhere(&other_port);
-    g_test_add_func("/daemon/sandbox/common", test_common);
-    g_test_add_func("/daemon/sandbox/files", test_files);
-    g_test_add_func("/daemon/sandbox/network", test_network);
+    g_test_add_func("/sandbox/common", test_common);
+    g_test_add_func("/sandbox/files", test_files);
+    g_test_add_func("/sandbox/network", test_network);
     int status = g_test_run();
     close(first);
     close(second);
