@@ -3,7 +3,11 @@
  *
  * Nobody is given a certificate that the store does not hold, and the store holds none without a line in the log, which is
  * one chain of hashes whose end an authority signs at each commit. Keys are used behind one interface (signer.h); today
- * they stand in PKCS#8 files sealed with a passphrase. `who` is whose act it is, for the log. */
+ * they stand in PKCS#8 files sealed with a passphrase. `who` is whose act it is, for the log.
+ *
+ * Two ways lead to a certificate. Who holds the authority's key issues at once (pki_issue). Everyone else adds a request
+ * to the store (pki_request_add); a person or a protocol's proof validates it, and the resident signer, the only process
+ * of `vigie serve` with keys, checks it all again and issues. */
 #pragma once
 
 #include "base/base.h"
@@ -86,6 +90,157 @@ char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error)
  * g_free. */
 char *pki_device_certificate(VigieStore *store, int64_t device, GError **error);
 
+/* ---- Who may what -------------------------------------------------------------------------------------------
+ * A grant gives an account a role over a scope: an organisation of the fleet, or 0, all of them. Roles are those that
+ * profiles name as validators ("ordre", "ars", "director", "biomed" …); "registration", who may ask for others and
+ * attach evidence; "operator", who may revoke, hold and release. An account is told apart without case. */
+bool pki_grant_add(VigieStore *store, const VigieProfiles *profiles, const char *account, const char *role,
+                   int64_t organisation, const char *who, VigieTime now, GError **error);
+/* NOT_FOUND where there is no such grant; `role` NULL: all of the account's. */
+bool pki_grant_remove(VigieStore *store, const char *account, const char *role, int64_t organisation,
+                      const char *who, VigieTime now, GError **error);
+/* [ { "account", "role", "organisation", "since", "by" } ]; `account` NULL: all. */
+json_t *pki_grant_list(VigieStore *store, const char *account, GError **error);
+
+/* ---- Requests -----------------------------------------------------------------------------------------------
+ * A row that any process may add, and nobody changes but by the functions below:
+ *
+ *     requested ──▶ validated ──▶ issued (or, of a revocation, done)
+ *         └────────────┴────────▶ refused, with the reason
+ *
+ * What comes with a proof that its profile accepts is validated when it is added; else a person whose role covers the
+ * profile and the organisation validates it. Where the profile wants dual control, the person is never who asked. */
+typedef enum { VIGIE_REQUEST_ISSUE, VIGIE_REQUEST_RENEW, VIGIE_REQUEST_REVOKE } VigiePkiKind;
+typedef enum {
+    VIGIE_REQUEST_WAITING, /* "requested": for a person's validation */
+    VIGIE_REQUEST_VALIDATED,
+    VIGIE_REQUEST_ISSUED,
+    VIGIE_REQUEST_REFUSED
+} VigiePkiState;
+
+/* What a protocol has verified before it adds a request. It verifies signatures, MACs and challenges; the signer verifies
+ * again what the store can tell: that the certificate is ours, good and of that name and profile, that the enrolment is
+ * open, of that profile, and allows each name. */
+typedef enum {
+    VIGIE_PROOF_NONE,
+    /* The client knows the secret of `enrolment` (EST's password, SCEP's challenge, CMP's MAC, ACME's external account),
+     * or the enrolment is open; where it wants challenges, `proven` are the names that passed one. */
+    VIGIE_PROOF_ENROLMENT,
+    /* The client signed with the key of the certificate `serial`, which it renews or revokes. */
+    VIGIE_PROOF_CERTIFICATE,
+} VigieProof;
+
+typedef struct {
+    VigiePkiKind kind;
+    const char *profile;      /* ISSUE, without an enrolment; else NULL */
+    const char *authority;    /* the same; NULL: the only one that issues the profile */
+    VigieBytes csr;           /* ISSUE and RENEW: PKCS#10, PEM or DER */
+    const json_t *fields;     /* ISSUE, without an enrolment: of the profile; may be NULL */
+    const char *const *names; /* ISSUE: beside those of the CSR; NULL-terminated, may be NULL */
+    int days;                 /* a shorter life than the profile's; 0: the profile's */
+    const char *serial;       /* RENEW and REVOKE: of which certificate, hexadecimal */
+    const char *reason;       /* REVOKE: as pki_revoke has it */
+    int64_t device;           /* of the fleet, whose organisation the request is for; 0: none */
+    int64_t organisation;     /* for which, where there is no device; 0: none */
+    const char *requester;    /* the account, or what the proof says of the client ("acme:12", "CN=…") */
+    const char *protocol;     /* "portal" "cli" "rest" "acme" "est" "scep" "cmp" */
+    const char *address;      /* where from; may be NULL */
+    VigieProof proof;
+    int64_t enrolment;
+    const char *const *proven; /* NULL-terminated, may be NULL */
+} VigiePkiRequest;
+
+/* Adds it; state and number in ret_state (may be NULL) and ret_id. What the profile would refuse in any case is refused
+ * here and not added: INVALID, DENIED, LIMIT, NOT_FOUND; CONFLICT where the same key is asked for and not decided yet. */
+bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const VigiePkiRequest *request,
+                     VigieTime now, int64_t *ret_id, VigiePkiState *ret_state, GError **error);
+
+/* { "id", "kind": "issue" "renew" "revoke", "state": "requested" "validated" "issued" "refused", "profile", "authority",
+ *   "names": [], "fields": {}, "key": "EC 256" or null, "csr_sha256" or null, "days", "replaces": serial or null,
+ *   "reason": of a revocation or null, "serial": of what was issued or null, "refusal": text or null, "device",
+ *   "organisation": numbers, 0 none, "requester", "validator" or null, "protocol", "address" or null,
+ *   "proof": "none" "enrolment" "certificate", "enrolment": number, 0 none, "requested", "validated", "ended": times or
+ *   null, "dual_control", "validators": [ roles ], "evidence": [ { "id", "name", "type", "size", "sha256", "by", "at" } ] }
+ * NOT_FOUND. */
+json_t *pki_request_get(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error);
+
+typedef struct {
+    int state;           /* a VigiePkiState, or -1: any */
+    const char *account; /* whose own, or within whose roles' scope; NULL: any */
+    int64_t device;      /* 0: any */
+    int64_t before;      /* of a number less than this one: the next page; 0: from the newest */
+    int limit;           /* 0: 100 */
+} VigiePkiFilter;
+/* [ as above without "evidence" ], newest first. */
+json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const VigiePkiFilter *filter,
+                         GError **error);
+
+/* A person's decisions. DENIED: no role of `account` covers it, or it is who asked; CONFLICT: not in a state for it. */
+bool pki_request_validate(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
+                          VigieTime now, GError **error);
+/* By who may validate, or by who asked. */
+bool pki_request_refuse(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
+                        const char *reason, VigieTime now, GError **error);
+/* May this account see it (asked, validates, or has another role over its organisation), decide it? */
+bool pki_request_may(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
+                     bool *ret_see, bool *ret_decide, GError **error);
+
+/* Waits until it is issued or refused, or so long; what it is then. A signer on an idle machine takes some 10 ms. */
+bool pki_request_wait(VigieStore *store, int64_t id, int timeout_ms, VigiePkiState *ret_state,
+                      GError **error);
+/* The issued certificate, DER; CONFLICT where it is not issued (the refusal's text, where it is refused). Free with
+ * g_byte_array_unref. */
+GByteArray *pki_request_certificate(VigieStore *store, int64_t id, GError **error);
+
+/* Papers that prove an identity or a right, 4 MiB at most, 16 a request: kept in the store, their SHA-256 in the log. */
+bool pki_evidence_add(VigieStore *store, int64_t request, const char *name, const char *type,
+                      VigieBytes content, const char *account, VigieTime now, GError **error);
+/* Free with g_byte_array_unref; ret_name, ret_type with g_free. NOT_FOUND. Ask pki_request_may first. */
+GByteArray *pki_evidence_get(VigieStore *store, int64_t request, int64_t id, char **ret_name, char **ret_type,
+                             GError **error);
+
+/* ---- Enrolments ---------------------------------------------------------------------------------------------
+ * A validation given in advance, for machines that ask by a protocol: what may be asked for, how often, until when, and
+ * the secret that proves the right to it. For profiles without dual control. */
+typedef struct {
+    const char *label;     /* for people */
+    const char *authority; /* NULL: the only one that issues the profile */
+    const char *profile;
+    const json_t *fields; /* all that its certificates say beside names; may be NULL */
+    /* Which may be asked for, each with all below it: "dns:chu.example", "ip:10.1.0.0/16"; NULL: any that passed a
+     * challenge. */
+    const char *const *names;
+    bool challenge; /* each name wants to be proven by a challenge (ACME) */
+    bool open;      /* without a secret; wants `challenge` */
+    int uses;       /* certificates at most; 0: any number */
+    VigieTime ends;
+    int64_t device, organisation; /* as of a request */
+    const char
+        *account; /* who makes it: a validator of the profile over the organisation, now and at each issue */
+} VigieEnrolment;
+
+/* { "id", "name": "e7k2-…", "secret" }: name and secret are for the client. */
+json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, const VigieEnrolment *enrolment,
+                          VigieTime now, GError **error);
+/* One that can be used now, by its name: { "id", "name", "label", "authority", "profile", "names": [] or null, "challenge",
+ * "open", "uses", "used", "ends", "device", "organisation", "account", "secret" }. NOT_FOUND where there is none, or it has
+ * ended. The secret is for MACs; compare it in constant time. */
+json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, GError **error);
+/* The same for a name with its secret. DENIED, the same for a wrong name and a wrong secret. */
+json_t *pki_enrolment_login(VigieStore *store, const char *name, const char *secret, VigieTime now,
+                            GError **error);
+/* [ as above without "secret" ], newest first. */
+json_t *pki_enrolment_list(VigieStore *store, GError **error);
+bool pki_enrolment_end(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
+                       VigieTime now, GError **error);
+
+/* ---- A certificate that is shown to us ------------------------------------------------------------------------
+ * By a client over TLS or in a signed message, whose signature the caller verified: is it one of ours, and good now?
+ * { "serial", "authority", "profile", "subject", "not_before", "not_after", "device": number }. DENIED with why not. */
+json_t *pki_certificate_shown(VigieStore *store, VigieBytes der, VigieTime now, GError **error);
+/* An authority's certificate and its issuers up to the root, GByteArrays of DER. */
+GPtrArray *pki_authority_chain(VigieStore *store, const char *name, GError **error);
+
 /* ---- Revoking ----------------------------------------------------------------------------------------------- */
 /* `reason` as RFC 5280 writes it ("keyCompromise", "certificateHold" …); "removeFromCRL" ends a hold. DENIED where the
  * profile knows no hold, CONFLICT where it is revoked for good already. */
@@ -140,3 +295,18 @@ bool pki_ocsp_answer(VigieOcsp *ocsp, VigieStore *store, VigieBytes request, Vig
 /* Signs answers for the certificates of an authority that have none, or one half of whose life is over. */
 bool pki_ocsp_sign_all(VigieOcsp *ocsp, VigieStore *store, const char *authority, const char *who,
                        VigieTime now, int64_t *ret_signed, GError **error);
+
+/* ---- The resident signer --------------------------------------------------------------------------------------
+ * What the process with the keys does, again and again. */
+typedef struct VigieSigner VigieSigner;
+/* Opens the authorities named, and the responders' keys they have. `who` is its name in the log. */
+VigieSigner *pki_signer_new(VigieStore *store, const char *const *authorities, VigiePassphrase passphrase,
+                            void *data, const char *who, GError **error);
+void pki_signer_free(VigieSigner *signer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieSigner, pki_signer_free)
+/* Answers the validated requests of its authorities, many a commit: issued, done, or refused with the reason. False where
+ * the store or the clock does not allow it: nothing happened, and all wait. */
+bool pki_signer_answer(VigieSigner *signer, VigieStore *store, VigieTime now, int64_t *ret_answered,
+                       GError **error);
+/* Makes what is due: the log's end signed, lists, responders' certificates, answers beforehand. */
+bool pki_signer_keep(VigieSigner *signer, VigieStore *store, VigieTime now, GError **error);
