@@ -77,6 +77,51 @@ static void measure_commits(VigieStore *store, int group, int count) {
     tell(figure, "observations", since, count);
 }
 
+typedef struct {
+    const char *url;
+    VigieStoreGroup *group;
+    int64_t endpoint, end;
+    char record[RECORD_SIZE + 1];
+} Writer;
+
+static bool write_one(VigieStore *store, void *data, GError **error) {
+    (void)error;
+    Writer *writer = data;
+    observe(store, writer->endpoint++, writer->record);
+    return true;
+}
+
+static void *run_writer(void *data) {
+    Writer *writer = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieStore) store = store_open(writer->url, &error);
+    die(error);
+    while (writer->endpoint < writer->end &&
+           store_group_write(writer->group, store, write_one, writer, &error))
+        ;
+    die(error);
+    return NULL;
+}
+
+/* Each thread waits for the disk before it writes its next. */
+static void measure_group(VigieStore *store, const char *url, int threads, int count) {
+    g_autoptr(VigieStoreGroup) group = store_group_new();
+    g_autofree Writer *writers = g_new0(Writer, (gsize)threads);
+    g_autofree GThread **running = g_new0(GThread *, (gsize)threads);
+    exec(store, "DELETE FROM measured");
+    Start since = start();
+    for (int i = 0; i < threads; i++) {
+        int64_t first = (int64_t)i * count;
+        writers[i] = (Writer){.url = url, .group = group, .endpoint = first, .end = first + count / threads};
+        memset(writers[i].record, 'r', RECORD_SIZE);
+        running[i] = g_thread_new("writer", run_writer, &writers[i]);
+    }
+    for (int i = 0; i < threads; i++)
+        g_thread_join(running[i]);
+    g_autofree char *figure = g_strdup_printf("write, %d threads, shared commits", threads);
+    tell(figure, "observations", since, count);
+}
+
 static void measure_reads(VigieStore *store) {
     g_autoptr(GError) error = NULL;
     Start since = start();
@@ -133,6 +178,8 @@ int main(int argc, char **argv) {
     measure_commits(store, 1, 1000);
     measure_commits(store, 16, 8000);
     measure_commits(store, 64, 16000);
+    measure_group(store, argv[1], 8, 4000);
+    measure_group(store, argv[1], 32, 8000);
     measure_commits(store, 1000, READS);
     measure_reads(store);
     measure_jobs(store);

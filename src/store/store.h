@@ -81,6 +81,24 @@ bool store_commit(VigieTransaction **tx, GError **error);
 void store_rollback(VigieTransaction *tx);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieTransaction, store_rollback)
 
+/* ---- Shared commits --------------------------------------------------------------------------------------
+ * What costs is the commit. Threads that each have something small to write, and answer only once it is on the disk,
+ * share commits: while one commit is under way, what comes meanwhile waits and goes together with the next. On
+ * PostgreSQL, whose server shares its commits itself, each is written on its own connection. */
+typedef struct VigieStoreGroup VigieStoreGroup; /* one a process and store; any number of threads */
+VigieStoreGroup *store_group_new(void);
+void store_group_free(VigieStoreGroup *group); /* no write is under way */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieStoreGroup, store_group_free)
+
+/* What is to be written. It runs once, in a transaction that it does not end, in whichever of the waiting threads
+ * commits, on that thread's `store`: it writes through its argument alone, and waits for nothing. */
+typedef bool (*VigieStoreWrite)(VigieStore *store, void *data, GError **error);
+
+/* Returns once `write` is on the disk, or failed: alone where it returned false, for all who shared the commit where
+ * that failed. `store` is the caller's own, in no transaction. */
+bool store_group_write(VigieStoreGroup *group, VigieStore *store, VigieStoreWrite write, void *data,
+                       GError **error);
+
 /* ---- Jobs -----------------------------------------------------------------------------------------------
  * What has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
  * worker that dies loses its lease and the job is taken again. A failed job comes back after a back-off that
