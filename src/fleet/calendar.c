@@ -82,12 +82,9 @@ static void append_event(GString *out, const VigieRows *rows, VigieLang lang, GT
         vigie_words(lang, "fleet.calendar.summary", "device", rows_text(rows, DEVICE), NULL);
     g_autofree char *about = description(rows, lang, zone);
     VigieBytes sha256 = rows_blob(rows, SHA256);
-    GString *uid = g_string_new("UID:");
-    for (size_t i = 0; i < sha256.size && i < 16; i++)
-        g_string_append_printf(uid, "%02x", sha256.data[i]);
-    g_string_append_printf(uid, "-%" G_GINT64_FORMAT "@vigie", rows_int(rows, ID));
+    g_autofree char *uid = vigie_hex_text((VigieBytes){sha256.data, MIN(sha256.size, 16)});
     append_line(out, "BEGIN:VEVENT");
-    append_line(out, uid->str);
+    append_format(out, "UID:%s-%" G_GINT64_FORMAT "@vigie", uid, rows_int(rows, ID));
     append_format(out, "DTSTAMP:%s", stamp);
     append_format(out, "DTSTART;VALUE=DATE:%s", day);
     /* No DTEND: RFC 5545 3.6.1, an event that starts on a date lasts that day. */
@@ -98,7 +95,6 @@ static void append_event(GString *out, const VigieRows *rows, VigieLang lang, GT
     append_line(out, "TRANSP:TRANSPARENT");
     append_reminders(out, summary);
     append_line(out, "END:VEVENT");
-    g_string_free(uid, TRUE);
 }
 
 static VigieRows *read_ends(VigieStore *store, const VigieFleetFilter *filter, VigieTime now,

@@ -50,12 +50,10 @@ static bool insert(VigieStore *store, const VigieCertificate *c, VigieTime now, 
 /* The words by which it is found: subject, issuer, serial number, names, fingerprint. */
 static bool set_words(VigieStore *store, int64_t id, const VigieCertificate *c, GError **error) {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
-    g_autoptr(GString) fingerprint = g_string_new(NULL);
-    for (int i = 0; i < 32; i++)
-        g_string_append_printf(fingerprint, "%02x", c->sha256[i]);
+    g_autofree char *fingerprint = vigie_hex_text((VigieBytes){c->sha256, sizeof c->sha256});
     g_ptr_array_add(words, c->subject);
     g_ptr_array_add(words, c->serial);
-    g_ptr_array_add(words, fingerprint->str);
+    g_ptr_array_add(words, fingerprint);
     for (size_t i = 0; i < c->name_count && i < 20; i++)
         g_ptr_array_add(words, c->names[i].text);
     g_ptr_array_add(words, c->issuer);

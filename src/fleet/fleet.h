@@ -198,7 +198,8 @@ bool fleet_finding_acknowledge(VigieStore *store, int64_t id, const char *by, co
 #define FLEET_JOB_SURVEY "survey"
 
 /* `scope` restricts as a filter's members organisation, device, endpoint, class_, owner, criticality, state,
- * q do. A run of the same scope and depth that is not finished is returned instead of a second. */
+ * q do. A run of the same scope and depth that is not finished is returned instead of a second. ret_run may be
+ * NULL. */
 bool fleet_survey_request(VigieStore *store, const VigieFleetFilter *scope, VigieDepth depth,
                           const char *requested_by, VigieTime now, int64_t *ret_run, GError **error);
 

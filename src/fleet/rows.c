@@ -28,12 +28,8 @@ static json_t *versions(int64_t mask) {
 }
 
 static json_t *hex(VigieBytes bytes) {
-    GString *text = g_string_sized_new(2 * bytes.size);
-    for (size_t i = 0; i < bytes.size; i++)
-        g_string_append_printf(text, "%02x", bytes.data[i]);
-    json_t *value = json_string(text->str);
-    g_string_free(text, TRUE);
-    return value;
+    g_autofree char *text = vigie_hex_text(bytes);
+    return json_string(text);
 }
 
 static json_t *parsed(const char *text) {

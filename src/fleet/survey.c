@@ -111,7 +111,8 @@ bool fleet_survey_request(VigieStore *store, const VigieFleetFilter *scope, Vigi
     g_autoptr(json_t) payload = json_pack("{s:I}", "run", (json_int_t)run);
     if (!store_job_add(store, FLEET_JOB_SURVEY, payload, now, key, NULL, error) || !store_commit(&tx, error))
         return false;
-    *ret_run = run;
+    if (ret_run)
+        *ret_run = run;
     return true;
 }
 

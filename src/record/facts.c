@@ -469,9 +469,7 @@ static json_t *time_json(VigieTime time) {
 }
 
 static json_t *digest_json(const uint8_t *digest) {
-    char hex[65];
-    for (size_t i = 0; i < 32; i++)
-        g_snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    g_autofree char *hex = vigie_hex_text((VigieBytes){digest, 32});
     return json_string(hex);
 }
 

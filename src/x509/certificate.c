@@ -24,12 +24,8 @@ static char *serial_text(VigieBytes serial, const char **clause) {
     VigieBytes digits = der_magnitude(serial);
     if (digits.size > SERIAL_MAX)
         der_refuse(clause, "RFC 5280 4.1.2.2: serial number longer than 20 octets");
-    GString *text = g_string_sized_new(2 * SERIAL_MAX + 1);
-    for (size_t i = 0; i < digits.size && i < SERIAL_SHOWN; i++)
-        g_string_append_printf(text, "%02x", digits.data[i]);
-    if (digits.size == 0)
-        g_string_append(text, "00");
-    return g_string_free(text, FALSE);
+    VigieBytes shown = {digits.data, MIN(digits.size, SERIAL_SHOWN)};
+    return digits.size == 0 ? g_strdup("00") : vigie_hex_text(shown);
 }
 
 /* ---- Keys --------------------------------------------------------------------------------------------------- */

@@ -107,8 +107,9 @@ static bool is_string(uint8_t tag) {
 /* RFC 4514 2.4: a value whose type has no short name, or that is no string, is its encoding in hexadecimal. */
 static void append_hexadecimal(GString *out, VigieBytes octets) {
     g_string_append_c(out, '#');
-    for (size_t i = 0; i < octets.size && i < SHOWN_MAX; i++)
-        g_string_append_printf(out, "%02x", octets.data[i]);
+    VigieBytes shown = {octets.data, MIN(octets.size, SHOWN_MAX)};
+    g_autofree char *hex = vigie_hex_text(shown);
+    g_string_append(out, hex);
     if (octets.size > SHOWN_MAX)
         g_string_append(out, "…");
 }
