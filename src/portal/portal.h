@@ -45,7 +45,8 @@ bool portal_role_parse(const char *name, VigieRole *ret_role);
  * taken). */
 bool portal_user_add(VigieStore *store, const char *name, VigieRole role, int64_t organisation,
                      const char *password, const char *by, VigieTime now, GError **error);
-/* Changes the password and ends the account's sessions; its tokens stay. */
+/* Changes the password, ends the account's sessions and removes its tokens that read or act: who stole the password may have
+ * made one. Those of metrics and calendars, which show less, stay. */
 bool portal_user_password(VigieStore *store, const char *name, const char *password, const char *by,
                           VigieTime now, GError **error);
 /* Disabled: its sessions end, its tokens sleep, it cannot log in. */

@@ -191,6 +191,22 @@ static void test_tokens(void) {
     test_error_says(&error, VIGIE_ERROR_NOT_FOUND, NULL);
 }
 
+/* A new password ends the tokens that whoever stole the old one may have made; the calendar's goes on. */
+static void test_password_ends_tokens(void) {
+    g_autoptr(VigieStore) store = store_with_user();
+    g_autoptr(GError) error = NULL;
+    VigieLang lang = VIGIE_FR;
+    Reader reader = {0};
+    g_autofree char *stolen = portal_token_add(store, "c.martin", "script", "act", DAY, NOW, &error);
+    g_autofree char *feed = portal_token_add(store, "c.martin", "agenda", "calendar", DAY, NOW, &error);
+    g_assert_no_error(error);
+    g_assert_true(portal_user_password(store, "c.martin", "another long password", "admin", NOW, &error));
+    g_assert_false(token_reader(store, stolen, NOW, &reader, &lang, &error));
+    test_error_says(&error, VIGIE_ERROR_NOT_FOUND, NULL);
+    g_assert_true(token_reader(store, feed, NOW, &reader, &lang, &error));
+    clear(&reader);
+}
+
 /* The log is of all organisations: who is confined to one does not read it, whatever the role. */
 static void test_confined_audit(void) {
     g_autoptr(VigieStore) store = store_with_user();
@@ -239,6 +255,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/portal/sessions", test_sessions);
     g_test_add_func("/portal/csrf", test_csrf);
     g_test_add_func("/portal/tokens", test_tokens);
+    g_test_add_func("/portal/password-ends-tokens", test_password_ends_tokens);
     g_test_add_func("/portal/audit/confined", test_confined_audit);
     g_test_add_func("/portal/audit", test_audit);
     int status = test_store_run(argc, argv);
