@@ -1,4 +1,6 @@
-/* mail: messages, and getting them to a server exactly once as far as SMTP allows.
+/* mail: messages, and getting them to a server exactly once as far as SMTP allows. Reading what comes in is mail/read.h,
+ * where it comes from mail/inbound.h, keys and signatures mail/keys.h, the processes that do it mail/cell.h; this header
+ * includes them all.
  *
  * A message is plain text (RFC 3676 format=flowed, UTF-8, quoted-printable), its headers as RFC 5322 and RFC
  * 2047 want them. Nothing from outside can add a header: control characters in any header value are refused.
@@ -14,6 +16,10 @@
 #pragma once
 
 #include "base/base.h"
+#include "mail/cell.h"
+#include "mail/inbound.h"
+#include "mail/keys.h"
+#include "mail/read.h"
 #include "store/store.h"
 
 /* ---- Messages ---- */
@@ -25,9 +31,25 @@ typedef struct {
         *text; /* UTF-8, lines end in LF, 1 MiB at most. A paragraph is one line, wrapped at 72 columns;
                   a line that begins with a space (evidence) keeps its breaks and its indentation */
     const char *lang; /* Content-Language ("fr"; "fr, en" where both are in the text), or NULL */
+    /* All that follows may be zero. */
+    const char
+        *auto_submitted;     /* RFC 3834: NULL: "auto-generated"; "auto-replied"; "no": a person wrote it */
+    const char *message_id;  /* known beforehand, "LEFT@RIGHT"; NULL: a new one */
+    const char *in_reply_to; /* an identifier without brackets */
+    const char *const *references; /* the same, NULL-terminated, oldest first; the last 20 are written */
+    const VigieMailFile *files;    /* attachments, 20 MiB together at most */
+    size_t file_count;
+    GTimeZone *zone; /* of the Date field, where the message is stored as it will travel; NULL: UTC */
+    /* PGP/MIME (RFC 3156) with protected headers (RFC 9788). Encrypted, the subject outside is "...", and neither it
+     * nor text nor names of files are stored or sent in clear. */
+    VigieMailCell *cell;   /* who holds the keys; needed for either of these: */
+    const char *sign_with; /* fingerprint of our key, or NULL */
+    const char *const
+        *encrypt_to; /* fingerprints, NULL-terminated, or NULL; add our own to be able to read it again */
 } VigieMail;
 
-/* The message as it travels, CRLF line ends. `id` is "LEFT@RIGHT", without angle brackets. */
+/* The message as it travels, CRLF line ends. `id` is "LEFT@RIGHT", without angle brackets. Whatever we write bears
+ * "X-Loop: <from>", by which mail_read knows it again. */
 GBytes *mail_build(const VigieMail *mail, const char *id, VigieTime date, GTimeZone *zone, GError **error);
 /* The bare address of "Name <address>", its domain in A-labels; INVALID where it is not one address that
  * SMTP can carry. Free with g_free. */
@@ -69,8 +91,8 @@ VigieMailResult mail_server_send(const VigieMailServer *server, const char *from
 #define MAIL_JOB_KIND "mail"
 
 /* Queues a message inside the caller's transaction. `unique_key` ("alarm:12"), may be NULL: adding it a
- * second time changes nothing and answers the first one's id. Refuses what mail_build would refuse. ret_id
- * may be NULL. */
+ * second time changes nothing and answers the first one's id. Refuses what mail_build would refuse. A message with
+ * attachments, other fields or a seal is stored as it will travel: sealed before it is stored. ret_id may be NULL. */
 bool mail_queue_add(VigieStore *store, const VigieMail *mail, const char *unique_key, VigieTime now,
                     int64_t *ret_id, GError **error);
 /* Does the work of one job taken from the queue, and ends it (done or failed). `give_up` seconds after it was

@@ -147,7 +147,11 @@ static bool try_later(VigieStore *store, const Row *row, const VigieJob *job, co
 static bool send_row(VigieStore *store, const VigieMailServer *server, const Row *row, const VigieJob *job,
                      const char *worker, int64_t give_up, GTimeZone *zone, VigieTime (*clock)(void),
                      GError **error) {
-    VigieMail mail = {row->sender, row->recipient, row->subject, row->body, row->lang};
+    VigieMail mail = {.from = row->sender,
+                      .to = row->recipient,
+                      .subject = row->subject,
+                      .text = row->body,
+                      .lang = row->lang};
     g_autofree char *from = mail_address(row->sender, error);
     g_autofree char *to = from ? mail_address(row->recipient, error) : NULL;
     g_autoptr(GBytes) message = to ? mail_build(&mail, row->message_id, clock(), zone, error) : NULL;

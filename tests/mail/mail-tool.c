@@ -46,7 +46,7 @@ static bool act(int argc, char **argv, const VigieConfig *config, VigieStore *st
     if (!server)
         return false;
     if (argc == 8 && strcmp(argv[2], "add") == 0) {
-        VigieMail mail = {argv[3], argv[4], argv[5], argv[6], "fr"};
+        VigieMail mail = {.from = argv[3], .to = argv[4], .subject = argv[5], .text = argv[6], .lang = "fr"};
         return mail_queue_add(store, &mail, argv[7], vigie_time_now(), NULL, error);
     }
     if (argc == 4 && strcmp(argv[2], "run") == 0) {
