@@ -194,5 +194,3 @@ bool csirt_artefact_add(VigieStore *store, const VigieTeam *team, const char *au
 /* Its content, to be served as a download of a harmless type. Kept in the timeline. */
 GBytes *csirt_artefact_open(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who,
                             int64_t artefact, VigieTime now, char **ret_name, GError **error);
-/* Members that `facts` may have, checked: knowledge/csirt/facts.json. INVALID names the member. */
-bool csirt_facts_check(const json_t *facts, GError **error);
