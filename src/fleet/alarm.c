@@ -82,7 +82,7 @@ typedef struct {
 
 /* Alarms of organisations that have somebody, or all where there is a fallback. */
 static GArray *read_unaddressed(VigieStore *store, bool fallback, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query,
               "SELECT a.id, e.device_id, a.due FROM alarm a JOIN endpoint e ON e.id = a.endpoint_id WHERE "
               "a.addressed = 0");
@@ -245,7 +245,7 @@ static bool complete_all(VigieStore *store, json_t *alarms, VigieTime now, GErro
 }
 
 static json_t *alarms_of(VigieStore *store, int64_t notice, VigieTime now, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, columns);
     query_add(query,
@@ -279,7 +279,7 @@ static const Column organisation_columns[] = {
 
 static bool complete_notice(VigieStore *store, json_t *notice, VigieTime now, GError **error) {
     int64_t id = json_integer_value(json_object_get(notice, "id"));
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query,
               "SELECT o.id, o.name FROM organisation o WHERE o.id IN (SELECT a.organisation_id FROM "
               "alarm_recipient r "
@@ -291,7 +291,7 @@ static bool complete_notice(VigieStore *store, json_t *notice, VigieTime now, GE
 
 /* Notices that match `where`, complete. */
 static json_t *notices(VigieStore *store, const char *where, int64_t id, VigieTime now, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, notice_columns);
     query_add(query, " FROM notice x WHERE ");
@@ -348,7 +348,7 @@ json_t *fleet_alarm_list(VigieStore *store, const VigieFleetFilter *filter, Vigi
     size_t index;
     json_t *alarm;
     json_array_foreach(items, index, alarm) {
-        g_autoptr(Query) query = query_new();
+        g_autoptr(VigieQuery) query = query_new();
         query_add(query, "SELECT ");
         query_columns(query, told_columns);
         query_add(query,

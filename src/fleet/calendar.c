@@ -99,7 +99,7 @@ static void append_event(GString *out, const VigieRows *rows, VigieLang lang, GT
 
 static VigieRows *read_ends(VigieStore *store, const VigieFleetFilter *filter, VigieTime now,
                             GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(
         query,
         "SELECT p.id, p.target, p.not_after, d.name, d.gmao, d.location, o.name, c.sha256, c.subject, "

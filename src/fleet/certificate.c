@@ -96,7 +96,7 @@ static const Column seen_columns[] = {
 
 json_t *certificates_seen(VigieStore *store, int64_t device, int64_t endpoint, VigieTime now,
                           GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, seen_columns);
     query_add(
@@ -125,7 +125,7 @@ static const Column place_columns[] = {
 
 static json_t *served_by(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                          GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, place_columns);
     query_add(query,

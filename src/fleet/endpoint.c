@@ -116,7 +116,7 @@ static const Column stretch_columns[] = {
 /* Stretches of observations that said the same, newest first; each record is compared with the one before it.
  */
 static json_t *history(VigieStore *store, int64_t endpoint, VigieTime now, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, stretch_columns);
     query_add(query,
@@ -150,7 +150,7 @@ static const Column last_columns[] = {
 
 /* The last record: the JSON of the observation that holds it, with what the last one measured anew. */
 static json_t *last_record(VigieStore *store, int64_t endpoint, VigieTime now, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, last_columns);
     query_add(query,

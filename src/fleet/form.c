@@ -271,7 +271,7 @@ bool form_complete(const Form *form, FormValues *values, json_t **ret_problem, G
 
 /* ---- Reading and writing rows ------------------------------------------------------------------------------- */
 bool form_load(VigieStore *store, const Form *form, int64_t id, FormValues *ret_values, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     for (size_t i = 0; i < form->count; i++) {
         query_add(query, i ? ", " : "SELECT ");
         query_add(query, form->fields[i].column);
@@ -317,7 +317,7 @@ json_t *form_changes(const Form *form, const FormValues *before, const FormValue
     return changes;
 }
 
-static void add_value(Query *query, const Field *field, const FieldValue *value) {
+static void add_value(VigieQuery *query, const Field *field, const FieldValue *value) {
     if (!field_is_number(field))
         query_add(query, "?t", value->text);
     else if (field->type == FIELD_REFERENCE)
@@ -328,7 +328,7 @@ static void add_value(Query *query, const Field *field, const FieldValue *value)
 
 bool form_insert(VigieStore *store, const Form *form, const FormValues *values, VigieTime now,
                  int64_t *ret_id, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "INSERT INTO ");
     query_add(query, form->table);
     query_add(query, form->folded ? " (created, updated, fold" : " (created, updated");
@@ -351,7 +351,7 @@ bool form_insert(VigieStore *store, const Form *form, const FormValues *values, 
 
 bool form_update(VigieStore *store, const Form *form, int64_t id, const FormValues *values, VigieTime now,
                  GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "UPDATE ");
     query_add(query, form->table);
     query_add(query, " SET updated = ?i", now);

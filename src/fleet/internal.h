@@ -25,17 +25,6 @@ bool fleet_owner_known(const char *owner);
 /* From knowledge/fleet-classes.json; false where it has no such class. `ret_medical` may be NULL. */
 bool fleet_class_known(const char *class_, bool *ret_medical);
 
-/* ---- Queries built at run time (query.c) ------------------------------------------------------------- */
-typedef struct Query Query;
-Query *query_new(void);
-void query_free(Query *query);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Query, query_free)
-/* Appends SQL in which ?i (int64_t), ?t (const char *), ?b (VigieBytes) stand for parameters; values are
- * copied. */
-void query_add(Query *query, const char *sql, ...);
-VigieRows *query_run(VigieStore *store, const Query *query, GError **error);
-bool query_int(VigieStore *store, const Query *query, int64_t *ret_value, GError **error);
-
 /* ---- Rows as JSON (rows.c) --------------------------------------------------------------------------- */
 typedef enum {
     COLUMN_INT,
@@ -71,10 +60,10 @@ bool rows_first(VigieRows *rows, const char *what, int64_t id, GError **error);
 /* Sets a member to a part that was made, steals it; false where it could not be made. */
 bool set_part(json_t *object, const char *name, json_t *part);
 /* All rows of a query whose columns are `columns`, as an array. */
-json_t *query_array(VigieStore *store, const Query *query, const Column *columns, VigieTime now,
+json_t *query_array(VigieStore *store, const VigieQuery *query, const Column *columns, VigieTime now,
                     GError **error);
 /* "a, b, c": the columns' SQL. */
-void query_columns(Query *query, const Column *columns);
+void query_columns(VigieQuery *query, const Column *columns);
 json_t *json_time(VigieTime time); /* null for 0 */
 int64_t days_left(VigieTime not_after,
                   VigieTime now); /* rounded down: -1 within the first day after the end */
@@ -125,7 +114,7 @@ extern const List device_list, endpoint_list, finding_list, certificate_list, ev
     alarm_list, organisation_list;
 
 /* " WHERE …" for the filter. */
-bool list_where(Query *query, const List *list, const VigieFleetFilter *filter, GError **error);
+bool list_where(VigieQuery *query, const List *list, const VigieFleetFilter *filter, GError **error);
 json_t *list_page(VigieStore *store, const List *list, const VigieFleetFilter *filter, VigieTime now,
                   GError **error);
 /* One row by id, retired or not, within the filter's organisation. */
@@ -136,7 +125,7 @@ json_t *list_one(VigieStore *store, const List *list, const VigieFleetFilter *fi
 json_t *list_items(VigieStore *store, const List *list, const VigieFleetFilter *filter, const char *also,
                    int count, VigieTime now, GError **error);
 /* Appends the query of a page, so that a test can ask for its plan. */
-bool list_query(Query *query, const List *list, const VigieFleetFilter *filter, const char *also,
+bool list_query(VigieQuery *query, const List *list, const VigieFleetFilter *filter, const char *also,
                 GError **error);
 
 /* Column groups that several resources share: the row is x, its device d, its organisation o, its endpoint e.
@@ -180,7 +169,7 @@ void group_add(json_t *object, int64_t state, int64_t count, VigieTime not_after
 bool words_set(VigieStore *store, int kind, int64_t ref, const char *const *before, const char *const *text,
                GError **error);
 /* Adds " AND …" for every word of q. */
-bool words_where(Query *query, const List *list, const char *q, GError **error);
+bool words_where(VigieQuery *query, const List *list, const char *q, GError **error);
 
 /* ---- Events (event.c) -------------------------------------------------------------------------------- */
 typedef struct {

@@ -82,7 +82,7 @@ bool fleet_filter_set(VigieFleetFilter *filter, const char *name, const char *va
 }
 
 /* ---- WHERE ------------------------------------------------------------------------------------------- */
-static void where_organisation(Query *query, const List *list, const VigieFleetFilter *filter) {
+static void where_organisation(VigieQuery *query, const List *list, const VigieFleetFilter *filter) {
     if (!filter->organisation)
         return;
     if (list->by & BY_ORGANISATION)
@@ -97,7 +97,7 @@ static void where_organisation(Query *query, const List *list, const VigieFleetF
         query_add(query, " AND x.id = ?i", filter->organisation);
 }
 
-static bool where_device_facts(Query *query, const List *list, const VigieFleetFilter *filter,
+static bool where_device_facts(VigieQuery *query, const List *list, const VigieFleetFilter *filter,
                                GError **error) {
     if (!(list->by & BY_DEVICE_FACTS))
         return true;
@@ -117,7 +117,7 @@ static bool where_device_facts(Query *query, const List *list, const VigieFleetF
     return true;
 }
 
-static void where_ids(Query *query, const List *list, const VigieFleetFilter *filter) {
+static void where_ids(VigieQuery *query, const List *list, const VigieFleetFilter *filter) {
     if (filter->device && list->by & BY_DEVICE)
         query_add(query, " AND x.device_id = ?i", filter->device);
     if (filter->endpoint && list->by & BY_ENDPOINT)
@@ -146,7 +146,7 @@ static void where_ids(Query *query, const List *list, const VigieFleetFilter *fi
                   filter->endpoint);
 }
 
-static bool where_state(Query *query, const List *list, const VigieFleetFilter *filter, GError **error) {
+static bool where_state(VigieQuery *query, const List *list, const VigieFleetFilter *filter, GError **error) {
     int64_t rank = 0;
     if (!filter->state)
         return true;
@@ -166,7 +166,7 @@ static bool where_state(Query *query, const List *list, const VigieFleetFilter *
     return true;
 }
 
-bool list_where(Query *query, const List *list, const VigieFleetFilter *filter, GError **error) {
+bool list_where(VigieQuery *query, const List *list, const VigieFleetFilter *filter, GError **error) {
     query_add(query, " WHERE ");
     query_add(query, filter->retired ? "1 = 1" : list->live);
     where_organisation(query, list, filter);
@@ -207,7 +207,7 @@ static int64_t page_size(const VigieFleetFilter *filter) {
 
 /* The rows' ids are found by indexes first; only those of the page are then read with all that is joined to
  * them. */
-bool list_query(Query *query, const List *list, const VigieFleetFilter *filter, const char *also,
+bool list_query(VigieQuery *query, const List *list, const VigieFleetFilter *filter, const char *also,
                 GError **error) {
     const Sort *sort = find_sort(list, filter, error);
     if (!sort)
@@ -242,7 +242,7 @@ bool list_query(Query *query, const List *list, const VigieFleetFilter *filter, 
 
 static bool count(VigieStore *store, const List *list, const VigieFleetFilter *filter, int64_t *ret_total,
                   GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT count(*) FROM ");
     query_add(query, list->table);
     query_add(query, " x");
@@ -252,7 +252,7 @@ static bool count(VigieStore *store, const List *list, const VigieFleetFilter *f
 json_t *list_page(VigieStore *store, const List *list, const VigieFleetFilter *filter, VigieTime now,
                   GError **error) {
     int64_t total = 0, size = page_size(filter);
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     if (!list_query(query, list, filter, NULL, error) || !count(store, list, filter, &total, error))
         return NULL;
     json_t *items = query_array(store, query, list->columns, now, error);
@@ -270,14 +270,14 @@ json_t *list_items(VigieStore *store, const List *list, const VigieFleetFilter *
     VigieFleetFilter page = *filter;
     page.page = 1;
     page.page_size = count;
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     return list_query(query, list, &page, also, error) ? query_array(store, query, list->columns, now, error)
                                                        : NULL;
 }
 
 json_t *list_one(VigieStore *store, const List *list, const VigieFleetFilter *filter, int64_t id,
                  VigieTime now, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, list->columns);
     query_add(query, " FROM ");

@@ -44,7 +44,7 @@ static bool by_rank(VigieStore *store, const List *list, const VigieFleetFilter 
                     const char *also, int64_t ranks, NameOf name_of, const char *metric,
                     const char *label_name, GString *out, GError **error) {
     int64_t counts[8] = {0};
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_add(query, column);
     query_add(query, ", count(*) FROM ");
@@ -74,7 +74,7 @@ static bool by_rank(VigieStore *store, const List *list, const VigieFleetFilter 
 
 /* Outcomes without their detail: "alert", not which. */
 static bool by_outcome(VigieStore *store, const VigieFleetFilter *filter, GString *out, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT x.outcome, count(*) FROM endpoint x");
     if (!list_where(query, &endpoint_list, filter, error))
         return false;
@@ -122,7 +122,7 @@ static void append_end(GString *out, const VigieRows *rows) {
 }
 
 static bool append_ends(VigieStore *store, const VigieFleetFilter *filter, GString *out, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(
         query,
         "SELECT p.id, p.target, p.class, p.owner, p.criticality, d.name, o.name, p.not_after FROM (SELECT "

@@ -38,7 +38,7 @@ json_t *by_state_new(void) {
 
 /* In the order of the index device_counts, so that nothing has to be sorted. */
 VigieRows *device_groups(VigieStore *store, const VigieFleetFilter *filter, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT x.organisation_id, x.class, x.state, count(*), min(x.not_after) FROM device x");
     if (!list_where(query, &device_list, filter, error))
         return NULL;
@@ -109,7 +109,7 @@ static const Column contact_columns[] = {
 };
 
 static json_t *contacts_of(VigieStore *store, int64_t organisation, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT ");
     query_columns(query, contact_columns);
     query_add(query, " FROM contact x WHERE x.organisation_id = ?i ORDER BY x.role, x.id", organisation);

@@ -117,7 +117,7 @@ static bool add_devices(VigieStore *store, const VigieFleetFilter *filter, json_
 
 /* ---- Endpoints --------------------------------------------------------------------------------------- */
 static bool add_endpoints(VigieStore *store, const VigieFleetFilter *filter, json_t *out, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT x.state, count(*) FROM endpoint x");
     if (!list_where(query, &endpoint_list, filter, error))
         return false;
@@ -147,7 +147,7 @@ static bool add_endpoints(VigieStore *store, const VigieFleetFilter *filter, jso
 /* How many end from `from` on and before `until`: a walk through one index. */
 static bool count_ends(VigieStore *store, const VigieFleetFilter *filter, VigieTime from, VigieTime until,
                        int64_t *ret_count, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT count(*) FROM endpoint x");
     if (!list_where(query, &endpoint_list, filter, error))
         return false;
@@ -213,7 +213,7 @@ static bool add_silent(VigieStore *store, const VigieFleetFilter *filter, VigieT
     static const char silent[] = " AND x.silent_since > 0";
     VigieFleetFilter longest = *filter;
     longest.sort = "silent_since";
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     int64_t total = 0;
     query_add(query, "SELECT count(*) FROM endpoint x");
     if (!list_where(query, &endpoint_list, filter, error))
@@ -227,7 +227,7 @@ static bool add_silent(VigieStore *store, const VigieFleetFilter *filter, VigieT
 
 /* ---- Findings ---------------------------------------------------------------------------------------- */
 static bool add_findings(VigieStore *store, const VigieFleetFilter *filter, json_t *out, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT x.severity, count(*) FROM finding x");
     if (!list_where(query, &finding_list, filter, error))
         return false;
@@ -291,7 +291,7 @@ json_t *fleet_overview(VigieStore *store, const VigieFleetFilter *filter, VigieT
 /* ---- Search ------------------------------------------------------------------------------------------ */
 static bool add_found(VigieStore *store, const List *list, const VigieFleetFilter *filter, const char *member,
                       VigieTime now, json_t *out, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     int64_t total = 0;
     query_add(query, "SELECT count(*) FROM (SELECT x.id FROM ");
     query_add(query, list->table);

@@ -114,14 +114,14 @@ json_t *row_object(const VigieRows *rows, const Column *columns, VigieTime now) 
     return object;
 }
 
-void query_columns(Query *query, const Column *columns) {
+void query_columns(VigieQuery *query, const Column *columns) {
     for (int i = 0; columns[i].member; i++) {
         query_add(query, i ? ", " : "");
         query_add(query, columns[i].sql);
     }
 }
 
-json_t *query_array(VigieStore *store, const Query *query, const Column *columns, VigieTime now,
+json_t *query_array(VigieStore *store, const VigieQuery *query, const Column *columns, VigieTime now,
                     GError **error) {
     g_autoptr(VigieRows) rows = query_run(store, query, error);
     if (!rows)

@@ -48,7 +48,7 @@ const Form device_form = {"device", true, device_fields, G_N_ELEMENTS(device_fie
 G_STATIC_ASSERT(G_N_ELEMENTS(device_fields) <= FIELDS_MAX);
 
 /* Whether another row has what has to be this one's alone. */
-static bool taken(VigieStore *store, const Query *query, bool *ret_taken, GError **error) {
+static bool taken(VigieStore *store, const VigieQuery *query, bool *ret_taken, GError **error) {
     int64_t count = 0;
     if (!query_int(store, query, &count, error))
         return false;
@@ -63,7 +63,7 @@ static bool organisation_check(VigieStore *store, int64_t id, const FormValues *
     if (!name)
         return true;
     g_autofree char *fold = vigie_text_fold(name);
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT count(*) FROM organisation WHERE fold = ?t AND id <> ?i", fold, id);
     bool other = false;
     return taken(store, query, &other, error) &&
@@ -77,7 +77,7 @@ static bool contact_check(VigieStore *store, int64_t id, const FormValues *value
     int64_t device = form_number(&contact_form, values, "device");
     if (!device)
         return true;
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT count(*) FROM device WHERE id = ?i AND organisation_id <> ?i", device,
               form_number(&contact_form, values, "organisation"));
     bool elsewhere = false;
@@ -132,7 +132,7 @@ static bool device_check(VigieStore *store, int64_t id, const FormValues *values
     const char *gmao = form_text(&device_form, values, "gmao");
     if (!*gmao)
         return true;
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(
         query,
         "SELECT count(*) FROM device WHERE organisation_id = ?i AND gmao = ?t AND gmao <> '' AND id <> ?i",

@@ -99,7 +99,7 @@ bool fleet_survey_request(VigieStore *store, const VigieFleetFilter *scope, Vigi
     g_autoptr(json_t) scope_object = scope_json(scope);
     g_autofree char *scope_text = vigie_json_text(scope_object);
     VigieFleetFilter filter = scope_filter(scope_object);
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT count(*) FROM endpoint x");
     int64_t targets = 0, run = 0;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
@@ -169,7 +169,7 @@ static char *text_or_null(const char *text) {
 }
 
 static bool read_page(VigieFleetTargets *targets, GError **error) {
-    g_autoptr(Query) query = query_new();
+    g_autoptr(VigieQuery) query = query_new();
     query_add(query, "SELECT x.id, x.host, x.port, x.protocol, x.connect, x.name, x.gentle FROM endpoint x");
     if (!list_where(query, &endpoint_list, &targets->filter, error))
         return false;

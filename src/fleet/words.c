@@ -74,7 +74,7 @@ bool words_set(VigieStore *store, int kind, int64_t ref, const char *const *befo
 
 /* "column IN (the things of this kind with a word that begins so)". The end of the range is the prefix with
  * its last byte raised: UTF-8 never has a byte 0xFF. */
-static void where_word(Query *query, const char *column, int64_t kind, const char *word, size_t size) {
+static void where_word(VigieQuery *query, const char *column, int64_t kind, const char *word, size_t size) {
     g_autofree char *end = g_strndup(word, size);
     end[size - 1]++;
     query_add(query, column);
@@ -82,7 +82,7 @@ static void where_word(Query *query, const char *column, int64_t kind, const cha
               vigie_bytes(word, size), vigie_bytes(end, size));
 }
 
-bool words_where(Query *query, const List *list, const char *q, GError **error) {
+bool words_where(VigieQuery *query, const List *list, const char *q, GError **error) {
     if (!q || (list->words == WORDS_NONE && !list->words_also))
         return true;
     if (strlen(q) > QUERY_BYTES_MAX || !g_utf8_validate(q, -1, NULL)) {

@@ -68,6 +68,16 @@ double rows_double(const VigieRows *rows, int column);
 const char *rows_text(const VigieRows *rows, int column);
 VigieBytes rows_blob(const VigieRows *rows, int column);
 
+/* A query put together at run time: SQL in which ?i (int64_t), ?t (const char *) and ?b (VigieBytes) stand for
+ * parameters, numbered as they come; values are copied. */
+typedef struct VigieQuery VigieQuery;
+VigieQuery *query_new(void);
+void query_free(VigieQuery *query);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieQuery, query_free)
+void query_add(VigieQuery *query, const char *sql, ...);
+VigieRows *query_run(VigieStore *store, const VigieQuery *query, GError **error);
+bool query_int(VigieStore *store, const VigieQuery *query, int64_t *ret_value, GError **error);
+
 /* Transactions. A guard rolls back where it leaves the scope uncommitted:
  *     g_autoptr(VigieTransaction) tx = store_begin(store, error);
  *     … return store_commit(&tx, error);

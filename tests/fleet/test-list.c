@@ -504,7 +504,7 @@ static void test_plans(void) {
     VigieStore *store = test_store_new();
     for (size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(Query) query = query_new();
+        g_autoptr(VigieQuery) query = query_new();
         query_add(query, "EXPLAIN QUERY PLAN ");
         g_assert_true(list_query(query, asked[i].list, &asked[i].filter, NULL, &error));
         g_autoptr(VigieRows) rows = query_run(store, query, &error);

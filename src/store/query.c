@@ -1,16 +1,16 @@
 /* SQL that depends on what is asked for, its parameters numbered as they come. */
-#include "fleet/internal.h"
+#include "store/store.h"
 
 #include <string.h>
 
-struct Query {
+struct VigieQuery {
     GString *sql, *types;
     GArray *values;   /* of VigieValue */
     GPtrArray *owned; /* what they point at */
 };
 
-Query *query_new(void) {
-    Query *query = g_new(Query, 1);
+VigieQuery *query_new(void) {
+    VigieQuery *query = g_new(VigieQuery, 1);
     query->sql = g_string_new(NULL);
     query->types = g_string_new(NULL);
     query->values = g_array_new(FALSE, TRUE, sizeof(VigieValue));
@@ -18,7 +18,7 @@ Query *query_new(void) {
     return query;
 }
 
-void query_free(Query *query) {
+void query_free(VigieQuery *query) {
     if (!query)
         return;
     g_string_free(query->sql, TRUE);
@@ -28,13 +28,13 @@ void query_free(Query *query) {
     g_free(query);
 }
 
-static char *own_text(Query *query, const char *text) {
+static char *own_text(VigieQuery *query, const char *text) {
     char *copy = g_strdup(text);
     g_ptr_array_add(query->owned, copy);
     return copy;
 }
 
-static VigieBytes *own_bytes(Query *query, VigieBytes bytes) {
+static VigieBytes *own_bytes(VigieQuery *query, VigieBytes bytes) {
     void *copy = g_memdup2(bytes.data, bytes.size);
     g_ptr_array_add(query->owned, copy);
     VigieBytes *view = g_new(VigieBytes, 1);
@@ -43,7 +43,7 @@ static VigieBytes *own_bytes(Query *query, VigieBytes bytes) {
     return view;
 }
 
-void query_add(Query *query, const char *sql, ...) {
+void query_add(VigieQuery *query, const char *sql, ...) {
     va_list args;
     va_start(args, sql);
     for (const char *mark; (mark = strchr(sql, '?')); sql = mark + 2) {
@@ -63,12 +63,12 @@ void query_add(Query *query, const char *sql, ...) {
     g_string_append(query->sql, sql);
 }
 
-VigieRows *query_run(VigieStore *store, const Query *query, GError **error) {
+VigieRows *query_run(VigieStore *store, const VigieQuery *query, GError **error) {
     return store_query_values(store, error, query->sql->str, query->types->str,
                               (const VigieValue *)(void *)query->values->data);
 }
 
-bool query_int(VigieStore *store, const Query *query, int64_t *ret_value, GError **error) {
+bool query_int(VigieStore *store, const VigieQuery *query, int64_t *ret_value, GError **error) {
     g_autoptr(VigieRows) rows = query_run(store, query, error);
     if (!rows)
         return false;
