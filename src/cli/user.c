@@ -21,11 +21,11 @@ typedef struct {
 
 static const char example[] =
     "Commands:\n"
-    "  vigie user add NAME --role reader|biomed|analyst|admin [--organisation ID]\n"
+    "  vigie user add NAME --role reader|biomed|analyst|head|admin [--organisation ID]\n"
     "  vigie user list [--json]\n"
     "  vigie user password NAME\n"
     "  vigie user disable NAME | enable NAME\n"
-    "  vigie user token NAME --scope read|act|metrics|calendar --label TEXT [--days 365]\n"
+    "  vigie user token NAME --scope read|act|case|metrics|calendar --label TEXT [--days 365]\n"
     "\n"
     "A password is asked for on the terminal; --password-stdin reads a line, --generate makes one and prints "
     "it once.\n"
@@ -62,7 +62,7 @@ static bool add(const User *user, GError **error) {
     VigieRole role;
     if (!user->role || !portal_role_parse(user->role, &role)) {
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                            "--role reader, biomed, analyst or admin is wanted, as in --role biomed");
+                            "--role reader, biomed, analyst, head or admin is wanted, as in --role biomed");
         return false;
     }
     g_auto(CliSecret) password = get_password(user, error);
@@ -157,12 +157,12 @@ int cli_user(int argc, char **argv) {
     User user = {.now = vigie_time_now(), .days = 365};
     const GOptionEntry entries[] = {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &user.config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, "reader, biomed, analyst, admin", "ROLE"},
+        {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, "reader, biomed, analyst, head, admin", "ROLE"},
         {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation, "sees this organisation only", "ID"},
         {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin,
          "the password is a line of standard input", NULL},
         {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, "make a password and print it once", NULL},
-        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, "of a token: read, act, metrics, calendar",
+        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, "of a token: read, act, case, metrics, calendar",
          "SCOPE"},
         {"label", 0, 0, G_OPTION_ARG_STRING, &user.label, "what a token is for", "TEXT"},
         {"days", 0, 0, G_OPTION_ARG_INT, &user.days, "a token's life", "N"},

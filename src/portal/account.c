@@ -9,14 +9,18 @@ enum { PASSWORD_MIN = 12, PASSWORD_MAX = 512, NAME_MAX_CHARACTERS = 64 };
 
 #define BIT(may) (1U << (may))
 
-/* What each role may do. Everyone reads what they are confined to, and subscribes to its calendar. */
+/* What each role may do. Everyone reads what they are confined to, and subscribes to its calendar. An admin keeps the
+ * accounts and does not read the CSIRT's cases: who declares something to it need not trust the administrators. */
 static const struct {
     const char *name;
     unsigned may;
 } roles[VIGIE_ROLES] = {
     [VIGIE_ROLE_READER] = {"reader", BIT(MAY_READ) | BIT(MAY_CALENDAR)},
     [VIGIE_ROLE_BIOMED] = {"biomed", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT)},
-    [VIGIE_ROLE_ANALYST] = {"analyst", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS)},
+    [VIGIE_ROLE_ANALYST] = {"analyst", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
+                                           BIT(MAY_CASE)},
+    [VIGIE_ROLE_HEAD] = {"head", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
+                                     BIT(MAY_CASE) | BIT(MAY_HEAD)},
     [VIGIE_ROLE_ADMIN] = {"admin", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
                                        BIT(MAY_AUDIT)},
 };
@@ -25,10 +29,8 @@ static const struct {
     const char *name;
     unsigned may;
 } scopes[] = {
-    {"read", BIT(MAY_READ)},
-    {"act", BIT(MAY_READ) | BIT(MAY_ACT)},
-    {"metrics", BIT(MAY_METRICS)},
-    {"calendar", BIT(MAY_CALENDAR)},
+    {"read", BIT(MAY_READ)},       {"act", BIT(MAY_READ) | BIT(MAY_ACT)}, {"case", BIT(MAY_CASE)},
+    {"metrics", BIT(MAY_METRICS)}, {"calendar", BIT(MAY_CALENDAR)},
 };
 
 unsigned account_role_may(VigieRole role) {
@@ -326,8 +328,9 @@ bool portal_user_password(VigieStore *store, const char *name, const char *passw
     return tx && account_id(store, name, &id, error) &&
            store_exec(store, error, "UPDATE account SET password = $2 WHERE id = $1", "it", id, hash) &&
            store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
-           store_exec(store, error, "DELETE FROM api_token WHERE account = $1 AND scope IN ('read', 'act')",
-                      "i", id) &&
+           store_exec(store, error,
+                      "DELETE FROM api_token WHERE account = $1 AND scope IN ('read', 'act', 'case')", "i",
+                      id) &&
            audit_add(store, now, by, NULL, "password-changed", name, NULL, error) && store_commit(&tx, error);
 }
 

@@ -32,12 +32,13 @@ bool portal_run(const VigiePortalOptions *options, GError **error);
 typedef enum {
     VIGIE_ROLE_READER,
     VIGIE_ROLE_BIOMED,
-    VIGIE_ROLE_ANALYST,
+    VIGIE_ROLE_ANALYST, /* works at the CSIRT's desk */
+    VIGIE_ROLE_HEAD,    /* of the CSIRT */
     VIGIE_ROLE_ADMIN,
     VIGIE_ROLES
 } VigieRole;
 
-const char *portal_role_name(VigieRole role); /* "reader" "biomed" "analyst" "admin" */
+const char *portal_role_name(VigieRole role); /* "reader" "biomed" "analyst" "head" "admin" */
 bool portal_role_parse(const char *name, VigieRole *ret_role);
 
 /* Names are 1 to 64 letters, digits, . _ - @, told apart without case. A password has 12 to 512 octets; it is
@@ -57,7 +58,7 @@ json_t *portal_user_list(VigieStore *store, GError **error);
 /* A password of 24 random letters and digits (more than 120 bits), easy to read aloud. Free with g_free. */
 char *portal_password_generate(void);
 
-/* `scope` is one of: read, act (read, acknowledge, survey), metrics, calendar. `seconds` of life. The token
+/* `scope` is one of: read, act (read, acknowledge, survey), case (the CSIRT's desk), metrics, calendar. `seconds` of life. The token
  * is told here once; a hash of it is kept. Free with g_free. */
 char *portal_token_add(VigieStore *store, const char *user, const char *name, const char *scope,
                        int64_t seconds, VigieTime now, GError **error);

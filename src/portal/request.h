@@ -34,7 +34,7 @@ typedef struct {
 } Asset;
 
 /* ---- Who ---------------------------------------------------------------------------------------------------- */
-typedef enum { MAY_NOTHING, MAY_READ, MAY_ACT, MAY_AUDIT, MAY_METRICS, MAY_CALENDAR, MAYS } May;
+typedef enum { MAY_NOTHING, MAY_READ, MAY_ACT, MAY_AUDIT, MAY_METRICS, MAY_CALENDAR, MAY_CASE, MAY_HEAD, MAYS } May;
 
 typedef struct {
     int64_t account; /* 0: nobody */

@@ -3,7 +3,7 @@ CREATE TABLE account (
     id @ID@,
     name TEXT NOT NULL,
     folded TEXT NOT NULL UNIQUE,
-    role TEXT NOT NULL CHECK (role IN ('reader', 'biomed', 'analyst', 'admin')),
+    role TEXT NOT NULL CHECK (role IN ('reader', 'biomed', 'analyst', 'head', 'admin')),
     organisation BIGINT,
     password TEXT NOT NULL,
     language TEXT,
@@ -27,7 +27,7 @@ CREATE TABLE api_token (
     hash TEXT NOT NULL UNIQUE,
     account BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
-    scope TEXT NOT NULL CHECK (scope IN ('read', 'act', 'metrics', 'calendar')),
+    scope TEXT NOT NULL CHECK (scope IN ('read', 'act', 'case', 'metrics', 'calendar')),
     created BIGINT NOT NULL,
     ends BIGINT NOT NULL,
     used BIGINT
