@@ -1,0 +1,20 @@
+/* A registry's answer, and what a whois server would say with the same bytes. */
+#include "csirt/notify.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Whatever came in, what comes out is JSON: text in UTF-8. */
+static void keep(const json_t *answer) {
+    g_assert_nonnull(answer);
+    g_autofree char *text = vigie_json_text(answer);
+    g_assert_nonnull(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    g_autoptr(json_t) answer = csirt_rdap_parse(vigie_bytes(data, size), NULL);
+    if (answer)
+        keep(answer);
+    g_autoptr(json_t) said = csirt_whois_parse(vigie_bytes(data, size));
+    keep(said);
+    return 0;
+}

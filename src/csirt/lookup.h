@@ -1,0 +1,17 @@
+/* What the parsers of published contacts share. */
+#pragma once
+
+#include "csirt/notify.h"
+#include "mail/mail.h"
+
+/* A sentence in both languages: { "fr", "en" }, its {n} from `values`. */
+json_t *lookup_words(const char *key, const json_t *values);
+/* A telephone number as people write it, as "+33972439125" or "0972439125"; NULL where it is none. */
+char *lookup_phone(const char *text);
+/* Adds a contact once: the first of its kind and value stays, and takes what roles the second has. `contact` is taken. */
+void lookup_add(json_t *contacts, json_t *contact);
+/* knowledge/csirt/contacts.json, loaded once. Borrowed. */
+const json_t *lookup_rules(GError **error);
+/* True where folded `text` has one of the words of rules' "security". */
+bool lookup_speaks_of_security(const json_t *rules, const char *text);
+enum { LOOKUP_CONTACTS_MAX = 200 };
