@@ -57,16 +57,18 @@ typedef struct {
     bool urgent;
     const json_t *facts; /* csirt_facts_check's members; may be NULL */
     const char *text;    /* what happened, in the declarant's words: becomes the first message; may be NULL */
-    const json_t *declarant; /* { "name", "mail", "phone", "role", "language" }; open: becomes a party; protected: sealed;
+    const json_t *
+        declarant; /* { "name", "mail", "phone", "role", "language" }; open: becomes a party; protected: sealed;
                                 anonymous: refused */
-    const char *author;      /* the analyst who opens it; NULL: comes from outside */
-    const char *unique_key;  /* accepted once: a second opening answers the first one's; may be NULL */
+    const char *author;     /* the analyst who opens it; NULL: comes from outside */
+    const char *unique_key; /* accepted once: a second opening answers the first one's; may be NULL */
 } VigieOpening;
 
 typedef struct {
     int64_t id;
     char *reference; /* "VIG-2026-000123-K" */
-    char *receipt;   /* the secret code that goes with it; told once, a hash is kept; NULL on a second opening */
+    char
+        *receipt; /* the secret code that goes with it; told once, a hash is kept; NULL on a second opening */
 } VigieOpened;
 void csirt_opened_clear(VigieOpened *opened);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VigieOpened, csirt_opened_clear)
@@ -89,7 +91,7 @@ bool csirt_receipt_add(VigieStore *store, const VigieTeam *team, int64_t id, con
 enum { CSIRT_PAGE_SIZE = 50, CSIRT_COUNT_MAX = 10000 };
 
 typedef struct {
-    const char *state; /* a state, "active" (also NULL), or "all" */
+    const char *state;                 /* a state, "active" (also NULL), or "all" */
     const char *kind, *tlp, *assignee; /* assignee "-": nobody's */
     int64_t organisation, band;
     bool overdue;
