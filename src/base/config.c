@@ -72,9 +72,20 @@ static const Key keys[] = {
     {"csirt.team", TYPE_TEXT, "", "/etc/vigie/team.json",
      "who the CSIRT is, as the examples in csirt/teams/ of the knowledge folder; empty: no CSIRT works here"},
     {"csirt.artefact_key", TYPE_TEXT, "", "/etc/vigie/artefact-key",
-     "a file of 32 random octets that seals artefacts at rest (openssl rand -out FILE 32); mode 0640 at most"},
+     "a file of 32 random octets that seals artefacts at rest (openssl rand -out FILE 32); mode 0640 at "
+     "most"},
     {"csirt.head_certificate", TYPE_TEXT, "", "/etc/vigie/head-of-csirt.pem",
      "the certificate to which protected sources are sealed; its key stays with the head of the CSIRT"},
+    {"csirt.lookup_private", TYPE_BOOL, "false", "true",
+     "also ask addresses that are not of the public Internet for contacts; no stranger can then be trusted "
+     "not to lead there"},
+    {"csirt.lookup_timeout", TYPE_SECONDS, "15 s", "30 s", "how long one question for a contact may last"},
+    {"csirt.rdap", TYPE_TEXT, "", "https://rdap.example/",
+     "the RDAP server to ask, or a folder with dns.json, ipv4.json and ipv6.json of IANA's bootstrap; empty: "
+     "the servers "
+     "of csirt/contacts.json in the knowledge folder"},
+    {"csirt.whois", TYPE_TEXT, "", "whois.example:43",
+     "the whois server to ask first; empty: that of csirt/contacts.json"},
     {"retention.observations", TYPE_SECONDS, "400 d", "1095 d",
      "how long observations that changed nothing are kept"},
     {"retention.mail", TYPE_SECONDS, "400 d", "90 d", "how long messages are kept after they were sent"},

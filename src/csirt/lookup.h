@@ -14,4 +14,6 @@ void lookup_add(json_t *contacts, json_t *contact);
 const json_t *lookup_rules(GError **error);
 /* True where folded `text` has one of the words of rules' "security". */
 bool lookup_speaks_of_security(const json_t *rules, const char *text);
+/* The base address of the RDAP server for a domain or an address, NULL where none is known. `configured` is csirt.rdap. Free with g_free. */
+char *lookup_rdap_base(const char *configured, const json_t *rules, const char *name, bool address);
 enum { LOOKUP_CONTACTS_MAX = 200 };

@@ -56,7 +56,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieLookup, csirt_lookup_free)
  *   { "domain", "steps": [ { "source", "url", "outcome": found nothing refused unreachable, "why": in English or null, "found": n } ],
  *     "security_txt": as above or null, "contacts": [ { "kind", "value", "name", "source": security-txt contact-page legal-page rdap whois,
  *     "place": url, "confidence": 0 to 100, "details": { roles, of, context, hidden, security … } } ], best first,
- *     "keys": [ { "uri", "armor": or null, "why": or null } ] } */
+ *     "keys": [ { "uri", "data": what is there, in base64, or null } ] } */
 json_t *csirt_lookup_domain(VigieLookup *lookup, const char *domain, VigieTime now, const volatile int *stop,
                             GError **error);
 
