@@ -9,6 +9,9 @@ static const struct {
 } files[RULES] = {
     [RULES_FACTS] = {"csirt/facts.json", facts_load},
     [RULES_CVSS4] = {"csirt/cvss4.json", cvss4_load},
+    [RULES_PRIORITY] = {"csirt/priority.json", priority_load},
+    [RULES_RELEASE] = {"csirt/release.json", release_load},
+    [RULES_ESCALATION] = {"csirt/escalation.json", escalation_load},
 };
 
 static json_t *loaded[RULES]; /* filled once, read by all threads */

@@ -6,6 +6,9 @@
 typedef enum {
     RULES_FACTS, /* first: the others' conditions are about facts */
     RULES_CVSS4,
+    RULES_PRIORITY,
+    RULES_RELEASE,
+    RULES_ESCALATION,
     RULES,
 } RulesFile;
 
@@ -22,6 +25,9 @@ bool rules_members(const json_t *object, const char *known, const char *where, G
 /* One a file: refuses what it does not know, what is missing, what refers to nothing. */
 bool facts_load(const json_t *data, GError **error);
 bool cvss4_load(const json_t *data, GError **error);
+bool priority_load(const json_t *data, GError **error);
+bool release_load(const json_t *data, GError **error);
+bool escalation_load(const json_t *data, GError **error);
 
 /* ---- Conditions on facts (condition.c) ----------------------------------------------------------------------
  * An object whose members must all hold: "care": "emergency" (equal, or among the choices), "care": [ any of ], "degraded": true,
