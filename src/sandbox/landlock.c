@@ -44,11 +44,18 @@ static const struct {
 };
 
 static const uint64_t read_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-static const uint64_t file_access =
-    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE;
+static const uint64_t file_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                    LANDLOCK_ACCESS_FS_EXECUTE | ACCESS_TRUNCATE;
 static const uint64_t write_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
                                      LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
                                      LANDLOCK_ACCESS_FS_REMOVE_FILE | ACCESS_TRUNCATE;
+
+/* What gpg and its agent do in their folder. */
+static const uint64_t workshop_access = LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                                        LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_SYM |
+                                        LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_REFER;
+static const uint64_t program_access =
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE;
 
 int sandbox_landlock_version(void) {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -95,19 +102,15 @@ static bool allow_ports(int ruleset, const GArray *ports, GError **error) {
     return true;
 }
 
-static bool restrict_self(int ruleset, const VigieSandbox *sandbox, uint64_t fs, uint64_t net,
-                          GError **error) {
-    if (!allow_paths(ruleset, sandbox->read, read_access & fs, error) ||
-        !allow_paths(ruleset, sandbox->write, write_access & fs, error) ||
-        (net & NET_CONNECT_TCP && sandbox->ports && !allow_ports(ruleset, sandbox->ports, error)))
-        return false;
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0) == 0)
-        return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "landlock: %s", g_strerror(errno));
-    return false;
+static bool add_rules(int ruleset, const VigieSandbox *sandbox, uint64_t fs, uint64_t net, GError **error) {
+    uint64_t write = sandbox->programs->len > 0 ? write_access | workshop_access : write_access;
+    return allow_paths(ruleset, sandbox->read, read_access & fs, error) &&
+           allow_paths(ruleset, sandbox->write, write & fs, error) &&
+           allow_paths(ruleset, sandbox->programs, program_access & fs, error) &&
+           (!(net & NET_CONNECT_TCP && sandbox->ports) || allow_ports(ruleset, sandbox->ports, error));
 }
 
-bool landlock_enter(const VigieSandbox *sandbox, GError **error) {
+bool landlock_compile(const VigieSandbox *sandbox, VigieSandboxReady *ready, GError **error) {
     int version = MIN(sandbox_landlock_version(), (int)G_N_ELEMENTS(versions) - 1);
     if (version == 0) {
         vigie_log(VIGIE_LOG_WARNING,
@@ -115,14 +118,18 @@ bool landlock_enter(const VigieSandbox *sandbox, GError **error) {
         return true;
     }
     struct ruleset_attr attr = {versions[version].fs, versions[version].net, versions[version].scoped};
-    if (sandbox->connects && !sandbox->ports)
+    if (sandbox->connects && !sandbox->local && !sandbox->ports)
         attr.handled_access_net &= ~NET_CONNECT_TCP;
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, versions[version].attr_size, 0);
-    if (ruleset < 0) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "landlock: %s", g_strerror(errno));
-        return false;
-    }
-    bool entered = restrict_self(ruleset, sandbox, attr.handled_access_fs, attr.handled_access_net, error);
-    close(ruleset);
-    return entered;
+    ready->ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, versions[version].attr_size, 0);
+    if (ready->ruleset >= 0)
+        return add_rules(ready->ruleset, sandbox, attr.handled_access_fs, attr.handled_access_net, error);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "landlock: %s", g_strerror(errno));
+    return false;
+}
+
+bool landlock_enter(const VigieSandboxReady *ready, GError **error) {
+    if (ready->ruleset < 0 || syscall(SYS_landlock_restrict_self, ready->ruleset, 0) == 0)
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "landlock: %s", g_strerror(errno));
+    return false;
 }

@@ -14,6 +14,7 @@ VigieSandbox *sandbox_new(void) {
     VigieSandbox *sandbox = g_new0(VigieSandbox, 1);
     sandbox->read = g_ptr_array_new_with_free_func(g_free);
     sandbox->write = g_ptr_array_new_with_free_func(g_free);
+    sandbox->programs = g_ptr_array_new_with_free_func(g_free);
     return sandbox;
 }
 
@@ -22,6 +23,7 @@ void sandbox_free(VigieSandbox *sandbox) {
         return;
     g_ptr_array_unref(sandbox->read);
     g_ptr_array_unref(sandbox->write);
+    g_ptr_array_unref(sandbox->programs);
     g_clear_pointer(&sandbox->ports, g_array_unref);
     g_free(sandbox);
 }
@@ -34,6 +36,11 @@ void sandbox_allow_read(VigieSandbox *sandbox, const char *path) {
 void sandbox_allow_write(VigieSandbox *sandbox, const char *folder) {
     if (folder && *folder)
         g_ptr_array_add(sandbox->write, g_strdup(folder));
+}
+
+void sandbox_allow_programs(VigieSandbox *sandbox, const char *folder) {
+    if (folder && *folder)
+        g_ptr_array_add(sandbox->programs, g_strdup(folder));
 }
 
 void sandbox_allow_system(VigieSandbox *sandbox) {
@@ -137,6 +144,33 @@ void sandbox_limit(void) {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* ---- Entering ---- */
+bool sandbox_compile(const VigieSandbox *sandbox, VigieSandboxReady *ret_ready, GError **error) {
+    VigieSandboxReady ready = {.ruleset = -1};
+    if (landlock_compile(sandbox, &ready, error) && seccomp_compile(sandbox, &ready, error)) {
+        *ret_ready = ready;
+        return true;
+    }
+    sandbox_ready_clear(&ready);
+    return false;
+}
+
+bool sandbox_enter_ready(const VigieSandboxReady *ready, GError **error) {
+    return landlock_enter(ready, error) && seccomp_enter(ready, error);
+}
+
+void sandbox_ready_clear(VigieSandboxReady *ready) {
+    if (ready->ruleset >= 0)
+        close(ready->ruleset);
+    g_free(ready->filter);
+    *ready = (VigieSandboxReady){.ruleset = -1};
+}
+
 bool sandbox_enter(const VigieSandbox *sandbox, GError **error) {
-    return landlock_enter(sandbox, error) && seccomp_enter(sandbox, error);
+    VigieSandboxReady ready;
+    if (!sandbox_compile(sandbox, &ready, error))
+        return false;
+    bool entered = sandbox_enter_ready(&ready, error);
+    sandbox_ready_clear(&ready);
+    return entered;
 }

@@ -10,6 +10,10 @@ typedef struct {
     GPtrArray *write; /* folders in which files may also be made, changed and removed */
     GArray *ports;    /* of uint16_t: the TCP ports it may connect to; NULL: all */
     bool connects;    /* false: it connects nowhere, by any protocol */
+    bool local;       /* where it connects: to sockets of this machine's file system alone */
+    /* Folders with programs that it may start; these work in this same sandbox, and may also make folders, links and
+     * sockets below `write`. Empty: it starts none. */
+    GPtrArray *programs;
 } VigieSandbox;
 
 VigieSandbox *sandbox_new(void);
@@ -18,6 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieSandbox, sandbox_free)
 /* Relative paths are from the working folder; NULL and "" are skipped. */
 void sandbox_allow_read(VigieSandbox *sandbox, const char *path);
 void sandbox_allow_write(VigieSandbox *sandbox, const char *folder);
+void sandbox_allow_programs(VigieSandbox *sandbox, const char *folder);
 /* What the C library, OpenSSL, time zones and name resolution read. */
 void sandbox_allow_system(VigieSandbox *sandbox);
 
@@ -26,13 +31,26 @@ void sandbox_allow_system(VigieSandbox *sandbox);
 bool sandbox_drop_rights(const char *user, GError **error);
 /* No core dumps, no debugger, and room for many connections. */
 void sandbox_limit(void);
-/* Both log a warning where the kernel cannot, and go on: less protection is better than no look-out. */
+/* Logs a warning where the kernel cannot, and goes on: less protection is better than no look-out. */
 bool sandbox_enter(const VigieSandbox *sandbox, GError **error);
+
+/* The same in two steps, for a process that forks many children into one sandbox: the second costs some microseconds. */
+typedef struct {
+    int ruleset; /* landlock's, -1: none */
+    void *filter;
+    size_t filter_size; /* 0: none */
+} VigieSandboxReady;
+
+bool sandbox_compile(const VigieSandbox *sandbox, VigieSandboxReady *ret_ready, GError **error);
+bool sandbox_enter_ready(const VigieSandboxReady *ready, GError **error);
+void sandbox_ready_clear(VigieSandboxReady *ready);
 
 /* What this kernel can do, for the doctor: landlock's version (0: none), whether seccomp filters. */
 int sandbox_landlock_version(void);
 bool sandbox_seccomp_works(void);
 
 /* Landlock and seccomp, each in its file. */
-bool landlock_enter(const VigieSandbox *sandbox, GError **error);
-bool seccomp_enter(const VigieSandbox *sandbox, GError **error);
+bool landlock_compile(const VigieSandbox *sandbox, VigieSandboxReady *ready, GError **error);
+bool landlock_enter(const VigieSandboxReady *ready, GError **error);
+bool seccomp_compile(const VigieSandbox *sandbox, VigieSandboxReady *ready, GError **error);
+bool seccomp_enter(const VigieSandboxReady *ready, GError **error);

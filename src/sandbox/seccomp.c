@@ -3,7 +3,9 @@
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -42,13 +44,24 @@ static const char *const allowed[] = {
     "uname capget",
 };
 
+/* Starting programs, and what gpg and its agent do besides. */
+static const char *const starting[] = {
+    "execve fork vfork wait4 waitid kill setsid setpgid getpgrp getpgid getsid chdir fchdir mkdir "
+    "mkdirat "
+    "rmdir link linkat symlink symlinkat chmod fchmodat utimensat utime utimes inotify_init inotify_init1 "
+    "inotify_add_watch inotify_rm_watch listen pipe dup2 alarm setitimer getresuid getresgid getpriority "
+    "pause rt_sigsuspend memfd_create munlockall mlockall",
+};
+
 static const char *const fatal[] = {
-    "execve execveat fork vfork ptrace process_vm_readv process_vm_writev mount umount2 pivot_root "
+    "ptrace process_vm_readv process_vm_writev mount umount2 pivot_root "
     "chroot unshare setns init_module finit_module delete_module kexec_load kexec_file_load bpf "
     "perf_event_open userfaultfd add_key request_key keyctl open_by_handle_at setuid setgid setreuid "
     "setregid setresuid setresgid setgroups capset reboot swapon swapoff iopl ioperm settimeofday "
     "clock_settime sethostname",
 };
+
+static const char *const fatal_unless_starting[] = {"execve execveat fork vfork"};
 
 /* Arguments of the calls that are allowed in part; a mask of 0 compares for equality. */
 typedef struct {
@@ -59,9 +72,6 @@ typedef struct {
 
 static const Partial partial[] = {
     {"socket", 0, 0, AF_UNIX},
-    {"socket", 0, 0, AF_INET},
-    {"socket", 0, 0, AF_INET6},
-    {"socket", 0, 0, AF_NETLINK}, /* which addresses this machine has: getaddrinfo */
     {"mmap", 2, PROT_WRITE | PROT_EXEC, 0},
     {"mmap", 2, PROT_WRITE | PROT_EXEC, PROT_WRITE},
     {"mmap", 2, PROT_WRITE | PROT_EXEC, PROT_EXEC}, /* libraries loaded late */
@@ -77,6 +87,16 @@ static const Partial partial[] = {
     {"prctl", 0, 0, PR_GET_DUMPABLE},
     {"prctl", 0, 0, PR_SET_VMA},
     {"prlimit64", 2, 0, 0}, /* reading alone */
+};
+
+static const Partial remote[] = {
+    {"socket", 0, 0, AF_INET},
+    {"socket", 0, 0, AF_INET6},
+    {"socket", 0, 0, AF_NETLINK}, /* which addresses this machine has: getaddrinfo */
+};
+
+static const Partial starting_partial[] = {
+    {"clone", 0, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, 0},
 };
 
 static bool add_rule(scmp_filter_ctx filter, uint32_t action, const char *call,
@@ -112,15 +132,30 @@ static bool add_partial(scmp_filter_ctx filter, const Partial *rule, GError **er
     return add_rule(filter, SCMP_ACT_ALLOW, rule->call, &compare, error);
 }
 
-static bool fill(scmp_filter_ctx filter, const VigieSandbox *sandbox, GError **error) {
-    for (size_t i = 0; i < G_N_ELEMENTS(partial); i++)
-        if (!add_partial(filter, &partial[i], error))
+static bool add_partials(scmp_filter_ctx filter, const Partial *rules, size_t count, GError **error) {
+    for (size_t i = 0; i < count; i++)
+        if (!add_partial(filter, &rules[i], error))
             return false;
+    return true;
+}
+
+static bool add_starting(scmp_filter_ctx filter, const VigieSandbox *sandbox, GError **error) {
+    if (sandbox->programs->len > 0)
+        return add_list(filter, SCMP_ACT_ALLOW, starting, G_N_ELEMENTS(starting), error) &&
+               add_partials(filter, starting_partial, G_N_ELEMENTS(starting_partial), error);
+    return add_list(filter, SCMP_ACT_KILL_PROCESS, fatal_unless_starting, G_N_ELEMENTS(fatal_unless_starting),
+                    error);
+}
+
+static bool fill(scmp_filter_ctx filter, const VigieSandbox *sandbox, GError **error) {
     struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
-    return add_rule(filter, SCMP_ACT_ALLOW, "tgkill", &self, error) &&
+    return add_partials(filter, partial, G_N_ELEMENTS(partial), error) &&
+           (sandbox->local || add_partials(filter, remote, G_N_ELEMENTS(remote), error)) &&
+           add_rule(filter, SCMP_ACT_ALLOW, "tgkill", &self, error) &&
            add_rule(filter, sandbox->connects ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), "connect", NULL,
                     error) &&
            add_list(filter, SCMP_ACT_ALLOW, allowed, G_N_ELEMENTS(allowed), error) &&
+           add_starting(filter, sandbox, error) &&
            add_list(filter, SCMP_ACT_KILL_PROCESS, fatal, G_N_ELEMENTS(fatal), error);
 }
 
@@ -128,7 +163,23 @@ bool sandbox_seccomp_works(void) {
     return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 }
 
-bool seccomp_enter(const VigieSandbox *sandbox, GError **error) {
+/* The filter as the kernel takes it. */
+static bool export_filter(scmp_filter_ctx filter, VigieSandboxReady *ready, GError **error) {
+    int fd = memfd_create("filter", MFD_CLOEXEC);
+    int result = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+    off_t size = result == 0 ? lseek(fd, 0, SEEK_END) : 0;
+    if (size > 0) {
+        ready->filter = g_malloc((gsize)size);
+        ready->filter_size = pread(fd, ready->filter, (size_t)size, 0) == size ? (size_t)size : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (ready->filter_size == 0)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "seccomp: %s", g_strerror(-result));
+    return ready->filter_size > 0;
+}
+
+bool seccomp_compile(const VigieSandbox *sandbox, VigieSandboxReady *ready, GError **error) {
     if (!sandbox_seccomp_works()) {
         vigie_log(VIGIE_LOG_WARNING, "this kernel has no seccomp: the process can make every system call");
         return true;
@@ -140,11 +191,17 @@ bool seccomp_enter(const VigieSandbox *sandbox, GError **error) {
     }
     seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: a survey makes many calls */
-    if (!fill(filter, sandbox, error))
-        return false;
-    int result = seccomp_load(filter);
-    if (result == 0)
+    return fill(filter, sandbox, error) && export_filter(filter, ready, error);
+}
+
+bool seccomp_enter(const VigieSandboxReady *ready, GError **error) {
+    if (ready->filter_size == 0)
         return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "seccomp: %s", g_strerror(-result));
+    struct sock_fprog program = {.len = (unsigned short)(ready->filter_size / sizeof(struct sock_filter)),
+                                 .filter = ready->filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0)
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "seccomp: %s", g_strerror(errno));
     return false;
 }
