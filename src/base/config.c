@@ -11,7 +11,7 @@ static const char *const type_names[] = {"text", "a whole number", "true or fals
                                          "a list, ';' between"};
 
 typedef struct {
-    const char *key; /* group.name */
+    const char *key; /* group.name; a group may hold dots: [mailbox.incident] */
     Type type;
     const char *fallback;
     const char *example;
@@ -69,6 +69,31 @@ static const Key keys[] = {
     {"mail.timeout", TYPE_SECONDS, "60 s", "2 min", "how long one conversation with the server may last"},
     {"mail.give_up", TYPE_SECONDS, "5 d", "2 d",
      "how long a message is tried again before it counts as failed"},
+    {"mail.gnupg_home", TYPE_TEXT, "", "/var/lib/vigie/gnupg",
+     "the GnuPG folder with our key, without passphrase, and our partners'; mode 0700; empty: no OpenPGP"},
+    {"mail.smime_file", TYPE_TEXT, "", "/etc/vigie/smime.pem",
+     "our S/MIME key and certificates in PEM, several where older mail must stay readable; mode 0640 at "
+     "most"},
+    {"mailbox.every", TYPE_SECONDS, "60 s", "5 min", "how often mailboxes are looked at"},
+    {"mailbox.timeout", TYPE_SECONDS, "60 s", "2 min", "how long a mail server may be silent"},
+    {"mailbox.ca_file", TYPE_TEXT, "", "/etc/vigie/roots/ac-racine-chu.pem",
+     "the authority of the mail servers' certificates, where the system does not know it"},
+    {"mailbox.incident.url", TYPE_TEXT, "", "imaps://imap.chu.example",
+     "where incidents are reported by mail: imaps://HOST[:PORT], or imap:// for STARTTLS; empty: nowhere"},
+    {"mailbox.incident.user", TYPE_TEXT, "", "incident@chu.example", "that mailbox's account"},
+    {"mailbox.incident.password_file", TYPE_TEXT, "", "/etc/vigie/imap-incident",
+     "a file whose first line is that account's password; mode 0640 at most"},
+    {"mailbox.incident.folder", TYPE_TEXT, "INBOX", "Signalements", "the folder that is read"},
+    {"mailbox.incident.archive", TYPE_TEXT, "", "Vigie",
+     "an existing folder to which what was taken is moved; empty: it stays, marked as read"},
+    {"mailbox.contact.url", TYPE_TEXT, "", "imaps://imap.chu.example",
+     "the mailbox for all that is no incident, as mailbox.incident.url"},
+    {"mailbox.contact.user", TYPE_TEXT, "", "csirt@chu.example", "that mailbox's account"},
+    {"mailbox.contact.password_file", TYPE_TEXT, "", "/etc/vigie/imap-contact",
+     "a file whose first line is that account's password; mode 0640 at most"},
+    {"mailbox.contact.folder", TYPE_TEXT, "INBOX", "Questions", "the folder that is read"},
+    {"mailbox.contact.archive", TYPE_TEXT, "", "Vigie",
+     "an existing folder to which what was taken is moved; empty: it stays, marked as read"},
     {"csirt.team", TYPE_TEXT, "", "/etc/vigie/team.json",
      "who the CSIRT is, as the examples in csirt/teams/ of the knowledge folder; empty: no CSIRT works here"},
     {"csirt.artefact_key", TYPE_TEXT, "", "/etc/vigie/artefact-key",
@@ -178,7 +203,7 @@ static bool check_known(GKeyFile *file, const char *path, GError **error) {
 }
 
 static bool set_value(Value *value, GKeyFile *file, const char *path, GError **error) {
-    const char *dot = strchr(value->key->key, '.');
+    const char *dot = strrchr(value->key->key, '.');
     g_autofree char *group = g_strndup(value->key->key, (gsize)(dot - value->key->key));
     g_autofree char *given = file ? g_key_file_get_string(file, group, dot + 1, NULL) : NULL;
     if (parse_value(value, given ? given : value->key->fallback))
@@ -273,7 +298,7 @@ char *vigie_config_example(void) {
     const char *group = "";
     size_t group_size = 0;
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-        const char *name = strchr(keys[i].key, '.') + 1;
+        const char *name = strrchr(keys[i].key, '.') + 1;
         size_t size = (size_t)(name - keys[i].key - 1);
         if (size != group_size || strncmp(group, keys[i].key, size) != 0)
             g_string_append_printf(out, "\n[%.*s]\n", (int)size, keys[i].key);

@@ -1,27 +1,17 @@
 /* Building a message with GMime. What GMime would let pass (control characters, several addresses) is refused
  * before it sees it. */
-#include "mail/mail.h"
+#include "mail/read-parts.h"
 
-#include <gmime/gmime.h>
 #include <idn2.h>
 #include <string.h>
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InternetAddress, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(InternetAddressList, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeMessage, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimePart, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeDataWrapper, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeStream, g_object_unref)
 
 enum { SUBJECT_MAX = 500, TEXT_MAX = 1 << 20, ADDRESS_MAX = 254, LOCAL_MAX = 64 };
-
-static void start_gmime(void) {
-    static gsize started = 0;
-    if (g_once_init_enter(&started)) {
-        g_mime_init();
-        g_once_init_leave(&started, 1);
-    }
-}
 
 static bool refuse_controls(const char *what, const char *value, GError **error) {
     if (!g_utf8_validate(value, -1, NULL)) {

@@ -1,0 +1,43 @@
+/* What is done inside a cell's child, and how it is asked. The room's own business. */
+#pragma once
+
+#include "mail/mail.h"
+
+/* One request or answer: an object and bytes. On the socket: both sizes, then both. */
+typedef struct {
+    json_t *about;
+    GBytes *bytes;
+} Parcel;
+
+enum { PARCEL_ABOUT_MAX = 16 << 20, PARCEL_BYTES_MAX = 160 << 20 };
+
+void parcel_clear(Parcel *parcel);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Parcel, parcel_clear)
+/* Both within `timeout_ms` overall, on a socket that does not block. */
+bool parcel_send(int fd, const Parcel *parcel, int64_t timeout_ms, GError **error);
+bool parcel_receive(int fd, Parcel *ret_parcel, int64_t timeout_ms, GError **error);
+
+/* What a child may need besides its request. Borrowed. */
+typedef struct {
+    const char *gnupg_home;
+    const char *smime_file;
+    const char *const *roots;
+    bool system_roots;
+    const char *const *own; /* bare addresses */
+} Means;
+
+/* Which sandbox a request wants: parsers, or keys and gpg. */
+typedef enum { ROOM_PARSER = 'p', ROOM_KEYS = 'k' } CellRoom;
+
+/* Asks: `about` (taken) has the member "op". What the child refuses comes back as its error. */
+bool cell_ask(VigieMailCell *cell, CellRoom room, json_t *about, GBytes *bytes, Parcel *ret_answer,
+              GError **error);
+
+typedef bool (*Operation)(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+/* The operation of that name in that room, or NULL. */
+Operation work_find(CellRoom room, const char *name);
+/* Loads what every child would have to load, before they are forked. */
+void work_prepare(const Means *means);
+
+/* read-parse.c … : the parser's. */
+bool work_read(const Means *means, const Parcel *request, Parcel *answer, GError **error);
