@@ -37,7 +37,7 @@ typedef struct {
  *   { "name", "prefix": "VIG", "language", "address", "site", "phones": [ { "number", "note" } ],
  *     "mailboxes": { "incident", "contact" }, "openpgp": { "fingerprint", "url" }, "constituency", "authority",
  *     "hours": { "mon": "09:00-18:00" … }, "closed": [ days ], "holidays": "metropole", "urgent": "24/7" or "hours",
- *     "first_answer": "1 working day", "roster": [ … ], "head": { "certificate": PEM file }, "signature": { "fr", "en" },
+ *     "first_answer": "1 working day", "roster": [ … ], "signature": { "fr", "en" },
  *     "call_back": { "number", "script": { "fr", "en" } },
  *     "partners": [ { "id": "corruss", "name", "mail", "phone", "fingerprint", "language" } ] } */
 typedef struct VigieTeam VigieTeam;
@@ -78,8 +78,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VigieOpened, csirt_opened_clear)
 bool csirt_case_open(VigieStore *store, const VigieTeam *team, const VigieOpening *opening, VigieTime now,
                      VigieOpened *ret, GError **error);
 /* The case that a reference and a code open, whatever their spelling. DENIED, the same for both, where they do not go together. */
-bool csirt_receipt_open(VigieStore *store, const char *reference, const char *code, int64_t *ret_id,
-                        GError **error);
+bool csirt_receipt_open(VigieStore *store, const VigieTeam *team, const char *reference, const char *code,
+                        int64_t *ret_id, GError **error);
 /* What the declarant may see with the receipt: { "reference", "state", "received", "title", "messages": [ to and from the declarant
  * ], "expected" }. */
 json_t *csirt_receipt_get(VigieStore *store, int64_t id, VigieTime now, GError **error);
@@ -108,12 +108,12 @@ json_t *csirt_case_list(VigieStore *store, const VigieAnalyst *who, const VigieC
                         VigieTime now, GError **error);
 /* A case with "facts", "expected", "merged_into", "parties", "messages", "artefacts" (without their content), "tasks", "links" (each with a
  * "name"), "consents", "access", "escalations", "timeline": [ { "seq", "time", "author", "kind", "details" } ], "clocks"
- * (csirt_clocks), "next": [ states that may follow ]. Keeps the look where it is RED. */
+ * (csirt_clocks), "missing" (facts that could still make it more pressing), "events", "next": [ states that may follow ]. Keeps the look where it is RED. */
 json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                        VigieTime now, GError **error);
 /* The id of a reference as people write it. */
-bool csirt_case_find(VigieStore *store, const VigieAnalyst *who, const char *reference, int64_t *ret_id,
-                     GError **error);
+bool csirt_case_find(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, const char *reference,
+                     int64_t *ret_id, GError **error);
 /* { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
  *   "tasks_due", "on_call": { "name", "phone" } or null, "open": bool (opening hours) } */
 json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, VigieTime now,
@@ -122,8 +122,9 @@ json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst 
 json_t *csirt_timeline_verify(VigieStore *store, int64_t id, GError **error);
 
 /* ---- Working ------------------------------------------------------------------------------------------------ */
-/* The members of `fields` that change: title organisation organisation_name kind category likelihood tlp pap urgent assignee
- * expected facts (merged member by member) restricted (head). Recomputes priority and deadlines. A label that becomes
+/* The members of `fields` that change: title organisation organisation_name kind category likelihood verified (RFC 3339) tlp
+ * pap urgent assignee expected restricted (head), and facts and events (of csirt_clock_events), which are merged member by
+ * member, null removing one. Recomputes priority and deadlines. A label that becomes
  * less strict needs "reason" (head, or the owner's consent). */
 bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                        const json_t *fields, VigieTime now, GError **error);
@@ -131,8 +132,8 @@ bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnal
 bool csirt_case_move(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                      const char *state, const char *reason, VigieTime now, GError **error);
 /* band 0 gives the order back to the rules. */
-bool csirt_case_override(VigieStore *store, const VigieAnalyst *who, int64_t id, int64_t band,
-                         const char *reason, VigieTime now, GError **error);
+bool csirt_case_override(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
+                         int64_t band, const char *reason, VigieTime now, GError **error);
 /* All of `other` goes to `id`; `other` remains as a merged reference to it. */
 bool csirt_case_merge(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                       int64_t other, const char *reason, VigieTime now, GError **error);
@@ -175,7 +176,8 @@ json_t *csirt_task_list(VigieStore *store, const VigieAnalyst *who, int64_t id, 
  * party can check that a message is ours. */
 bool csirt_party_save(VigieStore *store, const char *author, int64_t id, int64_t party, const json_t *fields,
                       VigieTime now, int64_t *ret_id, char **ret_code, GError **error);
-/* Keeps what came in or went out; sending is mail's business. */
+/* Keeps what came in or went out; sending is mail's business. The first that a person of ours sends is the answer. A `unique_key`
+ * that is there already changes nothing and answers its message. */
 typedef struct {
     int64_t party;
     const char *direction, *channel, *author, *subject, *body;
@@ -184,8 +186,8 @@ typedef struct {
     const char *message_id;
     const char *unique_key;
 } VigieCaseMessage;
-bool csirt_message_add(VigieStore *store, int64_t id, const VigieCaseMessage *message, VigieTime now,
-                       int64_t *ret_id, GError **error);
+bool csirt_message_add(VigieStore *store, const VigieTeam *team, int64_t id, const VigieCaseMessage *message,
+                       VigieTime now, int64_t *ret_id, GError **error);
 
 /* ---- Artefacts ---------------------------------------------------------------------------------------------- */
 enum { CSIRT_ARTEFACT_MAX = 64 << 20 };

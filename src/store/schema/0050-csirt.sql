@@ -32,6 +32,7 @@ CREATE TABLE csirt_case (
     reasons TEXT NOT NULL DEFAULT '[]',
     override TEXT NOT NULL DEFAULT '',         -- JSON: band, reason, by, time
     facts TEXT NOT NULL DEFAULT '{}',
+    events TEXT NOT NULL DEFAULT '{}',         -- by name, when: what stops the clocks of the law
     expected TEXT NOT NULL DEFAULT 'feedback', -- of who was notified: feedback acknowledgement
     assignee TEXT NOT NULL DEFAULT '',
     due BIGINT NOT NULL DEFAULT 0,             -- the nearest promise not yet kept
@@ -41,6 +42,8 @@ CREATE TABLE csirt_case (
     updated BIGINT NOT NULL,
     merged_into BIGINT NOT NULL DEFAULT 0,
     receipt TEXT NOT NULL DEFAULT '',          -- SHA-256 of the declarant's secret code
+    entries BIGINT NOT NULL DEFAULT 0,         -- of the timeline: how many, and the hash of the last
+    head TEXT NOT NULL DEFAULT '',
     unique_key TEXT UNIQUE                     -- what was accepted once is not opened twice
 );
 CREATE INDEX csirt_case_queue ON csirt_case (band, urgent DESC, score DESC, received, id) WHERE active = 1;
@@ -48,7 +51,9 @@ CREATE INDEX csirt_case_due ON csirt_case (due, id) WHERE active = 1 AND due > 0
 CREATE INDEX csirt_case_assignee ON csirt_case (assignee, band, urgent DESC, score DESC, received, id) WHERE active = 1;
 CREATE INDEX csirt_case_state ON csirt_case (state, band, urgent DESC, score DESC, received, id);
 CREATE INDEX csirt_case_kind ON csirt_case (kind, band, urgent DESC, score DESC, received, id) WHERE active = 1;
-CREATE INDEX csirt_case_organisation ON csirt_case (organisation_id, received, id);
+CREATE INDEX csirt_case_tlp ON csirt_case (tlp, band, urgent DESC, score DESC, received, id) WHERE active = 1;
+CREATE INDEX csirt_case_all ON csirt_case (band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_organisation ON csirt_case (organisation_id, band, urgent DESC, score DESC, received, id);
 CREATE INDEX csirt_case_received ON csirt_case (received, id);
 
 -- What happened, in order; never changed. hash = SHA-256 of the one before and of this line.
@@ -77,6 +82,7 @@ CREATE TABLE csirt_party (
     partner TEXT NOT NULL DEFAULT '',     -- an escalation partner of the team's file
     sees TEXT NOT NULL DEFAULT '[]',      -- members of the case it may be told
     code TEXT NOT NULL DEFAULT '',        -- SHA-256 of the code that its messages carry
+    origin BIGINT NOT NULL DEFAULT 0,     -- the case it came with, where that was merged into this one
     created BIGINT NOT NULL
 );
 CREATE INDEX csirt_party_case ON csirt_party (case_id, id);
@@ -94,6 +100,7 @@ CREATE TABLE csirt_message (
     protection TEXT NOT NULL DEFAULT '{}', -- encrypted, signed: how, by whom, how well
     mail_id BIGINT NOT NULL DEFAULT 0,     -- out: the row of `mail`; in: of the mailbox
     message_id TEXT NOT NULL DEFAULT '',
+    origin BIGINT NOT NULL DEFAULT 0,      -- the case it came with, where that was merged into this one
     unique_key TEXT UNIQUE
 );
 CREATE INDEX csirt_message_case ON csirt_message (case_id, id);
@@ -198,3 +205,4 @@ CREATE TABLE csirt_word (
     case_id BIGINT NOT NULL,
     PRIMARY KEY (word, case_id)
 );
+CREATE INDEX csirt_word_case ON csirt_word (case_id, word);
