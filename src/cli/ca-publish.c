@@ -54,8 +54,8 @@ bool ca_publish(Ca *ca, GError **error) {
         return false;
     }
     json_array_foreach(files, index, file) {
-        VigieTime until = 0;
-        GByteArray *der = pki_published(ca->store, json_string_value(file), &until, error);
+        VigieTime since = 0, until = 0;
+        GByteArray *der = pki_published(ca->store, json_string_value(file), &since, &until, error);
         if (!der)
             return false;
         g_autofree char *path = g_build_filename(ca->rest[0], json_string_value(file), NULL);

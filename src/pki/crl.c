@@ -312,61 +312,78 @@ json_t *pki_crl_publish(VigieStore *store, VigieAuthority *authority, bool full,
 }
 
 /* ---- Giving out --------------------------------------------------------------------------------------------- */
-static GByteArray *copy_of(VigieRows *rows, VigieTime *ret_until) {
-    VigieBytes der = rows_blob(rows, 0);
-    *ret_until = rows_int(rows, 1);
-    return g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size);
-}
+typedef struct {
+    int64_t authority, shard, delta, number; /* number 0: there is no such list */
+} ListKey;
 
 /* "NAME", "NAME-3", "NAME-delta", "NAME-3-delta": names may hold hyphens and digits, so they are compared as we write them. */
-static GByteArray *published_list(VigieStore *store, const char *file, VigieTime *ret_until, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(store, error,
-                                            "SELECT a.name, a.settings, c.authority, c.shard, c.delta FROM "
-                                            "pki_crl c JOIN pki_authority a ON a.id = c.authority",
-                                            "");
+static bool find_list(VigieStore *store, const char *file, ListKey *ret_key, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error,
+                    "SELECT a.name, a.settings, c.authority, c.shard, c.delta, c.number FROM "
+                    "pki_crl c JOIN pki_authority a ON a.id = c.authority",
+                    "");
     g_autoptr(GError) why = NULL;
-    int64_t authority = 0, shard = 0, delta = 0;
-    if (!rows)
-        return NULL;
-    while (authority == 0 && rows_next(rows, &why)) {
+    ListKey key = {0};
+    while (key.number == 0 && rows && rows_next(rows, &why)) {
         g_autoptr(json_t) settings = json_loads(rows_text(rows, 1), 0, NULL);
         VigieAuthority named = {
             .name = (char *)rows_text(rows, 0),
             .shards = (size_t)MAX(1, json_integer_value(json_object_get(settings, "crl_shards")))};
         g_autofree char *name = file_name(&named, (size_t)rows_int(rows, 3), rows_int(rows, 4) != 0);
-        if (strcmp(name, file) != 0)
-            continue;
-        authority = rows_int(rows, 2);
-        shard = rows_int(rows, 3);
-        delta = rows_int(rows, 4);
+        if (strcmp(name, file) == 0)
+            key = (ListKey){rows_int(rows, 2), rows_int(rows, 3), rows_int(rows, 4), rows_int(rows, 5)};
     }
     if (why) {
         g_propagate_error(error, g_steal_pointer(&why));
-        return NULL;
+        return false;
     }
-    g_autoptr(VigieRows) found =
-        store_query(store, error,
-                    "SELECT der, next_update FROM pki_crl WHERE authority = $1 AND shard = $2 AND delta = $3",
-                    "iii", authority, shard, delta);
-    return found && rows_next(found, error) ? copy_of(found, ret_until) : NULL;
+    *ret_key = key;
+    return rows != NULL;
 }
 
-GByteArray *pki_published(VigieStore *store, const char *file, VigieTime *ret_until, GError **error) {
-    g_autoptr(GError) why = NULL;
-    GByteArray *found = NULL;
-    if (g_str_has_suffix(file, ".crl")) {
-        found = published_list(store, file, ret_until, &why);
-    } else if (g_str_has_suffix(file, ".cer")) {
-        g_autofree char *name = g_strndup(file, strlen(file) - strlen(".cer"));
-        g_autoptr(VigieRows) rows =
-            store_query(store, &why, "SELECT certificate, 0 FROM pki_authority WHERE name = $1", "t", name);
-        found = rows && rows_next(rows, &why) ? copy_of(rows, ret_until) : NULL;
+static VigieRows *query_published(VigieStore *store, const char *file, GError **error) {
+    ListKey key;
+    if (!g_str_has_suffix(file, ".crl")) {
+        gsize size = g_str_has_suffix(file, ".cer") ? strlen(file) - strlen(".cer") : 0;
+        g_autofree char *name = g_strndup(file, size);
+        return store_query(store, error, "SELECT certificate, 0, 0 FROM pki_authority WHERE name = $1", "t",
+                           name);
     }
-    if (why)
+    if (!find_list(store, file, &key, error))
+        return NULL;
+    return store_query(
+        store, error,
+        "SELECT der, this_update, next_update FROM pki_crl WHERE authority = $1 AND shard = $2 AND "
+        "delta = $3",
+        "iii", key.authority, key.shard, key.delta);
+}
+
+GByteArray *pki_published(VigieStore *store, const char *file, VigieTime *ret_since, VigieTime *ret_until,
+                          GError **error) {
+    g_autoptr(GError) why = NULL;
+    g_autoptr(VigieRows) rows = query_published(store, file, &why);
+    if (!rows || !rows_next(rows, &why)) {
+        if (!why)
+            g_set_error(&why, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%.80s is not published", file);
         g_propagate_error(error, g_steal_pointer(&why));
-    else if (!found)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%.80s is not published", file);
-    return found;
+        return NULL;
+    }
+    VigieBytes der = rows_blob(rows, 0);
+    *ret_since = rows_int(rows, 1);
+    *ret_until = rows_int(rows, 2);
+    return g_byte_array_append(g_byte_array_sized_new((guint)der.size), der.data, (guint)der.size);
+}
+
+bool pki_published_number(VigieStore *store, const char *file, int64_t *ret_number, GError **error) {
+    ListKey key = {0};
+    g_autoptr(GError) why = NULL;
+    if (g_str_has_suffix(file, ".crl") && !find_list(store, file, &key, &why)) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return false;
+    }
+    *ret_number = key.number;
+    return true;
 }
 
 json_t *pki_published_list(VigieStore *store, GError **error) {

@@ -263,8 +263,12 @@ char *pki_log_checkpoint(VigieStore *store, GError **error);
 json_t *pki_crl_publish(VigieStore *store, VigieAuthority *authority, bool full, const char *who,
                         VigieTime now, GError **error);
 /* The list "equipements.crl" or "equipements-delta.crl", or the certificate "equipements.cer", DER, as `file` names it below
- * the address of publication; until when it may be cached in ret_until. NOT_FOUND. Free with g_byte_array_unref. */
-GByteArray *pki_published(VigieStore *store, const char *file, VigieTime *ret_until, GError **error);
+ * the address of publication; since when it holds and until when it may be cached (0: not said). NOT_FOUND. Free with
+ * g_byte_array_unref. */
+GByteArray *pki_published(VigieStore *store, const char *file, VigieTime *ret_since, VigieTime *ret_until,
+                          GError **error);
+/* The number of a list, which changes with it; 0 of what is no list. Cheap. */
+bool pki_published_number(VigieStore *store, const char *file, int64_t *ret_number, GError **error);
 /* Names of all that is published: [ "racine.cer", "racine.crl" … ]. */
 json_t *pki_published_list(VigieStore *store, GError **error);
 

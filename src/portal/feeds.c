@@ -60,15 +60,10 @@ RAW(feed_openapi) {
 RAW(feed_asset) {
     (void)error;
     const Asset *asset = g_hash_table_lookup(request->portal->assets, request->path + 1);
-    const char *tag = request_query(request, "v"), *known = request_field(request, "if-none-match");
-    g_autofree char *etag = g_strdup_printf("\"%s\"", asset->tag);
-    request->type = asset->type;
-    request_header(request, "ETag", etag);
+    const char *tag = request_query(request, "v");
+    request_file(request, asset->bytes, asset->type, asset->tag, 0);
     request_header(request, "Cache-Control",
                    tag && strcmp(tag, asset->tag) == 0 ? "public, max-age=31536000, immutable" : "no-cache");
-    if (g_strcmp0(known, etag) == 0)
-        request->status = 304;
-    else
-        g_string_append_len(request->answer, asset->text, (gssize)asset->size);
+    request_keep(request, 60000);
     return true;
 }

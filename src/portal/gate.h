@@ -1,12 +1,9 @@
-/* gate: takes connections, reads each one's head without consuming it, and hands on those that may pass. */
+/* gate: all connections, on one thread. Reads requests, each whole and each head judged before anyone acts on it; answers
+ * by itself what is kept, hands the rest to the lanes, and writes what they say. */
 #pragma once
 
-#include "base/base.h"
+#include "portal/http.h"
 
-#include <sys/socket.h>
-
-/* A connection whose head was found well; `fd` is the taker's. */
-typedef void (*GateTake)(int fd, const struct sockaddr *address, socklen_t address_size, void *data);
-
-/* Until `*stop` (may be NULL). A head has 10 seconds to come; 512 connections wait at most, the oldest makes room. */
-bool portal_gate_run(int listen_fd, const volatile int *stop, GateTake take, void *data, GError **error);
+/* Until `*stop` (may be NULL); what is under way by then has 0.3 s to end. */
+bool portal_gate_run(int listen_fd, const Portal *portal, Lanes *lanes, const volatile int *stop,
+                     GError **error);

@@ -58,7 +58,7 @@ json_t *router_openapi(const VigieConfig *config, GError **error) {
         return NULL;
     json_t *paths = json_object();
     for (const Route *route = routes; route->path; route++) {
-        if (!route->api)
+        if (!(route->also & ROUTE_API))
             continue;
         g_autofree char *path = g_strconcat("/api", route->path, NULL);
         g_autofree char *method = g_ascii_strdown(route->method, -1);

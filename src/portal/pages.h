@@ -69,6 +69,8 @@ RAW(feed_openapi);
 RAW(feed_asset);
 
 /* published.c */
+Published *published_new(void);
+void published_free(Published *published);
 RAW(feed_published);
 RAW(feed_ocsp_post);
 RAW(feed_ocsp_get);

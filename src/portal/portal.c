@@ -2,13 +2,13 @@
 #include "portal/account.h"
 #include "portal/gate.h"
 #include "portal/http.h"
-#include "portal/router.h"
+#include "portal/pages.h"
 
 #include <string.h>
 
 static void free_asset(void *data) {
     Asset *asset = data;
-    g_free(asset->text);
+    g_bytes_unref(asset->bytes);
     g_free(asset->tag);
     g_free(asset);
 }
@@ -26,7 +26,7 @@ static bool load_assets(Portal *portal, GError **error) {
             return false;
         Asset *asset = g_new0(Asset, 1);
         g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, size);
-        *asset = (Asset){files[i][1], text, g_strndup(sum, 12), size};
+        *asset = (Asset){files[i][1], g_bytes_new_take(text, size), g_strndup(sum, 12)};
         g_hash_table_insert(portal->assets, (gpointer)files[i][0], asset);
     }
     return true;
@@ -39,7 +39,11 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
                        .https = g_str_has_prefix(vigie_config_text(config, "site.url"), "https://"),
                        .proxy = vigie_config_bool(config, "portal.proxy"),
                        .session_idle = vigie_config_seconds(config, "portal.session_idle"),
-                       .session_max = vigie_config_seconds(config, "portal.session_max")};
+                       .session_max = vigie_config_seconds(config, "portal.session_max"),
+                       .upload_file = (uint64_t)vigie_config_int(config, "portal.upload_file") << 20,
+                       .upload_total = (uint64_t)vigie_config_int(config, "portal.upload_total") << 20,
+                       .group = store_group_new(),
+                       .published = published_new()};
     vigie_lang_parse(vigie_config_text(config, "site.language"), &portal->lang);
     g_autofree char *secret = account_secret_new();
     portal->dummy_hash = account_hash_password(secret, error);
@@ -50,6 +54,8 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
 }
 
 static void unload(Portal *portal) {
+    store_group_free(portal->group);
+    published_free(portal->published);
     g_free(portal->dummy_hash);
     document_templates_free(portal->templates);
     record_rules_free(portal->rules);
@@ -64,7 +70,7 @@ bool portal_run(const VigiePortalOptions *options, GError **error) {
     if (lanes) {
         if (options->ready)
             options->ready(options->data);
-        ran = portal_gate_run(options->listen_fd, options->stop, http_lanes_take, lanes, error);
+        ran = portal_gate_run(options->listen_fd, &portal, lanes, options->stop, error);
         http_lanes_stop(lanes);
     }
     unload(&portal);

@@ -1,10 +1,11 @@
 /* portal: the web face. Pages for people, the same data as JSON for programs, feeds for calendars and
  * monitors.
  *
- * One process, no key, no connection outwards. A gate reads the raw head of every connection before
- * libmicrohttpd does, and lets through what has exactly one reading; a connection carries one request. Behind
- * it, a few lanes, each a thread with its own store. It speaks plain HTTP, to loopback or a Unix socket
- * unless told otherwise; nginx stands in front when it is exposed. */
+ * One process, no key, no connection outwards. A gate, one thread, holds all connections, judges the raw head of each
+ * request and lets through what has exactly one reading; it answers by itself what may be kept. Behind it, a few lanes,
+ * each a thread with its own store. It speaks plain HTTP/1.1, to loopback or a Unix socket unless told otherwise; nginx
+ * stands in front when it is exposed.
+ */
 #pragma once
 
 #include "base/base.h"

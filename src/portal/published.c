@@ -12,9 +12,11 @@ static void destroy_ocsp(gpointer ocsp) {
 /* Each lane's own. It has no key: what is not signed yet is answered when it is. */
 static GPrivate lane_ocsp = G_PRIVATE_INIT(destroy_ocsp);
 
+/* A moment in which what was asked is given out without asking the store: a revocation is late by so much at most. */
+enum { MOMENT_MS = 1000 };
+
 static void add_date(Request *request, const char *name, VigieTime time) {
-    g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(time);
-    g_autofree char *text = g_date_time_format(when, "%a, %d %b %Y %H:%M:%S GMT");
+    g_autofree char *text = portal_date(time);
     request_header(request, name, text);
 }
 
@@ -26,27 +28,84 @@ static void let_cache(Request *request, VigieTime until) {
     add_date(request, "Expires", until);
 }
 
-static void answer_der(Request *request, const char *type, const GByteArray *der) {
-    request->type = type;
-    g_string_append_len(request->answer, (const char *)der->data, (gssize)der->len);
+/* ---- Files -------------------------------------------------------------------------------------------------- */
+/* A list may have tens of megabytes: one copy for all lanes and readers, read again when its number changed. */
+typedef struct {
+    GBytes *bytes;
+    char *tag;
+    int64_t number;
+    VigieTime since, until;
+} File;
+
+struct Published {
+    GMutex lock;
+    GHashTable *files; /* name → File, of those that are or were published */
+};
+
+static void file_free(gpointer data) {
+    File *file = data;
+    g_bytes_unref(file->bytes);
+    g_free(file->tag);
+    g_free(file);
+}
+
+Published *published_new(void) {
+    Published *published = g_new0(Published, 1);
+    g_mutex_init(&published->lock);
+    published->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, file_free);
+    return published;
+}
+
+void published_free(Published *published) {
+    if (!published)
+        return;
+    g_hash_table_unref(published->files);
+    g_mutex_clear(&published->lock);
+    g_free(published);
+}
+
+/* With the lock: several who ask at once read it once. */
+static const File *find_file(Published *published, VigieStore *store, const char *name, GError **error) {
+    int64_t number = 0;
+    const File *known = g_hash_table_lookup(published->files, name);
+    if (!pki_published_number(store, name, &number, error))
+        return NULL;
+    if (known && number != 0 && number == known->number)
+        return known;
+    VigieTime since = 0, until = 0;
+    GByteArray *der = pki_published(store, name, &since, &until, error);
+    if (!der)
+        return NULL;
+    File *file = g_new0(File, 1);
+    *file = (File){.tag = g_compute_checksum_for_data(G_CHECKSUM_SHA256, der->data, der->len),
+                   .bytes = g_byte_array_free_to_bytes(der),
+                   .number = number,
+                   .since = since,
+                   .until = until};
+    g_hash_table_replace(published->files, g_strdup(name), file);
+    return file;
 }
 
 RAW(feed_published) {
-    VigieTime until = 0;
-    const char *file = request->path + strlen("/pki/");
-    GByteArray *der = pki_published(request->store, file, &until, error);
-    if (!der)
-        return false;
-    answer_der(request, g_str_has_suffix(file, ".crl") ? "application/pkix-crl" : "application/pkix-cert",
-               der);
-    g_byte_array_unref(der);
-    if (until != 0)
-        let_cache(request, until);
-    else
-        request_header(request, "Cache-Control", "max-age=86400, public");
-    return true;
+    const char *name = request->path + strlen("/pki/");
+    Published *published = request->portal->published;
+    g_mutex_lock(&published->lock);
+    const File *file = find_file(published, request->store, name, error);
+    if (file) {
+        request_file(request, file->bytes,
+                     g_str_has_suffix(name, ".crl") ? "application/pkix-crl" : "application/pkix-cert",
+                     file->tag, file->since);
+        if (file->until != 0)
+            let_cache(request, file->until);
+        else
+            request_header(request, "Cache-Control", "max-age=86400, public");
+        request_keep(request, MOMENT_MS);
+    }
+    g_mutex_unlock(&published->lock);
+    return file != NULL;
 }
 
+/* ---- OCSP --------------------------------------------------------------------------------------------------- */
 /* RFC 5019 5 and RFC 9654: ETag is the answer's digest. */
 static bool answer_ocsp(Request *request, VigieBytes asked, GError **error) {
     VigieOcsp *ocsp = g_private_get(&lane_ocsp);
@@ -57,16 +116,18 @@ static bool answer_ocsp(Request *request, VigieBytes asked, GError **error) {
     }
     if (!pki_ocsp_answer(ocsp, request->store, asked, request->now, &answer, error))
         return false;
-    answer_der(request, "application/ocsp-response", answer.der);
-    if (answer.next_update != 0) {
-        g_autofree char *digest =
-            g_compute_checksum_for_data(G_CHECKSUM_SHA256, answer.der->data, answer.der->len);
-        g_autofree char *tag = g_strdup_printf("\"%s\"", digest);
-        let_cache(request, answer.next_update);
-        add_date(request, "Last-Modified", answer.this_update);
-        request_header(request, "ETag", tag);
+    g_autoptr(GBytes) der = g_byte_array_free_to_bytes(answer.der);
+    gsize size = 0;
+    const void *octets = g_bytes_get_data(der, &size);
+    if (answer.next_update == 0) {
+        request->type = "application/ocsp-response";
+        g_string_append_len(request->answer, octets, (gssize)size);
+        return true;
     }
-    g_byte_array_unref(answer.der);
+    g_autofree char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, octets, size);
+    request_file(request, der, "application/ocsp-response", digest, answer.this_update);
+    let_cache(request, answer.next_update);
+    request_keep(request, MOMENT_MS);
     return true;
 }
 

@@ -2,8 +2,19 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { PAIRS_MAX = 200 };
+
+char *portal_date(VigieTime time) {
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct tm t = {0};
+    gmtime_r(&(time_t){time}, &t);
+    return g_strdup_printf("%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday], t.tm_mday,
+                           months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
 
 char *portal_url_decode(const char *text, gsize size, bool plus) {
     g_autoptr(GString) out = g_string_sized_new(size);
@@ -75,6 +86,8 @@ void request_free(Request *request) {
     g_hash_table_unref(request->cookies);
     g_string_free(request->body, TRUE);
     g_string_free(request->answer, TRUE);
+    g_clear_pointer(&request->uploads, g_ptr_array_unref);
+    g_clear_pointer(&request->file, g_bytes_unref);
     g_ptr_array_unref(request->headers);
     g_free(request->address);
     g_free(request->reader.name);
@@ -87,6 +100,22 @@ void request_free(Request *request) {
 void request_header(Request *request, const char *name, const char *value) {
     g_ptr_array_add(request->headers, g_strdup(name));
     g_ptr_array_add(request->headers, g_strdup(value));
+}
+
+void request_keep(Request *request, int64_t milliseconds) {
+    request->kept_ms = milliseconds;
+}
+
+void request_file(Request *request, GBytes *file, const char *type, const char *tag, VigieTime changed) {
+    g_autofree char *quoted = g_strdup_printf("\"%s\"", tag);
+    g_clear_pointer(&request->file, g_bytes_unref);
+    request->file = g_bytes_ref(file);
+    request->type = type;
+    request_header(request, "ETag", quoted);
+    if (changed != 0) {
+        g_autofree char *date = portal_date(changed);
+        request_header(request, "Last-Modified", date);
+    }
 }
 
 const char *request_query(const Request *request, const char *name) {
@@ -123,7 +152,7 @@ static bool read_json_form(Request *request, GError **error) {
 }
 
 bool request_read_form(Request *request, GError **error) {
-    if (request->body->len == 0)
+    if (request->body->len == 0) /* or the form came with files, and is decoded */
         return true;
     const char *type = request_field(request, "content-type");
     if (type && g_str_has_prefix(type, "application/json"))

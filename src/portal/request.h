@@ -6,10 +6,12 @@
 
 #include "document/document.h"
 #include "fleet/fleet.h"
+#include "portal/multipart.h"
 #include "portal/portal.h"
 #include "record/record.h"
 
 typedef struct Route Route;
+typedef struct Published Published; /* published.c: files that many readers share */
 
 /* What all lanes share; read only once the portal serves. */
 typedef struct {
@@ -19,6 +21,9 @@ typedef struct {
     VigieLang lang; /* where the reader's is not known */
     bool https, proxy;
     int64_t session_idle, session_max;
+    uint64_t upload_file, upload_total; /* octets: of one file, of one request */
+    VigieStoreGroup *group;             /* of the lanes: writes that are acknowledged share commits */
+    Published *published;
     VigieTemplates *templates;
     VigieRules *rules;
     GHashTable *assets; /* "style.css" → Asset */
@@ -29,8 +34,8 @@ typedef struct {
 
 typedef struct {
     const char *type;
-    char *text, *tag; /* the tag is in its URL, so that a browser may keep it for ever */
-    gsize size;
+    GBytes *bytes;
+    char *tag; /* in its URL, so that a browser may keep it for ever */
 } Asset;
 
 /* ---- Who ---------------------------------------------------------------------------------------------------- */
@@ -59,8 +64,8 @@ typedef struct {
     GHashTable *fields;       /* header fields, lower case → value: the few that are looked at */
     GHashTable *cookies;
     GString *body;
-    gint64 begun;  /* when the body began to come, monotonic µs */
-    char *address; /* the reader's, by the proxy's word where there is one; "" on a Unix socket */
+    GPtrArray *uploads; /* Upload: the files of a form with files; NULL: it was none */
+    char *address;      /* the reader's, by the proxy's word where there is one; "" on a Unix socket */
 
     Reader reader;
     const Route *route;
@@ -70,14 +75,22 @@ typedef struct {
     unsigned status; /* of the answer */
     const char *type;
     GString *answer;
+    GBytes *file;       /* the answer instead, shared with whoever holds it; or NULL */
+    int64_t kept_ms;    /* see request_keep */
     GPtrArray *headers; /* name, value, name, value … owned */
     char *go;           /* after a form: the page to show next */
 } Request;
 
 Request *request_new(const char *raw_target);
 void request_free(Request *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Request, request_free)
 /* Adds a header field to the answer. */
 void request_header(Request *request, const char *name, const char *value);
+/* The answer hangs on nothing but method, target and body (no reader, no language): for so many milliseconds it may be
+ * given, without asking the route, to whoever asks the same. */
+void request_keep(Request *request, int64_t milliseconds);
+/* Answers with a file: its type, its tag (without quotes) and when it was changed; 0: not known. */
+void request_file(Request *request, GBytes *file, const char *type, const char *tag, VigieTime changed);
 const char *request_query(const Request *request, const char *name); /* NULL: not given */
 const char *request_form(const Request *request, const char *name);
 const char *request_field(const Request *request, const char *name);
@@ -88,6 +101,8 @@ bool request_read_form(Request *request, GError **error);
 char *request_link(const Request *request, const char *path, ...) G_GNUC_NULL_TERMINATED;
 void request_cookie(Request *request, const char *name, const char *value, int64_t seconds);
 
+/* "Sat, 21 Nov 2026 23:26:36 GMT" (RFC 9110 5.6.7). Free with g_free. */
+char *portal_date(VigieTime time);
 /* Decodes %XX and + in a form's text; NULL where it is not UTF-8, has a NUL, or a broken escape. */
 char *portal_url_decode(const char *text, gsize size, bool plus);
 /* name=value&… into a table; false where it cannot be decoded or has more than 200 pairs. */

@@ -155,7 +155,7 @@ static const Route *find_route(Request *request, unsigned *ret_status) {
     bool head = strcmp(request->method, "HEAD") == 0;
     *ret_status = 404;
     for (const Route *route = routes; route->path; route++) {
-        const char *own = below_api && route->api ? path + strlen("/api") : path;
+        const char *own = below_api && (route->also & ROUTE_API) ? path + strlen("/api") : path;
         if (!matches(route->path, own, &request->id))
             continue;
         if (strcmp(route->method, head ? "GET" : request->method) == 0)
@@ -163,6 +163,16 @@ static const Route *find_route(Request *request, unsigned *ret_status) {
         *ret_status = 405;
     }
     return NULL;
+}
+
+bool router_takes_files(const char *path) {
+    int64_t id;
+    for (const Route *route = routes; route->path; route++)
+        if ((route->also & ROUTE_FILES) && (matches(route->path, path, &id) ||
+                                            ((route->also & ROUTE_API) && g_str_has_prefix(path, "/api/") &&
+                                             matches(route->path, path + strlen("/api"), &id))))
+            return true;
+    return false;
 }
 
 /* ---- Answering ---------------------------------------------------------------------------------------------- */
@@ -248,7 +258,7 @@ static void answer_route(Request *request) {
     /* A raw row reads its body itself, and is nobody's session's. */
     bool form = strcmp(request->method, "POST") == 0 && !request->route->raw;
     /* Or a token that may read could make itself one that may act, and outlive its own end. */
-    if (form && request->reader.by_token && !request->route->api) {
+    if (form && request->reader.by_token && !(request->route->also & ROUTE_API)) {
         answer_error(request, 403, "a token does not change the account that made it: log in");
         return;
     }

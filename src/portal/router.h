@@ -10,11 +10,17 @@ typedef bool (*RouteDress)(Request *request, json_t *view, GError **error);
 /* Writes status, type and answer itself: feeds, files. */
 typedef bool (*RouteRaw)(Request *request, GError **error);
 
+/* Where else, and how. */
+enum {
+    ROUTE_API = 1,   /* also below /api */
+    ROUTE_FILES = 2, /* a POST that takes a form with files: request->uploads */
+};
+
 struct Route {
     const char *method, *path; /* {id} stands for a whole number, {rest} at the end for all that follows */
     const char *page;          /* its template; NULL: no page */
     May may;
-    bool api; /* also below /api */
+    unsigned also; /* of the above; true is ROUTE_API */
     RouteResource resource;
     RouteDress dress;
     RouteRaw raw;

@@ -20,7 +20,7 @@ static const char *const note_form[] = {"note", NULL};
 static const char *const page_query[] = {"page", NULL};
 
 const Route routes[] = {
-    /* method, path, page, may, api, resource, dress, raw, parameters, schema, summary */
+    /* method, path, page, may, also, resource, dress, raw, parameters, schema, summary */
     {"GET", "/", "dashboard", MAY_READ, true, page_overview, dress_overview, NULL, overview_query, "Overview",
      "What is wrong now, and what will be next"},
     {"GET", "/devices", "devices", MAY_READ, true, page_devices, dress_devices, NULL, device_query,

@@ -538,19 +538,116 @@ def ambiguous_requests():
         assert b"RFC " in answer and b"\r\nConnection: close\r\n" in answer, f"{name}: {answer}"
 
 
-def one_request_a_connection():
-    """A second request in the same connection is not answered, however it came there"""
-    answer = hospital.raw((SMUGGLED + SMUGGLED).encode())
-    equal(answer.count(b"HTTP/1.1 "), 1)
-    assert b"\r\nConnection: close\r\n" in answer and answer.startswith(b"HTTP/1.1 200")
+def answers_of(received):
+    """The answers in a stream of them: (status, fields, body) each."""
+    found = []
+    while received:
+        head, received = received.split(b"\r\n\r\n", 1)
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        size = int(fields.get("Content-Length", 0))
+        found.append((int(head.split(b" ", 2)[1]), fields, received[:size]))
+        assert len(received) >= size, "an answer is cut short"
+        received = received[size:]
+    return found
+
+
+LAST = "GET /healthz HTTP/1.1\r\nHost: portal\r\nConnection: close\r\n\r\n"
+STYLE = "GET /style.css HTTP/1.1\r\nHost: portal\r\n\r\n"
+
+
+def many_requests_a_connection():
+    """Requests in one connection are answered in order, sent at once, cut anywhere, kept or asked of a lane, until one is the last"""
+    form = "name=x&password=" + SMUGGLED.replace("\r\n", "%0d%0a")
+    post = (f"POST /login HTTP/1.1\r\nHost: portal\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n{form}")
+    together = STYLE + SMUGGLED + post + STYLE + "GET /nothing HTTP/1.1\r\nHost: portal\r\n\r\n" + STYLE + LAST + SMUGGLED
+    expected = [200, 200, 403, 200, 404, 200, 200]
+    first = answers_of(hospital.raw(together.encode()))
+    equal([status for status, _, _ in first], expected)
+    equal([i for i, (_, fields, _) in enumerate(first) if fields.get("Connection") == "close"], [6])
+    assert first[0][2] == first[3][2] == first[5][2] and first[1][2] == first[6][2] == b"ok\n"
+    equal([len(fields["Date"]) for _, fields, _ in first], [29] * 7)
+    with socket.create_connection((hospital.host, hospital.port), timeout=15) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        received = b""
+        for octet in together.encode():
+            try:
+                connection.sendall(bytes([octet]))
+            except OSError:  # behind the last one
+                break
+        try:
+            while chunk := connection.recv(65536):
+                received += chunk
+        except ConnectionResetError:
+            pass
+        equal([status for status, _, _ in answers_of(received)], expected)
+
+
+def nothing_behind_a_refusal():
+    """However well the first request of a connection was, an ambiguous one ends it, and nothing behind that is answered"""
+    for name, bad in {"two lengths": REQUEST + "Content-Length: 5\r\nContent-Length: 50\r\n\r\na=b&c",
+                      "coding": REQUEST + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                      "content in GET": "GET /healthz HTTP/1.1\r\nHost: portal\r\nContent-Length: 5\r\n\r\nabcde"}.items():
+        answers = answers_of(hospital.raw((STYLE + SMUGGLED + bad + SMUGGLED + SMUGGLED).encode()))
+        equal([status for status, _, _ in answers][:2], [200, 200], name)
+        assert answers[-1][0] in (400, 411) and answers[-1][1]["Connection"] == "close", f"{name}: {answers[-1]}"
+        equal(len(answers), 3, name)
+
+
+def browsers_keep_the_connection():
+    """A program that keeps its connection uses one for all; what it has already is not sent again; 1.0 ends; 100 is said"""
+    connection = http.client.HTTPConnection(hospital.host, hospital.port, timeout=20)
+    for path, method, fields, status in [("/style.css", "GET", {}, 200), ("/style.css", "HEAD", {}, 200), ("/login", "GET", {}, 200),
+                                         ("/style.css", "GET", {"If-None-Match": '"x", "y"'}, 200), ("/healthz", "GET", {}, 200)]:
+        connection.request(method, path, headers=fields)
+        answer = connection.getresponse()
+        text, tag = answer.read(), answer.headers["ETag"] or ""
+        equal((answer.status, bool(text)), (status, method != "HEAD"), path)
+        sock = connection.sock
+        if tag:
+            for known in (tag, f'"x", W/{tag}', "*"):
+                connection.request(method, path, headers={"If-None-Match": known})
+                answer = connection.getresponse()
+                equal((answer.status, answer.read(), answer.headers["ETag"]), (304, b"", tag), known)
+        assert connection.sock is sock, "the connection was not kept"
+    connection.close()
+    old = hospital.raw(b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert b"\r\nConnection: close\r\n" in old and old.endswith(b"ok\n"), old
+    with socket.create_connection((hospital.host, hospital.port), timeout=15) as expecting:
+        expecting.sendall((REQUEST + "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 1\r\n\r\n").encode())
+        equal(expecting.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
+        expecting.sendall(b"x")
+        assert expecting.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+def one_peers_share():
+    """Whoever opens connections without end closes its own: others keep theirs"""
+    with Hospital("--empty") as own:
+        def connect(source):
+            return socket.create_connection((own.host, own.port), timeout=5, source_address=(source, 0))
+        other = connect("127.0.0.3")
+        mine = [connect("127.0.0.2") for _ in range(300)]
+        equal(own.ask("GET", "/healthz").status, 200)
+        equal(mine[0].recv(1), b"", "the first of those beyond the share")
+        for connection in (other, mine[-1]):
+            connection.sendall(LAST.encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        for connection in [other, *mine]:
+            connection.close()
 
 
 def slow_and_many():
-    """Six hundred silent connections, a head and a body that drip, keep nobody from being served, and are cut off"""
+    """Silent connections, a head and a body that drip, a reader who does not read, keep nobody from being served, and are cut off"""
     silent = [socket.create_connection((hospital.host, hospital.port)) for _ in range(600)]
     head = socket.create_connection((hospital.host, hospital.port), timeout=20)
     body = socket.create_connection((hospital.host, hospital.port), timeout=0.5)
+    deaf = socket.create_connection((hospital.host, hospital.port), timeout=0.5)
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     start = time.monotonic()
+    try:
+        deaf.sendall(STYLE.encode() * 100000)
+    except TimeoutError:  # its answers fill the way back, so that no more is read
+        pass
     body.sendall((REQUEST + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n").encode())
     for _ in range(3):
         equal(hospital.ask("GET", "/healthz").status, 200)
@@ -569,7 +666,16 @@ def slow_and_many():
         except OSError:
             cut = True
     assert cut and time.monotonic() - start > 14, "the body drips on"
-    for connection in [*silent, head, body]:
+    try:
+        while chunk := deaf.recv(1 << 20):
+            assert len(chunk) > 0
+        deaf.sendall(b"x")
+        time.sleep(0.1)
+        deaf.sendall(b"x")
+        raise AssertionError("who does not read is waited for")
+    except OSError as error:
+        assert not isinstance(error, TimeoutError), "who does not read is waited for"
+    for connection in [*silent, head, body, deaf]:
         connection.close()
 
 
@@ -626,7 +732,8 @@ def behind_nginx():
     with folder:
         identity = certificates.Authority(folder.name).issue("vigie.chu.test")
         sock, port = f"{folder.name}/portal.sock", servers.free_port()
-        server = given[given.index("server {", given.index("listen 443") - 40):]
+        server = given[given.index("upstream"):given.index("server {\n    listen 80")]
+        server += given[given.index("server {", given.index("listen 443") - 40):]
         for old, new in [("listen 443 ssl http2;", f"listen 127.0.0.1:{port} ssl http2;"), ("listen [::]:443 ssl http2;", ""),
                          ("/etc/vigie/tls/portal.pem", identity.chain), ("/etc/vigie/tls/portal.key", identity.key),
                          ("/run/vigie/portal.sock", sock)]:
@@ -670,4 +777,5 @@ with Hospital() as hospital:
     tap.run([strangers_see_nothing, pages_stand, hostile_names_are_text, login_is_guarded, next_stays_here,
              forms_are_ours, lock_out, timing, roles, acknowledge, clock_first, confined, tokens, survey_page, filters_by_address,
              language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
-             ambiguous_requests, one_request_a_connection, slow_and_many, at_once, behind_a_proxy, behind_nginx])
+             ambiguous_requests, many_requests_a_connection, nothing_behind_a_refusal,
+             browsers_keep_the_connection, one_peers_share, slow_and_many, at_once, behind_a_proxy, behind_nginx])
