@@ -190,6 +190,17 @@ static json_t *case_object(VigieStore *store, int64_t id, GError **error) {
     return json_incref(a_case);
 }
 
+static bool set_judgement(VigieStore *store, const VigieTeam *team, json_t *a_case, int64_t id, VigieTime now,
+                          GError **error) {
+    g_auto(CaseFacts) facts = {0};
+    (void)team;
+    (void)now;
+    json_t *missing = case_facts_load(store, id, &facts, error) ? case_missing(&facts, error) : NULL;
+    json_object_set_new(a_case, "missing", missing ? missing : json_null());
+    json_object_set_new(a_case, "next", state_next(json_text_at(a_case, "state")));
+    return missing != NULL;
+}
+
 json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                        VigieTime now, GError **error) {
     g_auto(Case) found = {0};
@@ -202,10 +213,9 @@ json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnal
             return NULL;
         json_object_set_new(a_case, parts[i].member, part);
     }
-    (void)team;
-    if (!a_case || !hide_links(store, who, json_object_get(a_case, "links"), error))
+    if (!a_case || !hide_links(store, who, json_object_get(a_case, "links"), error) ||
+        !set_judgement(store, team, a_case, id, now, error))
         return NULL;
-    json_object_set_new(a_case, "next", state_next(json_text_at(a_case, "state")));
     return g_steal_pointer(&a_case);
 }
 

@@ -1,18 +1,45 @@
-/* What the rules make of a case: its place in the queue. */
+/* What the rules make of a case: its place in the queue with the reasons, and the promise that is due next. */
 #include "csirt/judge.h"
+
+#include <string.h>
 
 void judgement_clear(Judgement *judgement) {
     g_clear_pointer(&judgement->reasons, g_free);
 }
 
+/* The facts with those that are the case's own columns. */
+static json_t *all_facts(const CaseFacts *of) {
+    json_t *facts = of->facts ? json_copy((json_t *)of->facts) : json_object();
+    json_object_set_new(facts, "kind", json_string(of->kind));
+    if (of->likelihood && *of->likelihood)
+        json_object_set_new(facts, "likelihood", json_string(of->likelihood));
+    json_object_set_new(facts, "urgent", json_boolean(of->urgent));
+    if (of->verified)
+        json_object_set_new(facts, "verified", json_true());
+    return facts;
+}
+
 bool case_judged(const VigieTeam *team, const CaseFacts *of, VigieTime now, Judgement *ret_judgement,
                  GError **error) {
+    g_autoptr(json_t) facts = all_facts(of);
+    g_autoptr(json_t) priority = csirt_priority(facts, error);
     (void)team;
     (void)now;
-    (void)error;
+    if (!priority)
+        return false;
     int64_t band = json_integer_value(json_object_get(of->override, "band"));
-    *ret_judgement = (Judgement){.band = band ? band : 4, .reasons = g_strdup("[]")};
+    *ret_judgement = (Judgement){
+        .band = band ? band : json_integer_value(json_object_get(priority, "band")),
+        .score = json_integer_value(json_object_get(priority, "score")),
+        .reasons = vigie_json_text(json_object_get(priority, "reasons")),
+    };
     return true;
+}
+
+json_t *case_missing(const CaseFacts *of, GError **error) {
+    g_autoptr(json_t) facts = all_facts(of);
+    g_autoptr(json_t) priority = csirt_priority(facts, error);
+    return priority ? json_incref(json_object_get(priority, "missing")) : NULL;
 }
 
 void case_facts_clear(CaseFacts *facts) {

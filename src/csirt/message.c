@@ -16,7 +16,7 @@ static bool check_sees(const json_t *sees, GError **error) {
         return true;
     for (size_t i = 0; i < json_array_size(sees); i++) {
         const char *member = json_string_value(json_array_get(sees, i));
-        if (!member)
+        if (!member || !json_object_get(csirt_members(), member))
             return csirt_invalid(error, "sees: %s is no member of a case",
                                  member ? member : "what is no text");
     }
