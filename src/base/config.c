@@ -114,6 +114,12 @@ static const Key keys[] = {
      "of csirt/contacts.json in the knowledge folder"},
     {"csirt.whois", TYPE_TEXT, "", "whois.example:43",
      "the whois server to ask first; empty: that of csirt/contacts.json"},
+    {"pki.signer_authorities", TYPE_LIST, "", "equipements;serveurs",
+     "authorities that sign by themselves what was validated; empty: keys are opened by `vigie ca` alone"},
+    {"pki.signer_passphrases", TYPE_TEXT, "", "/etc/vigie/ca/passphrases",
+     "a file with the passphrase of their keys, or a folder with one for each, named after it; empty: "
+     "systemd's "
+     "credentials, so named"},
     {"retention.observations", TYPE_SECONDS, "400 d", "1095 d",
      "how long observations that changed nothing are kept"},
     {"retention.mail", TYPE_SECONDS, "400 d", "90 d", "how long messages are kept after they were sent"},

@@ -1,4 +1,5 @@
 #include "daemon/child.h"
+#include "daemon/resident.h"
 #include "daemon/settings.h"
 #include "daemon/worker.h"
 #include "portal/portal.h"
@@ -147,11 +148,38 @@ static bool run_worker(const VigieServeOptions *options, GError **error) {
     return worker_run(settings, error);
 }
 
+/* ---- The signer ---- */
+static bool run_signer(const VigieServeOptions *options, GError **error) {
+    g_autoptr(Settings) settings = settings_load(options->config_path, error);
+    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    if (!sandbox || !resident_allow(settings, sandbox, error))
+        return false;
+    allow_database(sandbox, vigie_config_text(settings->config, "store.url"));
+    if (!sandbox_enter(sandbox, error))
+        return false;
+    child_watch();
+    return resident_run(settings, error);
+}
+
+static const struct {
+    const char *role, *log_name;
+    bool (*run)(const VigieServeOptions *options, GError **error);
+} roles[] = {
+    {"portal", "vigie portal", run_portal},
+    {"worker", "vigie worker", run_worker},
+    {"signer", "vigie signer", run_signer},
+};
+
 /* Leaves without the C library's exit handlers: nothing is open that matters, and a sandboxed process may not do all
  * that they might try. */
 bool daemon_child(const VigieServeOptions *options, const char *role, GError **error) {
-    bool portal = strcmp(role, "portal") == 0;
-    vigie_log_name(portal ? "vigie portal" : "vigie worker");
-    sandbox_limit();
-    return portal ? run_portal(options, error) : run_worker(options, error);
+    for (size_t i = 0; i < G_N_ELEMENTS(roles); i++) {
+        if (strcmp(roles[i].role, role) != 0)
+            continue;
+        vigie_log_name(roles[i].log_name);
+        sandbox_limit();
+        return roles[i].run(options, error);
+    }
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "--child %s: there is no such role", role);
+    return false;
 }

@@ -1,8 +1,9 @@
 /* daemon: the processes.
  *
  * `vigie serve` is a supervisor that binds the portal's address, drops root, brings the store's schema up to date
- * and starts two children, each a fresh execution of this program: the portal, which speaks HTTP, and the worker,
- * which speaks to the outside (surveys, mail). A child that dies is started again, after a back-off. Each is
+ * and starts its children, each a fresh execution of this program: the portal, which speaks HTTP; the worker, which
+ * speaks to the outside (surveys, mail); and where the configuration names authorities for it, the signer, which has
+ * their keys and speaks to nobody. A child that dies is started again, after a back-off. Each is
  * sandboxed before it reads anything from a stranger: no privileges, no new ones, only the files it needs
  * (landlock), only the system calls it needs (seccomp), no core dumps; see doc/decisions.
  *
@@ -22,7 +23,7 @@ typedef struct {
 /* The supervisor. Returns after SIGTERM or SIGINT, all children ended; an error where it could not start. SIGHUP
  * reads the configuration again and, where it is good, starts the children anew. */
 bool daemon_serve(const VigieServeOptions *options, GError **error);
-/* What a child does: `role` is "portal" or "worker". For the supervisor's use: it expects its descriptors. */
+/* What a child does: `role` is "portal", "worker" or "signer". For the supervisor's use: it expects its descriptors. */
 bool daemon_child(const VigieServeOptions *options, const char *role, GError **error);
 
 /* ---- Schedules ---- */

@@ -1,6 +1,7 @@
 /* The supervisor: one thread, one poll, no work of its own. */
 #include "daemon/child.h"
 #include "daemon/notify.h"
+#include "daemon/resident.h"
 #include "daemon/settings.h"
 #include "portal/portal.h"
 #include "sandbox/sandbox.h"
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    CHILDREN = 2,
+    CHILDREN = 3,
     FIRST_BACK_OFF_MS = 1000,
     LONGEST_BACK_OFF_MS = 60000,
     STEADY_MS = 10000,
@@ -26,7 +27,8 @@ enum {
 
 typedef struct {
     const char *role;
-    pid_t pid; /* 0: not running */
+    bool wanted; /* by the configuration */
+    pid_t pid;   /* 0: not running */
     int life;
     bool ready;                           /* said so, since it was started */
     bool proven;                          /* was ready once since the supervisor started */
@@ -123,7 +125,7 @@ static void child_ended(Supervisor *supervisor, Child *child, int status) {
     child->kill_at = 0;
     child->ready = false;
     if (child->stopping) {
-        child->restart_at = supervisor->ending ? 0 : now_ms();
+        child->restart_at = supervisor->ending || !child->wanted ? 0 : now_ms();
         return;
     }
     g_autofree char *how = describe_end(status);
@@ -151,6 +153,13 @@ static void reap(Supervisor *supervisor) {
 }
 
 /* ---- The loop ---- */
+/* The signer, where there are authorities to sign for. */
+static void choose_children(Supervisor *supervisor, const Settings *settings) {
+    for (size_t i = 0; i < CHILDREN; i++)
+        supervisor->children[i].wanted =
+            strcmp(supervisor->children[i].role, "signer") != 0 || resident_wanted(settings);
+}
+
 static void reload(Supervisor *supervisor) {
     g_autoptr(GError) error = NULL;
     g_autoptr(Settings) settings = settings_load(supervisor->options->config_path, &error);
@@ -161,8 +170,12 @@ static void reload(Supervisor *supervisor) {
     }
     vigie_log(VIGIE_LOG_NOTICE,
               "reads its configuration again; portal.listen and process.user wait for a restart");
-    for (size_t i = 0; i < CHILDREN; i++)
+    choose_children(supervisor, settings);
+    for (size_t i = 0; i < CHILDREN; i++) {
         stop_child(&supervisor->children[i]);
+        if (supervisor->children[i].wanted && !supervisor->children[i].pid)
+            supervisor->children[i].restart_at = now_ms();
+    }
 }
 
 static void take_signals(Supervisor *supervisor) {
@@ -187,11 +200,15 @@ static void hear_child(Supervisor *supervisor, Child *child) {
         return;
     }
     child->ready = child->proven = true;
-    bool all = true;
-    for (size_t i = 0; i < CHILDREN; i++)
-        all = all && supervisor->children[i].ready;
+    bool all = true, signer = false;
+    for (size_t i = 0; i < CHILDREN; i++) {
+        const Child *one = &supervisor->children[i];
+        all = all && (one->ready || !one->wanted);
+        signer = signer || (one->wanted && strcmp(one->role, "signer") == 0);
+    }
     if (all) {
-        vigie_log(VIGIE_LOG_NOTICE, "portal and worker are at work");
+        vigie_log(VIGIE_LOG_NOTICE,
+                  signer ? "portal, worker and signer are at work" : "portal and worker are at work");
         notify_manager("READY=1");
     }
 }
@@ -227,7 +244,8 @@ static bool any_running(const Supervisor *supervisor) {
 
 static void supervise(Supervisor *supervisor) {
     for (size_t i = 0; i < CHILDREN; i++)
-        start_child(supervisor, &supervisor->children[i]);
+        if (supervisor->children[i].wanted)
+            start_child(supervisor, &supervisor->children[i]);
     while (!supervisor->ending || any_running(supervisor)) {
         int timeout = keep_time(supervisor);
         struct pollfd fds[CHILDREN + 1] = {{.fd = supervisor->signal_fd, .events = POLLIN}};
@@ -296,7 +314,9 @@ bool daemon_serve(const VigieServeOptions *options, GError **error) {
     const char *listen =
         options->listen ? options->listen : vigie_config_text(settings->config, "portal.listen");
     g_autofree char *url = NULL;
-    Supervisor supervisor = {.options = options, .children = {{.role = "portal"}, {.role = "worker"}}};
+    Supervisor supervisor = {.options = options,
+                             .children = {{.role = "portal"}, {.role = "worker"}, {.role = "signer"}}};
+    choose_children(&supervisor, settings);
     supervisor.listen_fd = -1;
     bool good = listen_and_drop_rights(settings, listen, &supervisor.listen_fd, &url, error) &&
                 prepare_store(settings, error);

@@ -287,6 +287,20 @@ Csr *csr_parse(VigieBytes csr, GError **error) {
     return g_steal_pointer(&request);
 }
 
+Csr *csr_of_key(VigieBytes spki, GError **error) {
+    g_autoptr(Csr) request = g_new0(Csr, 1);
+    VigieBytes key;
+    request->names = g_ptr_array_new_with_free_func(g_free);
+    if (spki.size > CSR_BYTES_MAX) {
+        refuse(error, VIGIE_ERROR_LIMIT, "larger than 32 KiB");
+        return NULL;
+    }
+    request->size = spki.size;
+    request->der = g_memdup2(spki.data, spki.size);
+    request->spki = vigie_bytes(request->der, request->size);
+    return read_key(request, &key, error) ? g_steal_pointer(&request) : NULL;
+}
+
 /* ---- The proof ---------------------------------------------------------------------------------------------- */
 typedef struct {
     uint8_t size, oid[9];

@@ -20,3 +20,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Csr, csr_free)
 Csr *csr_read(VigieBytes csr, GError **error);
 /* The same without the proof: for those who look at requests, and for the fuzzer. */
 Csr *csr_parse(VigieBytes csr, GError **error);
+/* As if a request for this key, without names, had been read. */
+Csr *csr_of_key(VigieBytes spki, GError **error);

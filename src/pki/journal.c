@@ -93,3 +93,24 @@ bool journal_end(Journal *journal, Signer *signer, int64_t authority, GError **e
         "ON CONFLICT (seq) DO NOTHING",
         "iibib", journal->seq, journal->now, &hash, authority, &signed_octets);
 }
+
+bool journal_is_signed(VigieStore *store, bool *ret_signed, GError **error) {
+    int64_t more = 0;
+    if (!store_get_int(store, &more, error,
+                       "SELECT seq - COALESCE((SELECT MAX(seq) FROM pki_checkpoint), 0) FROM pki_log_head",
+                       ""))
+        return false;
+    *ret_signed = more <= 0;
+    return true;
+}
+
+bool journal_sign(VigieStore *store, Signer *signer, int64_t authority, const char *who, VigieTime now,
+                  GError **error) {
+    Journal journal;
+    bool ended = false;
+    if (!journal_is_signed(store, &ended, error) || ended)
+        return ended;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    return tx && journal_begin(&journal, store, who, now, error) &&
+           journal_end(&journal, signer, authority, error) && store_commit(&tx, error);
+}

@@ -20,6 +20,10 @@ bool journal_begin(Journal *journal, VigieStore *store, const char *who, VigieTi
 bool journal_add(Journal *journal, const char *kind, const char *object, const char *details, GError **error);
 /* Keeps the new end. With a signer, an authority's, the end is signed. */
 bool journal_end(Journal *journal, Signer *signer, int64_t authority, GError **error);
+bool journal_is_signed(VigieStore *store, bool *ret_signed, GError **error);
+/* Signs the end, where it is not signed yet. A transaction of its own. */
+bool journal_sign(VigieStore *store, Signer *signer, int64_t authority, const char *who, VigieTime now,
+                  GError **error);
 /* What is signed of an end: text, which no certificate can be mistaken for. Free with g_free. */
 char *journal_statement(int64_t seq, VigieTime time, const uint8_t hash[JOURNAL_HASH]);
 /* One line's hash. */

@@ -153,9 +153,20 @@ bool pki_ocsp_add_key(VigieOcsp *ocsp, VigieStore *store, const char *authority,
     VigieBytes key = key_bits(der_bytes(signer->spki));
     SHA1(key.data, key.size, responder->responder);
     signer_free(responder->signer);
+    if (responder->certificate)
+        g_byte_array_unref(responder->certificate);
     responder->signer = g_steal_pointer(&signer);
     responder->certificate = g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size);
     return true;
+}
+
+bool ocsp_has_key(const VigieOcsp *ocsp, const char *authority) {
+    for (guint i = 0; i < ocsp->responders->len; i++) {
+        const Responder *responder = ocsp->responders->pdata[i];
+        if (strcmp(responder->name, authority) == 0)
+            return responder->signer != NULL;
+    }
+    return false;
 }
 
 /* ---- Answers ------------------------------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* ocsp: requests read (RFC 6960 4.1), answers written (4.2). */
 #pragma once
 
-#include "base/base.h"
+#include "pki/pki.h"
 
 enum { OCSP_ASKED_MAX = 16, OCSP_REQUEST_MAX = 8192, OCSP_NONCE_MAX = 128 };
 
@@ -19,3 +19,5 @@ typedef struct {
 
 /* Views into `der`. */
 bool ocsp_request_parse(VigieBytes der, OcspRequest *ret_request);
+/* Was it given the key of this authority's responder? */
+bool ocsp_has_key(const VigieOcsp *ocsp, const char *authority);

@@ -56,6 +56,7 @@ json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang);
 typedef struct {
     const char *profile;
     VigieBytes csr;       /* PKCS#10, PEM or DER, 32 KiB at most */
+    VigieBytes spki;      /* instead: a SubjectPublicKeyInfo whose possession was proven otherwise */
     const json_t *fields; /* of the profile, texts; may be NULL */
     const char *const
         *names; /* "dns:…", "ip:…", "email:…" that were validated; NULL-terminated, may be NULL */
@@ -64,6 +65,9 @@ typedef struct {
     int64_t device;        /* of the fleet; 0: none */
     const char *requester; /* who asked, who validated; NULL where the profile asks for no second person */
     const char *validator;
+    const char *
+        renews; /* hexadecimal: this one's subject, own extensions and names, or fewer of them; then no fields */
+    int64_t request; /* pki_request_add's, which this answers; 0: none */
 } VigieIssueRequest;
 
 typedef struct {
@@ -132,9 +136,10 @@ typedef enum {
 
 typedef struct {
     VigiePkiKind kind;
-    const char *profile;      /* ISSUE, without an enrolment; else NULL */
-    const char *authority;    /* the same; NULL: the only one that issues the profile */
-    VigieBytes csr;           /* ISSUE and RENEW: PKCS#10, PEM or DER */
+    const char *profile;   /* ISSUE, without an enrolment; else NULL */
+    const char *authority; /* the same; NULL: the only one that issues the profile */
+    VigieBytes csr;        /* ISSUE and RENEW: PKCS#10, PEM or DER */
+    VigieBytes spki; /* instead, where the protocol proved the possession (CMP): a SubjectPublicKeyInfo */
     const json_t *fields;     /* ISSUE, without an enrolment: of the profile; may be NULL */
     const char *const *names; /* ISSUE: beside those of the CSR; NULL-terminated, may be NULL */
     int days;                 /* a shorter life than the profile's; 0: the profile's */
@@ -143,8 +148,11 @@ typedef struct {
     int64_t device;           /* of the fleet, whose organisation the request is for; 0: none */
     int64_t organisation;     /* for which, where there is no device; 0: none */
     const char *requester;    /* the account, or what the proof says of the client ("acme:12", "CN=…") */
+    const char *mail;         /* whom to remind before the certificate ends; may be NULL */
     const char *protocol;     /* "portal" "cli" "rest" "acme" "est" "scep" "cmp" */
-    const char *address;      /* where from; may be NULL */
+    VigieBytes
+        sealed_key;      /* a PKCS#8 key sealed with a password, to give out with the certificate; or empty */
+    const char *address; /* where from; may be NULL */
     VigieProof proof;
     int64_t enrolment;
     const char *const *proven; /* NULL-terminated, may be NULL */
@@ -230,7 +238,7 @@ json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, G
 json_t *pki_enrolment_login(VigieStore *store, const char *name, const char *secret, VigieTime now,
                             GError **error);
 /* [ as above without "secret" ], newest first. */
-json_t *pki_enrolment_list(VigieStore *store, GError **error);
+json_t *pki_enrolment_list(VigieStore *store, VigieTime now, GError **error);
 bool pki_enrolment_end(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
                        VigieTime now, GError **error);
 
@@ -308,9 +316,10 @@ VigieSigner *pki_signer_new(VigieStore *store, const char *const *authorities, V
                             void *data, const char *who, GError **error);
 void pki_signer_free(VigieSigner *signer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieSigner, pki_signer_free)
-/* Answers the validated requests of its authorities, many a commit: issued, done, or refused with the reason. False where
- * the store or the clock does not allow it: nothing happened, and all wait. */
-bool pki_signer_answer(VigieSigner *signer, VigieStore *store, VigieTime now, int64_t *ret_answered,
+/* Answers the validated requests of its authorities, many a commit: issued, done, or refused with the reason. ret_stirred:
+ * something was done, by it or by others, after which pki_signer_keep is due. False where the store or the clock does not
+ * allow it: nothing happened, and all wait. */
+bool pki_signer_answer(VigieSigner *signer, VigieStore *store, VigieTime now, bool *ret_stirred,
                        GError **error);
 /* Makes what is due: the log's end signed, lists, responders' certificates, answers beforehand. */
 bool pki_signer_keep(VigieSigner *signer, VigieStore *store, VigieTime now, GError **error);

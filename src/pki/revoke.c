@@ -20,7 +20,7 @@ const char *revoke_reason_name(int64_t reason) {
                                                                                      : "unspecified";
 }
 
-static bool parse_reason(const char *text, int *ret_reason, GError **error) {
+bool revoke_reason_parse(const char *text, int *ret_reason, GError **error) {
     for (int i = 0; i < (int)G_N_ELEMENTS(reasons); i++)
         if (reasons[i] && g_ascii_strcasecmp(reasons[i], text) == 0) {
             *ret_reason = i;
@@ -160,7 +160,7 @@ static bool note_bad_key(VigieStore *store, const Found *found, GError **error) 
 bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *serial, const char *reason_text,
                 const char *who, VigieTime now, GError **error) {
     int reason = 0;
-    if (!parse_reason(reason_text, &reason, error))
+    if (!revoke_reason_parse(reason_text, &reason, error))
         return false;
     Journal journal;
     g_auto(Found) found = {0};

@@ -206,6 +206,14 @@ bool store_job_wait(VigieStore *store, int timeout_ms, GError **error) {
     return store->backend->job_wait(store, timeout_ms, error);
 }
 
+bool store_wake(VigieStore *store, GError **error) {
+    return store->backend->job_notify(store, error);
+}
+
+bool store_mark(VigieStore *store, GError **error) {
+    return store->backend->job_mark(store, error);
+}
+
 /* ---- Telling --------------------------------------------------------------------------------------------- */
 
 static json_t *kinds_json(VigieStore *store, GError **error) {

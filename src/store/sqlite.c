@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 typedef struct {
@@ -14,6 +16,7 @@ typedef struct {
     char *path;
     GHashTable *statements; /* its SQL → Statement * */
     int64_t seen;           /* data_version when jobs were last looked for */
+    int watch;              /* inotify on the log, 0: not yet; -1: the kernel has none */
 } SqliteStore;
 
 typedef struct {
@@ -30,8 +33,9 @@ typedef struct {
     int64_t changed;
 } SqliteRows;
 
-/* How often a waiting worker looks whether another connection wrote. */
-enum { POLL_MS = 100 };
+/* How often a waiting worker looks whether another connection wrote where the kernel does not tell. Where it does, the
+ * commit follows the write when the disk has it, of which nothing tells: it looks again and again, ever less often. */
+enum { POLL_MS = 100, FIRST_LOOK_MS = 2, LAST_LOOK_MS = 256 };
 
 /* ---- Errors ---------------------------------------------------------------------------------------------- */
 
@@ -302,17 +306,48 @@ static bool job_mark(VigieStore *base, GError **error) {
     return data_version(store, &store->seen, error);
 }
 
+/* Each commit writes to the log, which is there as long as we have the store open. */
+static void watch_log(SqliteStore *store) {
+    g_autofree char *log = g_strconcat(store->path, "-wal", NULL);
+    store->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (store->watch >= 0 && inotify_add_watch(store->watch, log, IN_MODIFY) < 0) {
+        close(store->watch);
+        store->watch = -1;
+    }
+}
+
+/* True where something was written. */
+static bool wait_for_log(SqliteStore *store, int timeout_ms) {
+    char events[4096];
+    struct pollfd poll_on = {.fd = store->watch, .events = POLLIN};
+    if (store->watch < 0) {
+        g_usleep((gulong)MIN(timeout_ms, POLL_MS) * 1000);
+        return false;
+    }
+    if (poll(&poll_on, 1, timeout_ms) <= 0)
+        return false;
+    while (read(store->watch, events, sizeof events) > 0)
+        continue;
+    return true;
+}
+
 static bool job_wait(VigieStore *base, int timeout_ms, GError **error) {
     SqliteStore *store = (SqliteStore *)base;
     int64_t version = store->seen;
-    for (int left = timeout_ms; left > 0; left -= POLL_MS) {
+    gint64 end = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+    if (store->watch == 0)
+        watch_log(store);
+    for (int look = LAST_LOOK_MS + 1;;) {
         if (!data_version(store, &version, error))
             return false;
-        if (version != store->seen)
-            break;
-        g_usleep((gulong)MIN(left, POLL_MS) * 1000);
+        gint64 left = (end - g_get_monotonic_time() + 999) / 1000;
+        if (version != store->seen || left <= 0)
+            return true;
+        if (look > LAST_LOOK_MS && !wait_for_log(store, (int)left))
+            continue;
+        look = look > LAST_LOOK_MS ? FIRST_LOOK_MS : 2 * look;
+        g_usleep((gulong)MIN(left, look) * 1000);
     }
-    return true;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------------------- */
@@ -321,6 +356,8 @@ static void close_store(VigieStore *base) {
     SqliteStore *store = (SqliteStore *)base;
     g_hash_table_destroy(store->statements);
     sqlite3_close_v2(store->db);
+    if (store->watch > 0)
+        close(store->watch);
     g_free(store->path);
     g_free(store);
 }

@@ -140,8 +140,13 @@ bool store_job_renew(VigieStore *store, const VigieJob *job, const char *worker,
 bool store_job_done(VigieStore *store, const VigieJob *job, const char *worker, GError **error);
 bool store_job_failed(VigieStore *store, const VigieJob *job, const char *worker, const char *reason,
                       VigieTime now, GError **error);
-/* Waits until a job was added (PostgreSQL: LISTEN; SQLite: polled), or `timeout_ms` passed. */
+/* Waits until a job was added since it was last looked for one, or `timeout_ms` passed (PostgreSQL: LISTEN; SQLite:
+ * inotify on its log, so that every commit of another connection ends it). */
 bool store_job_wait(VigieStore *store, int timeout_ms, GError **error);
+/* The same for what is no job: who changed what others wait for says so in its transaction; who waits calls mark, looks,
+ * and then waits with store_job_wait. */
+bool store_wake(VigieStore *store, GError **error);
+bool store_mark(VigieStore *store, GError **error);
 
 /* What waits, runs and was set aside, for the dashboard and the doctor:
  *     { "kinds": [ { "kind", "waiting", "running", "dead", "next_at": time or null } ],

@@ -1,0 +1,317 @@
+/* registration.c: a request comes in. What would be refused in any case is refused here, to who asks; the signer checks it
+ * all again. */
+#include "pki/registration.h"
+#include "fleet/fleet.h"
+#include "pki/enrolment.h"
+#include "pki/item.h"
+#include "pki/name.h"
+#include "pki/request.h"
+#include "pki/revoke.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+enum { TEXT_MAX = 256, MAIL_MAX = 254, FIELDS_MAX = 16384, OPEN_MAX = 10000, SEALED_MAX = 16384 };
+
+static const char *const protocols[] = {"portal", "cli", "rest", "acme", "est", "scep", "cmp", NULL};
+static const char *const kinds[] = {
+    [VIGIE_REQUEST_ISSUE] = "issue", [VIGIE_REQUEST_RENEW] = "renew", [VIGIE_REQUEST_REVOKE] = "revoke"};
+static const char *const proofs[] = {[VIGIE_PROOF_NONE] = "none",
+                                     [VIGIE_PROOF_ENROLMENT] = "enrolment",
+                                     [VIGIE_PROOF_CERTIFICATE] = "certificate"};
+
+/* What will be a row. */
+typedef struct {
+    const VigiePkiRequest *asked;
+    const Profile *profile;
+    VigieAuthority *authority;
+    json_t *fields, *names;
+    int64_t certificate, device, organisation;
+    char *key_hash, *key_name;
+    bool validated;
+} Draft;
+
+static void draft_clear(Draft *draft) {
+    pki_authority_close(draft->authority);
+    json_decref(draft->fields);
+    json_decref(draft->names);
+    g_free(draft->key_hash);
+    g_free(draft->key_name);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Draft, draft_clear)
+
+static bool refuse(GError **error, VigieErrorCode code, const char *why) {
+    g_set_error(error, VIGIE_ERROR, (gint)code, "request: %s", why);
+    return false;
+}
+
+bool registration_text(const char *what, const char *text, size_t max, GError **error) {
+    const char *fault = g_utf8_validate(text, -1, NULL) ? name_text_fault(text, max) : "not UTF-8";
+    if (fault)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: %s", what, fault);
+    return !fault;
+}
+
+/* ---- What it is for ----------------------------------------------------------------------------------------- */
+VigieAuthority *registration_authority(VigieStore *store, const char *name, const char *profile,
+                                       GError **error) {
+    g_autofree char *found = g_strdup(name);
+    g_autoptr(json_t) list = name ? NULL : pki_authority_list(store, NULL, error);
+    size_t i, j;
+    json_t *one, *served;
+    if (!name && !list)
+        return NULL;
+    json_array_foreach(list, i, one) {
+        json_array_foreach(json_object_get(json_object_get(one, "settings"), "profiles"), j, served) {
+            if (strcmp(json_string_value(served), profile) != 0)
+                continue;
+            if (found) {
+                refuse(error, VIGIE_ERROR_INVALID, "several authorities issue this profile: say which");
+                return NULL;
+            }
+            found = g_strdup(json_string_value(json_object_get(one, "name")));
+        }
+    }
+    if (!found) {
+        refuse(error, VIGIE_ERROR_NOT_FOUND, "no authority issues this profile: see vigie ca list");
+        return NULL;
+    }
+    return pki_authority_open(store, found, NULL, error);
+}
+
+bool registration_organisation(VigieStore *store, int64_t device, VigieTime now, int64_t *organisation,
+                               GError **error) {
+    const VigieFleetFilter all = {.retired = true};
+    if (device == 0)
+        return true;
+    g_autoptr(json_t) told = fleet_device_get(store, &all, device, now, error);
+    if (told)
+        *organisation = json_integer_value(json_object_get(json_object_get(told, "organisation"), "id"));
+    return told != NULL;
+}
+
+/* The certificate to renew or revoke says all but the names and the key. */
+static bool take_certificate(VigieStore *store, const VigieProfiles *profiles, Draft *draft, GError **error) {
+    uint8_t octets[32];
+    VigieBytes serial;
+    if (!draft->asked->serial)
+        return refuse(error, VIGIE_ERROR_INVALID, "the serial number of a certificate is wanted");
+    if (!revoke_serial(draft->asked->serial, octets, &serial, error))
+        return false;
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT c.id, a.name, c.profile, c.device, COALESCE(q.organisation, 0) FROM pki_certificate c JOIN "
+        "pki_authority a ON a.id = c.authority LEFT JOIN pki_request q ON q.issued = c.id "
+        "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
+        "b", &serial);
+    GError *why = NULL;
+    bool found = rows && rows_next(rows, &why);
+    if (why)
+        g_propagate_error(error, why);
+    else if (rows && !found)
+        refuse(error, VIGIE_ERROR_NOT_FOUND, "no authority here issued a certificate of this serial number");
+    if (!found)
+        return false;
+    draft->certificate = rows_int(rows, 0);
+    draft->authority = pki_authority_open(store, rows_text(rows, 1), NULL, error);
+    draft->profile = profile_find(profiles, rows_text(rows, 2));
+    draft->device = rows_int(rows, 3);
+    draft->organisation = rows_int(rows, 4);
+    draft->fields = json_object();
+    return draft->authority &&
+           (draft->profile ||
+            refuse(error, VIGIE_ERROR_NOT_FOUND, "its profile is not in knowledge/profiles any more"));
+}
+
+static bool take_enrolment(VigieStore *store, const VigieProfiles *profiles, Draft *draft, VigieTime now,
+                           GError **error) {
+    g_autoptr(json_t) enrolment = enrolment_read(store, draft->asked->enrolment, now, error);
+    if (!enrolment)
+        return false;
+    draft->profile = profile_find(profiles, json_string_value(json_object_get(enrolment, "profile")));
+    draft->authority =
+        pki_authority_open(store, json_string_value(json_object_get(enrolment, "authority")), NULL, error);
+    draft->fields = json_incref(json_object_get(enrolment, "fields"));
+    draft->device = json_integer_value(json_object_get(enrolment, "device"));
+    draft->organisation = json_integer_value(json_object_get(enrolment, "organisation"));
+    return draft->authority &&
+           (draft->profile ||
+            refuse(error, VIGIE_ERROR_NOT_FOUND, "its profile is not in knowledge/profiles any more"));
+}
+
+static bool take_profile(VigieStore *store, const VigieProfiles *profiles, Draft *draft, VigieTime now,
+                         GError **error) {
+    const VigiePkiRequest *asked = draft->asked;
+    if (asked->proof == VIGIE_PROOF_CERTIFICATE)
+        return refuse(error, VIGIE_ERROR_INVALID, "a certificate proves its own renewal or revocation alone");
+    draft->profile = asked->profile ? profile_find(profiles, asked->profile) : NULL;
+    draft->fields = asked->fields ? json_deep_copy(asked->fields) : json_object();
+    draft->device = asked->device;
+    draft->organisation = asked->organisation;
+    if (!draft->profile)
+        return refuse(error, VIGIE_ERROR_NOT_FOUND, "there is no such profile: see vigie ca profiles");
+    draft->authority = registration_authority(store, asked->authority, asked->profile, error);
+    return draft->authority &&
+           registration_organisation(store, draft->device, now, &draft->organisation, error);
+}
+
+/* ---- What it asks ------------------------------------------------------------------------------------------- */
+static json_t *names_of(const GPtrArray *names) {
+    json_t *list = json_array();
+    for (guint i = 0; i < names->len && names->pdata[i]; i++)
+        json_array_append_new(list, json_string(names->pdata[i]));
+    return list;
+}
+
+/* All that issuing would check, but who the people are. */
+static bool check_certificate(VigieStore *store, const VigieProfiles *profiles, Draft *draft, VigieTime now,
+                              GError **error) {
+    const VigiePkiRequest *asked = draft->asked;
+    bool renewal = asked->kind == VIGIE_REQUEST_RENEW;
+    const Issuance issuance = {store, draft->authority, profiles, asked->requester, now};
+    const VigieIssueRequest wanted = {.profile = draft->profile->name,
+                                      .csr = asked->csr,
+                                      .spki = asked->spki,
+                                      .fields = renewal ? NULL : draft->fields,
+                                      .names = renewal ? NULL : asked->names,
+                                      .accept_names = true,
+                                      .days = asked->days,
+                                      .renews = renewal ? asked->serial : NULL};
+    Item item = {0};
+    bool well = item_check(&issuance, &wanted, &item, error);
+    if (well) {
+        uint8_t digest[SHA256_DIGEST_LENGTH];
+        GString *hash = g_string_sized_new(2 * sizeof digest);
+        SHA256(item.request->spki.data, item.request->spki.size, digest);
+        for (size_t i = 0; i < sizeof digest; i++)
+            g_string_append_printf(hash, "%02x", digest[i]);
+        draft->key_hash = g_string_free(hash, FALSE);
+        draft->key_name = item.request->curve ? g_strdup_printf("EC %s", item.request->curve)
+                                              : g_strdup_printf("RSA %u", item.request->rsa_bits);
+        draft->names = names_of(item.names);
+    }
+    item_clear(&item);
+    return well;
+}
+
+static bool check_revocation(Draft *draft, GError **error) {
+    int reason = 0;
+    draft->names = json_array();
+    return revoke_reason_parse(draft->asked->reason ? draft->asked->reason : "unspecified", &reason, error);
+}
+
+static bool check_texts(const Draft *draft, GError **error) {
+    const VigiePkiRequest *asked = draft->asked;
+    g_autofree char *fields = vigie_json_text(draft->fields);
+    if (!g_strv_contains(protocols, asked->protocol))
+        return refuse(error, VIGIE_ERROR_INTERNAL, "no such protocol");
+    if (strlen(fields) > FIELDS_MAX || asked->sealed_key.size > SEALED_MAX)
+        return refuse(error, VIGIE_ERROR_LIMIT, "its fields or its key are larger than 16 KiB");
+    return registration_text("who asks", asked->requester, TEXT_MAX, error) &&
+           (!asked->address || registration_text("address", asked->address, TEXT_MAX, error)) &&
+           (!asked->mail ||
+            (strchr(asked->mail, '@') ? registration_text("mail", asked->mail, MAIL_MAX, error)
+                                      : refuse(error, VIGIE_ERROR_INVALID, "mail: an address is wanted")));
+}
+
+static bool read_draft(VigieStore *store, const VigieProfiles *profiles, Draft *draft, VigieTime now,
+                       GError **error) {
+    const VigiePkiRequest *asked = draft->asked;
+    bool taken = asked->kind != VIGIE_REQUEST_ISSUE      ? take_certificate(store, profiles, draft, error)
+                 : asked->proof == VIGIE_PROOF_ENROLMENT ? take_enrolment(store, profiles, draft, now, error)
+                                                         : take_profile(store, profiles, draft, now, error);
+    return taken && check_texts(draft, error) &&
+           (asked->kind == VIGIE_REQUEST_REVOKE ? check_revocation(draft, error)
+                                                : check_certificate(store, profiles, draft, now, error));
+}
+
+/* ---- The row ------------------------------------------------------------------------------------------------ */
+static bool insert(VigieStore *store, const Draft *draft, VigieTime now, int64_t *ret_id, GError **error) {
+    const VigiePkiRequest *asked = draft->asked;
+    bool bare = asked->spki.size > 0, revocation = asked->kind == VIGIE_REQUEST_REVOKE;
+    g_autoptr(json_t) proven = json_array();
+    for (const char *const *name = asked->proven; name && *name; name++)
+        json_array_append_new(proven, json_string(*name));
+    g_autofree char *fields = vigie_json_text(draft->fields), *names = vigie_json_text(draft->names),
+                    *proven_text = vigie_json_text(proven), *folded = vigie_text_fold(asked->requester),
+                    *roles = g_strjoinv("|", draft->profile->validators);
+    g_autofree char *validators = g_strconcat("|", roles, "|", NULL);
+    const VigieBytes *csr = revocation ? NULL : bare ? &asked->spki : &asked->csr;
+    return store_get_int(
+        store, ret_id, error,
+        "INSERT INTO pki_request (kind, state, profile, authority, csr, bare, key_hash, key_name, fields, "
+        "names, days, certificate, reason, device, organisation, requester, requester_fold, mail, protocol, "
+        "address, proof, enrolment, proven, validators, requested, validated, sealed_key) VALUES ($1, $2, "
+        "$3, $4, $5, $6, $7, $8, $9, $10, $11, NULLIF($12, 0), $13, $14, $15, $16, $17, $18, $19, $20, $21, "
+        "NULLIF($22, 0), $23, $24, $25, $26, $27) RETURNING id",
+        "tttibittttiitiittttttittiib", kinds[asked->kind], draft->validated ? "validated" : "requested",
+        draft->profile->name, draft->authority->id, csr, (int64_t)bare, draft->key_hash, draft->key_name,
+        fields, names, (int64_t)asked->days, draft->certificate, asked->reason, draft->device,
+        draft->organisation, asked->requester, folded, asked->mail, asked->protocol, asked->address,
+        proofs[asked->proof], asked->proof == VIGIE_PROOF_ENROLMENT ? asked->enrolment : (int64_t)0,
+        proven_text, validators, now, draft->validated ? now : (VigieTime)0,
+        asked->sealed_key.size > 0 ? &asked->sealed_key : NULL);
+}
+
+static bool note(Journal *journal, const Draft *draft, int64_t id, GError **error) {
+    const VigiePkiRequest *asked = draft->asked;
+    g_autofree char *object = g_strdup_printf("request %" G_GINT64_FORMAT, id);
+    g_autoptr(json_t) told =
+        json_pack("{s:s, s:s, s:s, s:O, s:O, s:s?, s:s?, s:s?, s:s, s:s, s:I}", "kind", kinds[asked->kind],
+                  "profile", draft->profile->name, "authority", draft->authority->name, "names", draft->names,
+                  "fields", draft->fields, "key_sha256", draft->key_hash, "certificate", asked->serial,
+                  "reason", asked->reason, "protocol", asked->protocol, "proof", proofs[asked->proof],
+                  "organisation", (json_int_t)draft->organisation);
+    g_autofree char *details = vigie_json_text(told);
+    return journal_add(journal, "requested", object, details, error);
+}
+
+/* The same key for the same profile is asked for once at a time; strangers fill no disk. */
+static bool check_room(VigieStore *store, const Draft *draft, GError **error) {
+    int64_t open = 0, same = 0;
+    if (!store_get_int(store, &open, error,
+                       "SELECT COUNT(*) FROM pki_request WHERE state IN ('requested', 'validated')", "") ||
+        !store_get_int(store, &same, error,
+                       "SELECT COUNT(*) FROM pki_request WHERE state IN ('requested', 'validated') AND "
+                       "key_hash = $1 AND profile = $2",
+                       "tt", draft->key_hash, draft->profile->name))
+        return false;
+    if (open >= OPEN_MAX)
+        return refuse(error, VIGIE_ERROR_BUSY, "10,000 requests wait already: decide some of them first");
+    return same == 0 ||
+           refuse(error, VIGIE_ERROR_CONFLICT, "a request for this key waits already: it is decided first");
+}
+
+static bool keep(VigieStore *store, const VigieProfiles *profiles, const Draft *draft, VigieTime now,
+                 int64_t *ret_id, GError **error) {
+    Journal journal;
+    int64_t id = 0;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    if (!tx || !journal_begin(&journal, store, draft->asked->requester, now, error) ||
+        !check_room(store, draft, error) || !insert(store, draft, now, &id, error) ||
+        !note(&journal, draft, id, error))
+        return false;
+    if (draft->validated) {
+        g_autoptr(json_t) row = request_read(store, profiles, id, error);
+        if (!row || !request_proof_check(store, profiles, row, now, error) || !store_wake(store, error))
+            return false;
+    }
+    if (!journal_end(&journal, NULL, 0, error) || !store_commit(&tx, error))
+        return false;
+    *ret_id = id;
+    return true;
+}
+
+bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const VigiePkiRequest *request,
+                     VigieTime now, int64_t *ret_id, VigiePkiState *ret_state, GError **error) {
+    g_auto(Draft) draft = {.asked = request};
+    if (!read_draft(store, profiles, &draft, now, error))
+        return false;
+    bool person = draft.profile->dual && request->kind != VIGIE_REQUEST_REVOKE;
+    draft.validated = request->proof != VIGIE_PROOF_NONE && !person;
+    if (!keep(store, profiles, &draft, now, ret_id, error))
+        return false;
+    if (ret_state)
+        *ret_state = draft.validated ? VIGIE_REQUEST_VALIDATED : VIGIE_REQUEST_WAITING;
+    return true;
+}
