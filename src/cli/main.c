@@ -24,6 +24,7 @@ static const Command commands[] = {
     {"verify", cli_verify, "cli.verify"},
     {"lint", cli_lint, "lint.summary"},
     {"ca", cli_ca, "ca.summary"},
+    {"request", cli_request, "request.summary"},
     {"audit-log", cli_audit_log, "audit-log.summary"},
     {"serve", cli_serve, "serve.summary"},
     {"user", cli_user, "user.summary"},

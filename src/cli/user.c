@@ -1,6 +1,7 @@
 /* vigie user: who may use the portal. A password comes from a prompt, from standard input or from chance, never from
  * the command line, where every user of the machine could read it. */
 #include "cli/cli.h"
+#include "pki/pki.h"
 #include "portal/portal.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ typedef struct {
     int days;
     gboolean json, from_stdin, generate;
     VigieLang lang;
-    const char *name;
+    const char *name, *argument; /* argument: may be NULL */
     VigieStore *store;
     VigieTime now;
 } User;
@@ -26,6 +27,9 @@ static const char example[] =
     "  vigie user password NAME\n"
     "  vigie user disable NAME | enable NAME\n"
     "  vigie user token NAME --scope read|act|case|metrics|calendar --label TEXT [--days 365]\n"
+    "  vigie user grant NAME ROLE [--organisation ID]      a role in the registration of certificates\n"
+    "  vigie user withdraw NAME [ROLE [--organisation ID]]\n"
+    "  vigie user grants [--json]\n"
     "\n"
     "A password is asked for on the terminal; --password-stdin reads a line, --generate makes one and prints "
     "it once.\n"
@@ -128,28 +132,93 @@ static bool list(const User *user, GError **error) {
     return true;
 }
 
+/* ---- Roles in the registration of certificates ---------------------------------------------------------------- */
+static bool known(const User *user, GError **error) {
+    g_autoptr(json_t) users = portal_user_list(user->store, error);
+    g_autofree char *wanted = vigie_text_fold(user->name);
+    size_t index;
+    json_t *one;
+    if (!users)
+        return false;
+    json_array_foreach(users, index, one) {
+        g_autofree char *folded = vigie_text_fold(json_string_value(json_object_get(one, "name")));
+        if (strcmp(folded, wanted) == 0)
+            return true;
+    }
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "there is no user %s: vigie user list shows them",
+                user->name);
+    return false;
+}
+
+static bool grant(const User *user, GError **error) {
+    g_autoptr(VigieProfiles) profiles =
+        user->argument && known(user, error) ? pki_profiles_load(error) : NULL;
+    if (!user->argument)
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                            "a role is wanted, as in: vigie user grant c.martin registration");
+    return profiles && pki_grant_add(user->store, profiles, user->name, user->argument, user->organisation,
+                                     g_get_user_name(), user->now, error);
+}
+
+static bool withdraw(const User *user, GError **error) {
+    return pki_grant_remove(user->store, user->name, user->argument, user->organisation, g_get_user_name(),
+                            user->now, error);
+}
+
+static bool grants(const User *user, GError **error) {
+    g_autoptr(json_t) list = pki_grant_list(user->store, NULL, error);
+    size_t index;
+    json_t *one;
+    if (!list)
+        return false;
+    if (user->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "grants", list);
+        g_autofree char *text = vigie_json_text(object);
+        printf("%s\n", text);
+        return true;
+    }
+    json_array_foreach(list, index, one) {
+        printf("%-24s %-24s %6" JSON_INTEGER_FORMAT "  %.10s  %s\n",
+               json_string_value(json_object_get(one, "account")),
+               json_string_value(json_object_get(one, "role")),
+               json_integer_value(json_object_get(one, "organisation")),
+               json_string_value(json_object_get(one, "since")),
+               json_string_value(json_object_get(one, "by")));
+    }
+    if (json_array_size(list) == 0)
+        printf("%s\n", vigie_word(user->lang, "user.grants.none"));
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*run)(const User *user, GError **error);
     bool named; /* wants NAME */
+    bool more;  /* and may have an argument */
 } commands[] = {
-    {"add", add, true},         {"list", list, false},    {"password", password, true},
-    {"disable", disable, true}, {"enable", enable, true}, {"token", token, true},
+    {"add", add, true, false},           {"list", list, false, false},
+    {"password", password, true, false}, {"disable", disable, true, false},
+    {"enable", enable, true, false},     {"token", token, true, false},
+    {"grant", grant, true, true},        {"withdraw", withdraw, true, true},
+    {"grants", grants, false, false},
 };
 
 static bool run(User *user, int argc, char **argv, GError **error) {
     for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
-        if (strcmp(commands[i].name, argv[1]) != 0 || argc != (commands[i].named ? 3 : 2))
+        int least = commands[i].named ? 3 : 2, most = least + (commands[i].more ? 1 : 0);
+        if (strcmp(commands[i].name, argv[1]) != 0 || argc < least || argc > most)
             continue;
         g_autoptr(VigieConfig) config = vigie_config_load(user->config, error);
         g_autoptr(VigieStore) store =
             config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
         user->store = store;
         user->name = argv[2];
+        user->argument = argc > 3 ? argv[3] : NULL;
         return store && store_migrate(store, error) && commands[i].run(user, error);
     }
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "add, list, password, disable, enable or token, and a name: see vigie user --help");
+                        "add, list, password, disable, enable, token, grant, withdraw or grants, and a name: "
+                        "see vigie user --help");
     return false;
 }
 
@@ -158,7 +227,8 @@ int cli_user(int argc, char **argv) {
     const GOptionEntry entries[] = {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &user.config, "default: /etc/vigie/vigie.conf", "FILE"},
         {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, "reader, biomed, analyst, head, admin", "ROLE"},
-        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation, "sees this organisation only", "ID"},
+        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation,
+         "sees, or has its role in, this organisation only", "ID"},
         {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin,
          "the password is a line of standard input", NULL},
         {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, "make a password and print it once", NULL},

@@ -1,0 +1,411 @@
+/* vigie request: what is asked of the authorities, and who decides it. */
+#include "cli/cli.h"
+#include "pki/pki.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DAY = 86400, PAGE = 200, FILE_MAX = 8 * 1024 * 1024 };
+
+typedef struct {
+    char *config, *account, *profile, *authority, *csr, *reason, *mail, *out, *state, *label, *type;
+    char **names, **fields;
+    gint64 organisation, device;
+    int days, wait, uses;
+    gboolean json, challenge, open;
+    VigieLang lang;
+    VigieStore *store;
+    VigieProfiles *profiles;
+    VigieTime now;
+    char **rest;
+    bool wrong;
+} Args;
+
+static const char example[] =
+    "Commands:\n"
+    "  vigie request add --profile PROFILE --csr FILE [--name dns:NAME …] [--field NAME=VALUE …]\n"
+    "  vigie request renew SERIAL --csr FILE\n"
+    "  vigie request revoke SERIAL --reason REASON\n"
+    "  vigie request evidence NUMBER FILE [--type TYPE]\n"
+    "  vigie request list [--state requested|validated|issued|refused] [--json]\n"
+    "  vigie request show NUMBER [--json]\n"
+    "  vigie request validate NUMBER\n"
+    "  vigie request refuse NUMBER --reason TEXT\n"
+    "  vigie request enrol --profile PROFILE --name dns:DOMAIN [--uses N] [--days N] [--challenge [--open]]\n"
+    "  vigie request enrolments [--json]\n"
+    "  vigie request end NUMBER\n"
+    "\n"
+    "What is validated is signed by the signer of `vigie serve`; --wait SECONDS waits for it.\n"
+    "\n"
+    "Example:\n"
+    "  vigie request add --profile device --csr automate.csr --field organisation='CHU de Kermarec' \\\n"
+    "    --account c.martin\n"
+    "  vigie request validate 12 --account a.dsi --wait 5 --out automate.pem";
+
+static bool refuse(GError **error, const char *what) {
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, what);
+    return false;
+}
+
+static void print_json(const json_t *value) {
+    g_autofree char *text = vigie_json_text(value);
+    printf("%s\n", text);
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "–";
+}
+
+static bool number_of(const char *text, int64_t *ret_number, GError **error) {
+    return g_ascii_string_to_signed(text, 10, 1, G_MAXINT64, ret_number, NULL) ||
+           refuse(error, "a number is wanted, as vigie request list prints it");
+}
+
+/* --field NAME=VALUE, as an object. */
+static json_t *read_fields(const Args *args, GError **error) {
+    g_autoptr(json_t) fields = json_object();
+    for (char **field = args->fields; field && *field; field++) {
+        const char *equals = strchr(*field, '=');
+        g_autofree char *name = equals ? g_strndup(*field, (gsize)(equals - *field)) : NULL;
+        if (!equals || json_object_set_new(fields, name, json_string(equals + 1)) != 0) {
+            refuse(error, "--field NAME=VALUE in UTF-8 is wanted, as in --field unit=Laboratoire");
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&fields);
+}
+
+static bool read_file(const char *path, char **ret_text, gsize *ret_size, GError **error) {
+    g_autoptr(GError) why = NULL;
+    if (g_file_get_contents(path, ret_text, ret_size, &why) && *ret_size <= FILE_MAX)
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s", why ? why->message : "larger than 8 MiB");
+    return false;
+}
+
+/* ---- What comes of it --------------------------------------------------------------------------------------- */
+static bool write_certificate(Args *args, const char *serial, GError **error) {
+    g_autofree char *pem = pki_certificate_pem(args->store, serial, error);
+    return pem && cli_write_new(args->out, pem, strlen(pem), false, error);
+}
+
+/* Says where it stands; after --wait, what came of it. */
+static bool tell(Args *args, int64_t id, GError **error) {
+    VigiePkiState state = VIGIE_REQUEST_WAITING;
+    if (args->wait > 0 && !pki_request_wait(args->store, id, args->wait * 1000, &state, error))
+        return false;
+    g_autoptr(json_t) request = pki_request_get(args->store, args->profiles, id, error);
+    if (!request)
+        return false;
+    const char *serial = json_string_value(json_object_get(request, "serial"));
+    args->wrong = strcmp(text_of(request, "state"), "refused") == 0;
+    if (args->out && serial && !write_certificate(args, serial, error))
+        return false;
+    if (args->json) {
+        print_json(request);
+        return true;
+    }
+    g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, id);
+    g_autofree char *key = g_strconcat("request.now.", text_of(request, "state"), NULL);
+    const char *out = args->out && serial ? args->out : "";
+    g_autofree char *line = vigie_words(args->lang, key, "number", number, "serial", serial ? serial : "–",
+                                        "reason", text_of(request, "refusal"), "file", out, NULL);
+    printf("%s\n", line);
+    return true;
+}
+
+static bool add(Args *args, VigiePkiRequest *request, GError **error) {
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    int64_t id = 0;
+    if (request->kind != VIGIE_REQUEST_REVOKE && (!args->csr || !read_file(args->csr, &text, &size, error)))
+        return args->csr ? false : refuse(error, "--csr is wanted, as in --csr automate.csr");
+    request->csr = vigie_bytes(text, size);
+    request->requester = args->account;
+    request->mail = args->mail;
+    request->days = args->days;
+    request->protocol = "cli";
+    return pki_request_add(args->store, args->profiles, request, args->now, &id, NULL, error) &&
+           tell(args, id, error);
+}
+
+static bool run_add(Args *args, GError **error) {
+    g_autoptr(json_t) fields = read_fields(args, error);
+    if (!fields)
+        return false;
+    if (!args->profile)
+        return refuse(error, "--profile is wanted: vigie ca profiles lists them");
+    VigiePkiRequest request = {.kind = VIGIE_REQUEST_ISSUE,
+                               .profile = args->profile,
+                               .authority = args->authority,
+                               .fields = fields,
+                               .names = (const char *const *)args->names,
+                               .device = args->device,
+                               .organisation = args->organisation};
+    return add(args, &request, error);
+}
+
+static bool run_renew(Args *args, GError **error) {
+    VigiePkiRequest request = {.kind = VIGIE_REQUEST_RENEW, .serial = args->rest[0]};
+    return add(args, &request, error);
+}
+
+static bool run_revoke(Args *args, GError **error) {
+    if (!args->reason)
+        return refuse(error, "--reason is wanted, as in --reason superseded");
+    VigiePkiRequest request = {.kind = VIGIE_REQUEST_REVOKE, .serial = args->rest[0], .reason = args->reason};
+    return add(args, &request, error);
+}
+
+static bool run_evidence(Args *args, GError **error) {
+    g_autofree char *text = NULL, *name = g_path_get_basename(args->rest[1]);
+    gsize size = 0;
+    int64_t id = 0;
+    return number_of(args->rest[0], &id, error) && read_file(args->rest[1], &text, &size, error) &&
+           pki_evidence_add(args->store, id, name, args->type ? args->type : "application/octet-stream",
+                            vigie_bytes(text, size), args->account, args->now, error) &&
+           tell(args, id, error);
+}
+
+/* ---- Deciding ----------------------------------------------------------------------------------------------- */
+static bool run_validate(Args *args, GError **error) {
+    int64_t id = 0;
+    return number_of(args->rest[0], &id, error) &&
+           pki_request_validate(args->store, args->profiles, id, args->account, args->now, error) &&
+           tell(args, id, error);
+}
+
+static bool run_refuse(Args *args, GError **error) {
+    int64_t id = 0;
+    if (!args->reason)
+        return refuse(error, "--reason is wanted: it is told to who asked");
+    if (!number_of(args->rest[0], &id, error) ||
+        !pki_request_refuse(args->store, args->profiles, id, args->account, args->reason, args->now, error) ||
+        !tell(args, id, error))
+        return false;
+    args->wrong = false;
+    return true;
+}
+
+/* ---- Looking ------------------------------------------------------------------------------------------------ */
+static bool parse_state(const Args *args, int *ret_state, GError **error) {
+    static const char *const states[] = {"requested", "validated", "issued", "refused"};
+    *ret_state = -1;
+    for (int i = 0; args->state && i < (int)G_N_ELEMENTS(states); i++)
+        if (strcmp(states[i], args->state) == 0)
+            *ret_state = i;
+    return !args->state || *ret_state >= 0 ||
+           refuse(error, "--state requested, validated, issued or refused is wanted");
+}
+
+static void print_request(const Args *args, const json_t *one) {
+    g_autofree char *state = g_strconcat("request.state.", text_of(one, "state"), NULL);
+    g_autofree char *kind = g_strconcat("request.kind.", text_of(one, "kind"), NULL);
+    const json_t *names = json_object_get(one, "names");
+    const char *about = json_array_size(names) ? json_string_value(json_array_get(names, 0))
+                        : json_is_string(json_object_get(one, "replaces")) ? text_of(one, "replaces")
+                                                                           : "–";
+    printf("%6" JSON_INTEGER_FORMAT "  %.16s  %-12s %-14s %-24s %-20s %s\n",
+           json_integer_value(json_object_get(one, "id")), text_of(one, "requested"),
+           vigie_word(args->lang, state), vigie_word(args->lang, kind), text_of(one, "profile"),
+           text_of(one, "requester"), about);
+}
+
+static bool run_list(Args *args, GError **error) {
+    VigiePkiFilter filter = {.state = -1, .device = args->device, .limit = PAGE};
+    if (!parse_state(args, &filter.state, error))
+        return false;
+    g_autoptr(json_t) list = pki_request_list(args->store, args->profiles, &filter, error);
+    size_t index;
+    json_t *one;
+    if (!list)
+        return false;
+    if (args->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "requests", list);
+        print_json(object);
+        return true;
+    }
+    json_array_foreach(list, index, one) {
+        print_request(args, one);
+    }
+    if (json_array_size(list) == 0)
+        printf("%s\n", vigie_word(args->lang, "request.none"));
+    return true;
+}
+
+static void print_member(const Args *args, const char *name, const json_t *value) {
+    g_autofree char *key = g_strconcat("request.member.", name, NULL);
+    const char *label = vigie_word(args->lang, key);
+    g_autofree char *text = json_is_string(value) ? g_strdup(json_string_value(value))
+                            : json_is_object(value) || json_is_array(value)
+                                ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS)
+                                : NULL;
+    if (text && *text && strcmp(text, "{}") != 0 && strcmp(text, "[]") != 0)
+        printf("%s%*s %s\n", label, (int)(20 - MIN(20, g_utf8_strlen(label, -1))), "", text);
+}
+
+static bool run_show(Args *args, GError **error) {
+    static const char *const members[] = {"kind",      "state",    "profile",  "authority", "names",
+                                          "fields",    "key",      "replaces", "reason",    "requester",
+                                          "validator", "protocol", "proof",    "requested", "validated",
+                                          "ended",     "serial",   "refusal",  "evidence",  "validators"};
+    int64_t id = 0;
+    if (!number_of(args->rest[0], &id, error))
+        return false;
+    g_autoptr(json_t) request = pki_request_get(args->store, args->profiles, id, error);
+    if (!request)
+        return false;
+    if (args->json)
+        print_json(request);
+    for (size_t i = 0; !args->json && i < G_N_ELEMENTS(members); i++)
+        print_member(args, members[i], json_object_get(request, members[i]));
+    return true;
+}
+
+/* ---- Enrolments --------------------------------------------------------------------------------------------- */
+static bool run_enrol(Args *args, GError **error) {
+    g_autoptr(json_t) fields = read_fields(args, error);
+    if (!fields)
+        return false;
+    if (!args->profile)
+        return refuse(error, "--profile is wanted: vigie ca profiles lists them");
+    VigieEnrolment enrolment = {.label = args->label ? args->label : "",
+                                .authority = args->authority,
+                                .profile = args->profile,
+                                .fields = fields,
+                                .names = (const char *const *)args->names,
+                                .challenge = args->challenge,
+                                .open = args->open,
+                                .uses = args->uses,
+                                .ends = args->now + (VigieTime)(args->days > 0 ? args->days : 30) * DAY,
+                                .device = args->device,
+                                .organisation = args->organisation,
+                                .account = args->account};
+    g_autoptr(json_t) made = pki_enrolment_add(args->store, args->profiles, &enrolment, args->now, error);
+    if (!made)
+        return false;
+    g_autofree char *line = vigie_words(args->lang, "request.enrolment.made", "name", text_of(made, "name"),
+                                        "secret", text_of(made, "secret"), NULL);
+    if (args->json)
+        print_json(made);
+    else
+        printf("%s\n", line);
+    return true;
+}
+
+static bool run_enrolments(Args *args, GError **error) {
+    g_autoptr(json_t) list = pki_enrolment_list(args->store, args->now, error);
+    size_t index;
+    json_t *one;
+    if (!list)
+        return false;
+    if (args->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "enrolments", list);
+        print_json(object);
+        return true;
+    }
+    json_array_foreach(list, index, one) {
+        bool usable = json_is_true(json_object_get(one, "usable"));
+        printf("%6" JSON_INTEGER_FORMAT "  %s  %-16s %-16s %5" JSON_INTEGER_FORMAT "  %.10s  %-10s %s\n",
+               json_integer_value(json_object_get(one, "id")), text_of(one, "name"), text_of(one, "profile"),
+               text_of(one, "account"), json_integer_value(json_object_get(one, "used")),
+               text_of(one, "ends"),
+               vigie_word(args->lang, usable ? "request.enrolment.usable" : "request.enrolment.ended"),
+               text_of(one, "label"));
+    }
+    if (json_array_size(list) == 0)
+        printf("%s\n", vigie_word(args->lang, "request.enrolment.none"));
+    return true;
+}
+
+static bool run_end(Args *args, GError **error) {
+    int64_t id = 0;
+    return number_of(args->rest[0], &id, error) &&
+           pki_enrolment_end(args->store, args->profiles, id, args->account, args->now, error);
+}
+
+/* ---- The table ---------------------------------------------------------------------------------------------- */
+static const struct {
+    const char *name;
+    bool (*run)(Args *args, GError **error);
+    int count; /* of what follows */
+} commands[] = {
+    {"add", run_add, 0},           {"renew", run_renew, 1},
+    {"revoke", run_revoke, 1},     {"evidence", run_evidence, 2},
+    {"list", run_list, 0},         {"show", run_show, 1},
+    {"validate", run_validate, 1}, {"refuse", run_refuse, 1},
+    {"enrol", run_enrol, 0},       {"enrolments", run_enrolments, 0},
+    {"end", run_end, 1},
+};
+
+static bool run(Args *args, int argc, char **argv, GError **error) {
+    for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0 || argc - 2 != commands[i].count)
+            continue;
+        g_autoptr(VigieConfig) config = vigie_config_load(args->config, error);
+        g_autoptr(VigieProfiles) profiles = config ? pki_profiles_load(error) : NULL;
+        g_autoptr(VigieStore) store =
+            profiles ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
+        args->store = store;
+        args->profiles = profiles;
+        args->rest = argv + 2;
+        return store && store_migrate(store, error) && commands[i].run(args, error);
+    }
+    return refuse(error, "a command is wanted, and what it works on: see vigie request --help");
+}
+
+int cli_request(int argc, char **argv) {
+    Args args = {.now = vigie_time_now()};
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &args.config, "default: /etc/vigie/vigie.conf", "FILE"},
+        {"account", 'u', 0, G_OPTION_ARG_STRING, &args.account, "whose act it is; default: your login",
+         "NAME"},
+        {"profile", 'p', 0, G_OPTION_ARG_STRING, &args.profile, "what kind of certificate", "PROFILE"},
+        {"authority", 'a', 0, G_OPTION_ARG_STRING, &args.authority, "which authority, where several can",
+         "NAME"},
+        {"csr", 0, 0, G_OPTION_ARG_FILENAME, &args.csr, "a request (PKCS#10)", "FILE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &args.names,
+         "a name beside those of the request, or that an enrolment allows with all below it; may be repeated",
+         "KIND:NAME"},
+        {"field", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &args.fields, "a field of the profile; may be repeated",
+         "NAME=VALUE"},
+        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &args.organisation, "for which organisation", "ID"},
+        {"device", 'd', 0, G_OPTION_ARG_INT64, &args.device, "for which device of the fleet", "ID"},
+        {"mail", 'm', 0, G_OPTION_ARG_STRING, &args.mail, "whom to remind before the certificate ends",
+         "ADDRESS"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &args.days, "a shorter life; of an enrolment: its own (30)", "N"},
+        {"reason", 'r', 0, G_OPTION_ARG_STRING, &args.reason, "of a revocation, or why it is refused",
+         "REASON"},
+        {"type", 0, 0, G_OPTION_ARG_STRING, &args.type, "of evidence, as in application/pdf", "TYPE"},
+        {"wait", 'w', 0, G_OPTION_ARG_INT, &args.wait, "wait so long for what comes of it", "SECONDS"},
+        {"out", 0, 0, G_OPTION_ARG_FILENAME, &args.out, "write the certificate and its issuers there",
+         "FILE"},
+        {"state", 's', 0, G_OPTION_ARG_STRING, &args.state, "requested, validated, issued or refused",
+         "STATE"},
+        {"uses", 0, 0, G_OPTION_ARG_INT, &args.uses, "certificates that an enrolment gives; 0: any number",
+         "N"},
+        {"challenge", 0, 0, G_OPTION_ARG_NONE, &args.challenge, "each name is proven by a challenge (ACME)",
+         NULL},
+        {"open", 0, 0, G_OPTION_ARG_NONE, &args.open, "without a secret; wants --challenge", NULL},
+        {"label", 'l', 0, G_OPTION_ARG_STRING, &args.label, "what an enrolment is for", "TEXT"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &args.json, "one JSON object", NULL},
+        {0},
+    };
+    int status = CLI_FAILED;
+    if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &args.lang, &status)) {
+        g_autoptr(GError) error = NULL;
+        if (!args.account)
+            args.account = g_strdup(g_get_user_name());
+        status = !run(&args, argc, argv, &error) ? cli_fail("request", error)
+                 : args.wrong                    ? CLI_WRONG
+                                                 : CLI_WELL;
+    }
+    char *const texts[] = {args.config, args.account, args.profile, args.authority, args.csr, args.reason,
+                           args.mail,   args.out,     args.state,   args.label,     args.type};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free(texts[i]);
+    g_strfreev(args.names);
+    g_strfreev(args.fields);
+    return status;
+}

@@ -1,0 +1,87 @@
+"""A hospital whose authority is online: vigie serve with its signer, accounts, and the requests that they make."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+sys.path.insert(0, os.path.dirname(__file__))
+from daemon import Daemon  # noqa: E402
+from hospital import Hospital  # noqa: E402
+from support import vigie  # noqa: E402
+
+PASSWORD = "a password of some length\n"
+
+
+class Registrar(Hospital):
+    """with Registrar() as chu: chu.request("add", …)"""
+
+    def __init__(self, **keys):
+        super().__init__(**keys)
+        self.path("passphrase").chmod(0o600)
+        url = next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
+        self.daemon = Daemon(folder=self.folder, store={"url": url},
+                             pki={"signer_authorities": "equipements", "signer_passphrases": str(self.path("passphrase"))})
+
+    def __enter__(self):
+        self.daemon.start()
+        return self
+
+    def __exit__(self, *how):
+        self.daemon.__exit__(*how)
+
+    def run(self, *arguments, expect=0, input=None):
+        done = vigie.run(*map(str, arguments), "--config", str(self.config), "--lang", "en", input=input)
+        vigie.equal(done.returncode, expect, f"{arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def account(self, name, *roles, role="reader", organisation=0):
+        self.run("user", "add", name, "--role", role, "--password-stdin", input=PASSWORD)
+        for one in roles:
+            self.run("user", "grant", name, one, "--organisation", organisation)
+
+    def request(self, *arguments, expect=0):
+        """The request as it is afterwards; where it fails, what is said."""
+        done = self.run("request", *arguments, "--json", expect=expect)
+        return done.stderr if expect == 2 else json.loads(done.stdout)
+
+    def csr(self, name, *names, key="ec:P-256"):
+        """The path of a new request, whose key lies beside it."""
+        kind, value = key.split(":")
+        new = ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{value}"] if kind == "ec" else ["-newkey", f"rsa:{value}"]
+        extension = ["-addext", "subjectAltName=" + ",".join(names)] if names else []
+        self.openssl("req", *new, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", *extension)
+        return self.path(f"{name}.csr")
+
+    def device(self, name, *more, expect=0, host=None):
+        """A request for a device, by c.martin unless said otherwise."""
+        csr = self.csr(name, f"DNS:{host or name}.chu.test")
+        return self.request("add", "--profile", "device", "--csr", csr, "--field", "organisation=CHU de Test",
+                            *(more or ("--account", "c.martin")), expect=expect)
+
+    def sql(self, statement):
+        """Runs it on the store, behind Vigie's back; the rows."""
+        server = os.environ.get("VIGIE_TEST_POSTGRESQL")
+        if not server:
+            import sqlite3
+            with sqlite3.connect(self.path("vigie.db"), timeout=20) as store:
+                return [tuple(row) for row in store.execute(statement)]
+        done = subprocess.run(["psql", "-qAt", "-F", "\t", self.url(), "-c", statement], check=True, capture_output=True, text=True)
+        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+    def url(self):
+        return next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
+
+    def certificates(self):
+        return int(self.sql("SELECT count(*) FROM pki_certificate WHERE profile <> 'ocsp-responder'")[0][0])
+
+    def decided(self, number, seconds=20):
+        """The request once it is issued or refused."""
+        end = time.monotonic() + seconds
+        while True:
+            one = self.request("show", number)
+            if one["state"] in ("issued", "refused"):
+                return one
+            assert time.monotonic() < end, f"request {number} stays {one['state']}: {self.daemon.log()[-2000:]}"
+            time.sleep(0.05)
