@@ -86,3 +86,10 @@ bool condition_holds(const json_t *when, const json_t *facts) {
                                                   json_object_get(facts, name))) return false;
     return true;
 }
+
+bool condition_any(const json_t *list, const json_t *facts) {
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (condition_holds(json_array_get(list, i), facts))
+            return true;
+    return false;
+}

@@ -65,13 +65,6 @@ bool escalation_load(const json_t *data, GError **error) {
 }
 
 /* ---- Proposals -------------------------------------------------------------------------------------------- */
-static bool any_holds(const json_t *when, const json_t *facts) {
-    for (size_t i = 0; i < json_array_size(when); i++)
-        if (condition_holds(json_array_get(when, i), facts))
-            return true;
-    return false;
-}
-
 static json_t *find_partner(const json_t *proposals, const char *partner) {
     for (size_t i = 0; i < json_array_size(proposals); i++) {
         json_t *proposal = json_array_get(proposals, i);
@@ -125,7 +118,7 @@ static void propose_all(json_t *proposals, const json_t *facts, bool urgent) {
         json_t *rule = json_array_get(list, i);
         const json_t *tell = json_object_get(rule, "tell");
         if (json_is_true(json_object_get(rule, "urgent")) != urgent ||
-            !any_holds(json_object_get(rule, "when"), facts))
+            !condition_any(json_object_get(rule, "when"), facts))
             continue;
         for (size_t j = 0; j < json_array_size(tell); j++)
             propose(proposals, json_string_value(json_array_get(tell, j)), rule);

@@ -12,6 +12,8 @@ static const struct {
     [RULES_PRIORITY] = {"csirt/priority.json", priority_load},
     [RULES_RELEASE] = {"csirt/release.json", release_load},
     [RULES_ESCALATION] = {"csirt/escalation.json", escalation_load},
+    [RULES_HOLIDAYS] = {"csirt/holidays.json", holidays_load},
+    [RULES_CLOCKS] = {"csirt/clocks.json", clocks_load},
 };
 
 static json_t *loaded[RULES]; /* filled once, read by all threads */

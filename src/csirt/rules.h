@@ -9,6 +9,8 @@ typedef enum {
     RULES_PRIORITY,
     RULES_RELEASE,
     RULES_ESCALATION,
+    RULES_HOLIDAYS,
+    RULES_CLOCKS,
     RULES,
 } RulesFile;
 
@@ -28,6 +30,8 @@ bool cvss4_load(const json_t *data, GError **error);
 bool priority_load(const json_t *data, GError **error);
 bool release_load(const json_t *data, GError **error);
 bool escalation_load(const json_t *data, GError **error);
+bool holidays_load(const json_t *data, GError **error);
+bool clocks_load(const json_t *data, GError **error);
 
 /* ---- Conditions on facts (condition.c) ----------------------------------------------------------------------
  * An object whose members must all hold: "care": "emergency" (equal, or among the choices), "care": [ any of ], "degraded": true,
@@ -35,6 +39,7 @@ bool escalation_load(const json_t *data, GError **error);
  * that is not known satisfies nothing. */
 bool condition_check(const json_t *when, const char *where, GError **error);
 bool condition_holds(const json_t *when, const json_t *facts);
+bool condition_any(const json_t *list, const json_t *facts); /* one of the conditions holds */
 
 /* As csirt_facts_check, those of the case allowed. */
 bool facts_check_all(const json_t *facts, GError **error);
