@@ -14,6 +14,8 @@ static const struct {
     [RULES_ESCALATION] = {"csirt/escalation.json", escalation_load},
     [RULES_HOLIDAYS] = {"csirt/holidays.json", holidays_load},
     [RULES_CLOCKS] = {"csirt/clocks.json", clocks_load},
+    [RULES_SSVC] = {"csirt/ssvc.json", ssvc_load},
+    [RULES_TAXONOMY] = {"csirt/taxonomy.json", taxonomy_load},
 };
 
 static json_t *loaded[RULES]; /* filled once, read by all threads */

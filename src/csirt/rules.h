@@ -11,6 +11,8 @@ typedef enum {
     RULES_ESCALATION,
     RULES_HOLIDAYS,
     RULES_CLOCKS,
+    RULES_SSVC,
+    RULES_TAXONOMY,
     RULES,
 } RulesFile;
 
@@ -32,6 +34,8 @@ bool release_load(const json_t *data, GError **error);
 bool escalation_load(const json_t *data, GError **error);
 bool holidays_load(const json_t *data, GError **error);
 bool clocks_load(const json_t *data, GError **error);
+bool ssvc_load(const json_t *data, GError **error);
+bool taxonomy_load(const json_t *data, GError **error);
 
 /* ---- Conditions on facts (condition.c) ----------------------------------------------------------------------
  * An object whose members must all hold: "care": "emergency" (equal, or among the choices), "care": [ any of ], "degraded": true,
