@@ -46,6 +46,8 @@ static bool check_text(const Field *field, const json_t *value, GError **error) 
         return csirt_invalid(error, "%s: a text is wanted", field->name);
     if (field->names)
         return csirt_one_of(field->name, json_string_value(value), field->names, error);
+    if (strcmp(field->name, "category") == 0 && !csirt_category(json_string_value(value)))
+        return csirt_invalid(error, "category: none of the taxonomy, as in malicious-code/c2-server");
     return csirt_line_check(field->name, json_string_value(value), CSIRT_LINE_MAX, error);
 }
 
@@ -62,6 +64,8 @@ static bool check_events(const json_t *events, GError **error) {
     json_t *value;
     json_object_foreach((json_t *)events, name, value) {
         VigieTime time = 0;
+        if (!json_object_get(csirt_clock_events(), name))
+            return csirt_invalid(error, "events: %s is no event of the clocks", name);
         if (!json_is_string(value) || !vigie_time_parse_rfc3339(json_string_value(value), &time, NULL))
             return csirt_invalid(error, "events.%s: a time is wanted, as in 2026-11-21T20:15:10Z", name);
     }

@@ -111,14 +111,18 @@ json_t *csirt_case_list(VigieStore *store, const VigieAnalyst *who, const VigieC
  * (csirt_clocks), "missing" (facts that could still make it more pressing), "events", "next": [ states that may follow ]. Keeps the look where it is RED. */
 json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                        VigieTime now, GError **error);
+/* NOT_FOUND where it does not exist for `who`, DENIED where `who` does not work at the desk: asked before the functions below
+ * that take an author's name alone, where a person acts. */
+bool csirt_case_check(VigieStore *store, const VigieAnalyst *who, int64_t id, GError **error);
 /* The id of a reference as people write it. */
 bool csirt_case_find(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, const char *reference,
                      int64_t *ret_id, GError **error);
-/* { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
+/* Counts stop at CSIRT_COUNT_MAX: { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
  *   "tasks_due", "on_call": { "name", "phone" } or null, "open": bool (opening hours) } */
 json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, VigieTime now,
                    GError **error);
-/* Recomputes the chain of hashes: { "entries", "faults": [ { "seq", "fault" } ] }; `id` 0: of every case. */
+/* Recomputes the chain of hashes: { "cases", "entries", "faults": [ { "reference", "seq", "fault": "changed" "missing" "cut" "head"
+ * } ] }, the first 1,000; `id` 0: of every case. */
 json_t *csirt_timeline_verify(VigieStore *store, int64_t id, GError **error);
 
 /* ---- Working ------------------------------------------------------------------------------------------------ */
@@ -188,6 +192,24 @@ typedef struct {
 } VigieCaseMessage;
 bool csirt_message_add(VigieStore *store, const VigieTeam *team, int64_t id, const VigieCaseMessage *message,
                        VigieTime now, int64_t *ret_id, GError **error);
+
+/* ---- What may leave ------------------------------------------------------------------------------------------
+ * The one place that decides it: whatever goes out of the CSIRT about a case is made of what this function gives. */
+typedef struct {
+    const char *audience, *channel; /* as VigieRelease has them */
+    int64_t party;                  /* whose part is told; 0: nobody's in particular */
+    const char *partner;            /* an escalation partner that is no party (yet); NULL */
+    const json_t *members;          /* [ names ] that the occasion is about; NULL: all */
+    bool encrypted;                 /* to the recipient */
+} VigieRecipient;
+/* { "tlp", "pap", "members": { name: { "text": { "fr", "en" }, "values": { "title": …, "facts.patients": … } } },
+ *   "withheld": [ { "member", "reason": key of the words } ] }. Consent and mandate are read from the case: a consent that holds now
+ * for this audience and member, an escalation of the partner that a rule proposed and a person confirmed. */
+json_t *csirt_release(VigieStore *store, int64_t id, const VigieRecipient *to, VigieTime now, GError **error);
+/* The source as it is sealed, for the head to open elsewhere: openssl cms -decrypt -inform DER -inkey KEY. Kept in the timeline.
+ * NOT_FOUND where there is none. Free with g_bytes_unref. */
+GBytes *csirt_source_get(VigieStore *store, const VigieAnalyst *who, int64_t id, VigieTime now,
+                         GError **error);
 
 /* ---- Artefacts ---------------------------------------------------------------------------------------------- */
 enum { CSIRT_ARTEFACT_MAX = 64 << 20 };

@@ -178,7 +178,7 @@ static bool hide_links(VigieStore *store, const VigieAnalyst *who, json_t *links
     return true;
 }
 
-static json_t *case_object(VigieStore *store, int64_t id, GError **error) {
+json_t *case_object(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(json_t) found = cells_array(store, case_cells, "FROM csirt_case c WHERE c.id = ?i", id, error);
     g_autoptr(json_t) more =
         found ? cells_array(store, more_cells, "FROM csirt_case WHERE id = ?i", id, error) : NULL;
@@ -193,9 +193,11 @@ static json_t *case_object(VigieStore *store, int64_t id, GError **error) {
 static bool set_judgement(VigieStore *store, const VigieTeam *team, json_t *a_case, int64_t id, VigieTime now,
                           GError **error) {
     g_auto(CaseFacts) facts = {0};
-    (void)team;
-    (void)now;
-    json_t *missing = case_facts_load(store, id, &facts, error) ? case_missing(&facts, error) : NULL;
+    if (!case_facts_load(store, id, &facts, error))
+        return false;
+    json_t *clocks = team ? case_clocks(team, &facts, now, error) : json_array();
+    json_t *missing = clocks ? case_missing(&facts, error) : NULL;
+    json_object_set_new(a_case, "clocks", clocks ? clocks : json_null());
     json_object_set_new(a_case, "missing", missing ? missing : json_null());
     json_object_set_new(a_case, "next", state_next(json_text_at(a_case, "state")));
     return missing != NULL;
@@ -239,4 +241,9 @@ bool csirt_case_find(VigieStore *store, const VigieTeam *team, const VigieAnalys
         g_propagate_error(error, g_steal_pointer(&failure));
     g_clear_error(&failure);
     return false;
+}
+
+bool csirt_case_check(VigieStore *store, const VigieAnalyst *who, int64_t id, GError **error) {
+    g_auto(Case) found = {0};
+    return case_load(store, who, id, &found, error);
 }

@@ -63,6 +63,7 @@ bool csirt_rows_ended(const VigieRows *rows, GError **failure, GError **error);
 
 /* ---- The team (team.c) -------------------------------------------------------------------------------------- */
 const char *team_prefix(const VigieTeam *team);
+GTimeZone *team_zone(const VigieTeam *team);
 const VigieCalendar *team_calendar(const VigieTeam *team);
 /* 32 octets, or NULL where csirt.artefact_key is empty. */
 const uint8_t *team_key(const VigieTeam *team);
@@ -94,6 +95,8 @@ bool reading_add(VigieStore *store, const VigieAnalyst *who, const Case *a_case,
 /* Its columns as csirt_case_list shows them, of csirt_case `c`; the second makes the nested members of what the first gives. */
 extern const Cell case_cells[];
 void case_shape(json_t *a_case);
+/* As csirt_case_get begins: the columns. */
+json_t *case_object(VigieStore *store, int64_t id, GError **error);
 /* Judges the case again (judge.c): band, score, reasons, what is due. `team` NULL: without promises. */
 bool case_judge(VigieStore *store, const VigieTeam *team, int64_t id, VigieTime now, GError **error);
 
@@ -108,6 +111,8 @@ bool entry_add(VigieStore *store, int64_t id, const char *author, const char *ki
 /* ---- Search words (words.c) --------------------------------------------------------------------------------- */
 /* Adds the words of `text` (NULL-terminated list) to a case; those that it has stay. */
 bool case_words_add(VigieStore *store, int64_t id, const char *const *texts, GError **error);
+/* All its words anew, after messages left it. */
+bool case_words_again(VigieStore *store, int64_t id, GError **error);
 enum { QUERY_WORDS = 8 };
 /* The folded words of q: at most QUERY_WORDS, each a copy; NULL-terminated. INVALID where it is too long. */
 char **case_words_asked(const char *q, GError **error);

@@ -19,19 +19,50 @@ static json_t *all_facts(const CaseFacts *of) {
     return facts;
 }
 
+static void set_event(json_t *events, const char *name, VigieTime time) {
+    if (time)
+        json_object_set_new(events, name, csirt_json_time(time));
+}
+
+json_t *case_clocks(const VigieTeam *team, const CaseFacts *of, VigieTime now, GError **error) {
+    g_autoptr(json_t) facts = all_facts(of);
+    g_autoptr(json_t) events = of->events ? json_copy((json_t *)of->events) : json_object();
+    const json_t *found = json_object_get(of->facts, "found");
+    if (json_is_string(found))
+        json_object_set(events, "found", (json_t *)found);
+    set_event(events, "received", of->received);
+    set_event(events, "answered", of->answered);
+    set_event(events, strcmp(of->state, "rejected") == 0 ? "rejected" : "closed", of->closed);
+    return csirt_clocks(facts, events, team_calendar(team), now, error);
+}
+
+/* The first promise of ours that still runs. */
+static VigieTime next_due(const json_t *clocks) {
+    VigieTime first = 0;
+    for (size_t i = 0; i < json_array_size(clocks); i++) {
+        const json_t *clock = json_array_get(clocks, i);
+        const char *owner = json_text_at(clock, "owner"), *due = json_text_at(clock, "due");
+        VigieTime at = 0;
+        if (owner && strcmp(owner, "csirt") == 0 && due && !json_text_at(clock, "end") &&
+            vigie_time_parse_rfc3339(due, &at, NULL) && (first == 0 || at < first))
+            first = at;
+    }
+    return first;
+}
+
 bool case_judged(const VigieTeam *team, const CaseFacts *of, VigieTime now, Judgement *ret_judgement,
                  GError **error) {
     g_autoptr(json_t) facts = all_facts(of);
     g_autoptr(json_t) priority = csirt_priority(facts, error);
-    (void)team;
-    (void)now;
-    if (!priority)
+    g_autoptr(json_t) clocks = priority && team ? case_clocks(team, of, now, error) : NULL;
+    if (!priority || (team && !clocks))
         return false;
     int64_t band = json_integer_value(json_object_get(of->override, "band"));
     *ret_judgement = (Judgement){
         .band = band ? band : json_integer_value(json_object_get(priority, "band")),
         .score = json_integer_value(json_object_get(priority, "score")),
         .reasons = vigie_json_text(json_object_get(priority, "reasons")),
+        .due = state_active(of->state) ? next_due(clocks) : 0,
     };
     return true;
 }

@@ -14,6 +14,7 @@ enum { KEY_SIZE = 32, TEAM_BYTES_MAX = 1 << 20 };
 struct VigieTeam {
     json_t *json;
     VigieCalendar *calendar;
+    GTimeZone *zone;
     X509 *head;
     bool has_key;
     uint8_t key[KEY_SIZE];
@@ -23,6 +24,8 @@ void csirt_team_free(VigieTeam *team) {
     if (!team)
         return;
     json_decref(team->json);
+    csirt_calendar_free(team->calendar);
+    g_clear_pointer(&team->zone, g_time_zone_unref);
     X509_free(team->head);
     OPENSSL_cleanse(team->key, sizeof team->key);
     g_free(team);
@@ -34,6 +37,10 @@ const json_t *csirt_team_json(const VigieTeam *team) {
 
 const char *team_prefix(const VigieTeam *team) {
     return json_text_at(team->json, "prefix");
+}
+
+GTimeZone *team_zone(const VigieTeam *team) {
+    return team->zone;
 }
 
 const VigieCalendar *team_calendar(const VigieTeam *team) {
@@ -268,7 +275,10 @@ VigieTeam *csirt_team_load(const VigieConfig *config, GError **error) {
         return NULL;
     g_autoptr(VigieTeam) team = g_new0(VigieTeam, 1);
     team->json = read_team(path, error);
-    if (!team->json || !read_key(team, vigie_config_text(config, "csirt.artefact_key"), error) ||
+    team->zone = g_time_zone_ref(vigie_config_zone(config));
+    team->calendar = team->json ? csirt_calendar_new(team->json, team->zone, error) : NULL;
+    if (!team->calendar || !csirt_roster_check(json_object_get(team->json, "roster"), error) ||
+        !read_key(team, vigie_config_text(config, "csirt.artefact_key"), error) ||
         !read_head(team, vigie_config_text(config, "csirt.head_certificate"), error))
         return NULL;
     return g_steal_pointer(&team);

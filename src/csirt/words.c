@@ -83,6 +83,23 @@ bool case_words_add(VigieStore *store, int64_t id, const char *const *texts, GEr
     return true;
 }
 
+bool case_words_again(VigieStore *store, int64_t id, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT reference || ' ' || title, organisation_name FROM csirt_case WHERE id = $1 UNION ALL "
+        "SELECT subject, body FROM csirt_message WHERE case_id = $1",
+        "i", id);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    GError *failure = NULL;
+    while (rows && rows_next(rows, &failure))
+        for (int column = 0; column < 2; column++)
+            g_ptr_array_add(texts, g_strdup(rows_text(rows, column)));
+    g_ptr_array_add(texts, NULL);
+    return csirt_rows_ended(rows, &failure, error) &&
+           store_exec(store, error, "DELETE FROM csirt_word WHERE case_id = $1", "i", id) &&
+           case_words_add(store, id, (const char *const *)texts->pdata, error);
+}
+
 char **case_words_asked(const char *q, GError **error) {
     if (strlen(q) > QUERY_BYTES_MAX || !g_utf8_validate(q, -1, NULL)) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "q: %d octets of UTF-8 at most",
@@ -93,7 +110,13 @@ char **case_words_asked(const char *q, GError **error) {
     GPtrArray *asked = g_ptr_array_new();
     for (const char *at = folded + strspn(folded, " \t\r\n"); *at && asked->len < QUERY_WORDS;) {
         size_t size = strcspn(at, " \t\r\n");
-        g_ptr_array_add(asked, g_strndup(at, MIN(size, WORD_BYTES_MAX)));
+        const char *first = at, *last = at + size; /* as words are kept: from a letter or digit to one */
+        while (first < last && !alphanumeric(first))
+            first = g_utf8_next_char(first);
+        while (last > first && !alphanumeric(g_utf8_prev_char(last)))
+            last = g_utf8_prev_char(last);
+        if (last > first)
+            g_ptr_array_add(asked, g_strndup(first, MIN((size_t)(last - first), WORD_BYTES_MAX)));
         at += size;
         at += strspn(at, " \t\r\n");
     }
