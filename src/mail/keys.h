@@ -56,7 +56,7 @@ typedef struct {
  * are made neutral by the caller where they tell something. `password` from mail_container_password. */
 GBytes *mail_container_make(const VigieMailFile *files, size_t count, const char *password, VigieTime now,
                             GError **error);
-/* 97 random bits as "7KQM-2XRD-…", without letters that sound or look alike, to be read aloud over the phone and
+/* 103 random bits as "7KQM-2XRA-…", without letters that sound or look alike, to be read aloud over the phone and
  * never written in a mail. Free with mail_secret_free. */
 char *mail_container_password(GError **error);
 /* Wiped, then freed. */

@@ -1,97 +1,17 @@
-/* Building a message with GMime. What GMime would let pass (control characters, several addresses) is refused
- * before it sees it. */
-#include "mail/read-parts.h"
+/* Building a message with GMime. */
+#include "mail/message.h"
 
-#include <idn2.h>
 #include <string.h>
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(InternetAddress, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeMessage, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimePart, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeDataWrapper, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GMimeStream, g_object_unref)
+enum {
+    SUBJECT_MAX = 500,
+    TEXT_MAX = 1 << 20,
+    FILES_MAX = 20 << 20,
+    IDENTIFIER_MAX = 250,
+    REFERENCES_MAX = 20
+};
 
-enum { SUBJECT_MAX = 500, TEXT_MAX = 1 << 20, ADDRESS_MAX = 254, LOCAL_MAX = 64 };
-
-static bool refuse_controls(const char *what, const char *value, GError **error) {
-    if (!g_utf8_validate(value, -1, NULL)) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "mail: the %s is not UTF-8", what);
-        return false;
-    }
-    for (const char *p = value; *p; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
-        if (g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029) {
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "mail: RFC 5322 2.2: the %s holds the control character U+%04X; remove it", what,
-                        (unsigned)c);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The dot-atom of RFC 5321 4.1.2: quoted local parts exist in the standard, not in hospitals. */
-static bool local_part_valid(const char *local, size_t size) {
-    if (size == 0 || size > LOCAL_MAX || local[0] == '.' || local[size - 1] == '.')
-        return false;
-    for (size_t i = 0; i < size; i++) {
-        bool dot_twice = local[i] == '.' && local[i + 1] == '.';
-        if (dot_twice || !(g_ascii_isalnum(local[i]) || strchr("!#$%&'*+-/=?^_`{|}~.", local[i])))
-            return false;
-    }
-    return true;
-}
-
-static char *ascii_address(const char *address) {
-    const char *at = strrchr(address, '@');
-    if (!at || !local_part_valid(address, (size_t)(at - address)))
-        return NULL;
-    char *domain = NULL;
-    if (idn2_to_ascii_8z(at + 1, &domain, IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES) != IDN2_OK)
-        return NULL;
-    g_autofree char *whole = g_strdup_printf("%.*s@%s", (int)(at - address), address, domain);
-    bool usable = domain[0] != '\0' && domain[0] != '.' && strlen(whole) <= ADDRESS_MAX;
-    idn2_free(domain);
-    return usable ? g_steal_pointer(&whole) : NULL;
-}
-
-/* GMime forgives: what it made of the text must still be how the text ends. */
-static bool ends_with_address(const char *text, const char *address) {
-    g_autofree char *stripped = g_strstrip(g_strdup(text));
-    g_autofree char *in_brackets = g_strconcat("<", address, ">", NULL);
-    return strcmp(stripped, address) == 0 || g_str_has_suffix(stripped, in_brackets);
-}
-
-static InternetAddress *parse_mailbox(const char *text, GError **error) {
-    if (!refuse_controls("address", text, error))
-        return NULL;
-    start_gmime();
-    g_autoptr(InternetAddressList) list = internet_address_list_parse(NULL, text);
-    InternetAddress *only =
-        list && internet_address_list_length(list) == 1 ? internet_address_list_get_address(list, 0) : NULL;
-    if (only && INTERNET_ADDRESS_IS_MAILBOX(only)) {
-        InternetAddressMailbox *mailbox = INTERNET_ADDRESS_MAILBOX(only);
-        const char *address = internet_address_mailbox_get_addr(mailbox);
-        g_autofree char *ascii = address && ends_with_address(text, address) ? ascii_address(address) : NULL;
-        if (ascii) {
-            internet_address_mailbox_set_addr(mailbox, ascii);
-            internet_address_set_charset(only, "utf-8");
-            return g_object_ref(only);
-        }
-    }
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                "mail: “%s” is not one address that SMTP can carry, such as biomed@chu.test or "
-                "Biomédical <biomed@chu.test>",
-                text);
-    return NULL;
-}
-
-char *mail_address(const char *text, GError **error) {
-    g_autoptr(InternetAddress) mailbox = parse_mailbox(text, error);
-    return mailbox ? g_strdup(internet_address_mailbox_get_idn_addr(INTERNET_ADDRESS_MAILBOX(mailbox)))
-                   : NULL;
-}
-
+/* ---- What is refused ---- */
 static bool check_sizes(const VigieMail *mail, GError **error) {
     if (strlen(mail->subject) > SUBJECT_MAX) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT,
@@ -106,12 +26,55 @@ static bool check_sizes(const VigieMail *mail, GError **error) {
     return true;
 }
 
+/* "LEFT@RIGHT" of visible characters, so that it can stand in brackets. */
+static bool check_identifier(const char *id, GError **error) {
+    bool valid = strchr(id, '@') && strlen(id) <= IDENTIFIER_MAX && g_utf8_validate(id, -1, NULL);
+    for (const char *p = id; *p; p++)
+        valid = valid && g_ascii_isgraph(*p) && *p != '<' && *p != '>';
+    if (!valid)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "mail: RFC 5322 3.6.4: “%s” is no message identifier, such as 123.abc@chu.test", id);
+    return valid;
+}
+
+static bool check_fields(const VigieMail *mail, const char *id, GError **error) {
+    if (!message_refuse_controls("subject", mail->subject, error) || !check_identifier(id, error) ||
+        !message_refuse_controls("language", mail->lang ? mail->lang : "", error) ||
+        !message_refuse_controls("Auto-Submitted", mail->auto_submitted ? mail->auto_submitted : "", error) ||
+        (mail->in_reply_to && !check_identifier(mail->in_reply_to, error)))
+        return false;
+    for (size_t i = 0; mail->references && mail->references[i]; i++)
+        if (!check_identifier(mail->references[i], error))
+            return false;
+    return true;
+}
+
+static bool check_files(const VigieMail *mail, GError **error) {
+    gsize total = 0;
+    for (size_t i = 0; i < mail->file_count; i++) {
+        total += g_bytes_get_size(mail->files[i].content);
+        if (!message_refuse_controls("name of a file", mail->files[i].name, error) ||
+            !message_refuse_controls("type of a file", mail->files[i].type ? mail->files[i].type : "", error))
+            return false;
+    }
+    if (total <= FILES_MAX)
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT,
+                "mail: the attachments are larger than %d MiB together; share them otherwise",
+                FILES_MAX >> 20);
+    return false;
+}
+
+/* ---- The body ---- */
+static GMimeDataWrapper *wrap(const void *data, size_t size) {
+    g_autoptr(GMimeStream) stream = g_mime_stream_mem_new_with_buffer(data, size);
+    return g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
+}
+
 /* Not a GMimeTextPart: that would pick ISO-8859-1 for French. */
 static GMimePart *text_part(const char *text) {
     g_autofree char *flowed = mail_text_flow(text);
-    g_autoptr(GMimeStream) stream = g_mime_stream_mem_new_with_buffer(flowed, strlen(flowed));
-    g_autoptr(GMimeDataWrapper) content =
-        g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
+    g_autoptr(GMimeDataWrapper) content = wrap(flowed, strlen(flowed));
     GMimePart *part = g_mime_part_new_with_type("text", "plain");
     g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
     g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "format", "flowed");
@@ -120,26 +83,63 @@ static GMimePart *text_part(const char *text) {
     return part;
 }
 
-static GBytes *serialise(GMimeMessage *message) {
-    g_autoptr(GMimeStream) stream = g_mime_stream_mem_new();
-    g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
-    GMimeFormatOptions *options = g_mime_format_options_new();
-    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
-    g_mime_object_write_to_stream(GMIME_OBJECT(message), options, stream);
-    g_mime_format_options_free(options);
-    return g_byte_array_free_to_bytes(g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream)));
+static GMimePart *file_part(const VigieMailFile *file) {
+    g_auto(GStrv) type = g_strsplit(file->type ? file->type : "application/octet-stream", "/", 2);
+    gsize size = 0;
+    const void *data = g_bytes_get_data(file->content, &size);
+    g_autoptr(GMimeDataWrapper) content = wrap(data, size);
+    GMimePart *part = g_mime_part_new_with_type(type[0], type[0] && type[1] ? type[1] : "octet-stream");
+    g_mime_object_set_disposition(GMIME_OBJECT(part), "attachment");
+    g_mime_part_set_filename(part, file->name);
+    g_mime_part_set_content_encoding(part, GMIME_CONTENT_ENCODING_BASE64);
+    g_mime_part_set_content(part, content);
+    return part;
 }
 
-GBytes *mail_build(const VigieMail *mail, const char *id, VigieTime date, GTimeZone *zone, GError **error) {
-    if (!check_sizes(mail, error) || !refuse_controls("subject", mail->subject, error) ||
-        !refuse_controls("identifier", id, error) ||
-        !refuse_controls("language", mail->lang ? mail->lang : "", error))
-        return NULL;
-    g_autoptr(InternetAddress) from = parse_mailbox(mail->from, error);
-    g_autoptr(InternetAddress) to = from ? parse_mailbox(mail->to, error) : NULL;
+static GMimeObject *make_body(const VigieMail *mail) {
+    g_autoptr(GMimePart) text = text_part(mail->text);
+    if (mail->file_count == 0)
+        return GMIME_OBJECT(g_steal_pointer(&text));
+    GMimeMultipart *multipart = g_mime_multipart_new_with_subtype("mixed");
+    g_mime_multipart_add(multipart, GMIME_OBJECT(text));
+    for (size_t i = 0; i < mail->file_count; i++) {
+        g_autoptr(GMimePart) part = file_part(&mail->files[i]);
+        g_mime_multipart_add(multipart, GMIME_OBJECT(part));
+    }
+    return GMIME_OBJECT(multipart);
+}
+
+/* ---- The header ---- */
+static void set_references(GMimeObject *object, const VigieMail *mail) {
+    if (mail->in_reply_to) {
+        g_autofree char *value = g_strdup_printf("<%s>", mail->in_reply_to);
+        g_mime_object_set_header(object, "In-Reply-To", value, "utf-8");
+    }
+    size_t count = mail->references ? g_strv_length((char **)mail->references) : 0;
+    g_autoptr(GString) value = g_string_new(NULL);
+    for (size_t i = count > REFERENCES_MAX ? count - REFERENCES_MAX : 0; i < count; i++)
+        g_string_append_printf(value, "%s<%s>", value->len ? " " : "", mail->references[i]);
+    if (value->len)
+        g_mime_object_set_header(object, "References", value->str, "utf-8");
+}
+
+static void set_origin(GMimeObject *object, const VigieMail *mail) {
+    const char *automatic = mail->auto_submitted ? mail->auto_submitted : "auto-generated"; /* RFC 3834 5 */
+    g_autofree char *own = mail_address(mail->from, NULL);
+    g_mime_object_set_header(object, "X-Loop", own, "utf-8");
+    if (strcmp(automatic, "no") != 0)
+        g_mime_object_set_header(object, "Auto-Submitted", automatic, "utf-8");
+    if (mail->lang)
+        g_mime_object_set_header(object, "Content-Language", mail->lang, "utf-8");
+}
+
+static GMimeMessage *make_header(const VigieMail *mail, const char *id, VigieTime date, GTimeZone *zone,
+                                 GError **error) {
+    g_autoptr(InternetAddress) from = message_mailbox(mail->from, error);
+    g_autoptr(InternetAddress) to = from ? message_mailbox(mail->to, error) : NULL;
     if (!to)
         return NULL;
-    g_autoptr(GMimeMessage) message = g_mime_message_new(FALSE);
+    GMimeMessage *message = g_mime_message_new(FALSE);
     internet_address_list_add(g_mime_message_get_from(message), from);
     internet_address_list_add(g_mime_message_get_to(message), to);
     g_mime_message_set_subject(message, mail->subject, "utf-8");
@@ -147,11 +147,32 @@ GBytes *mail_build(const VigieMail *mail, const char *id, VigieTime date, GTimeZ
     g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, zone);
     g_mime_message_set_date(message, local);
     g_mime_message_set_message_id(message, id);
-    GMimeObject *object = GMIME_OBJECT(message);
-    g_mime_object_set_header(object, "Auto-Submitted", "auto-generated", "utf-8"); /* RFC 3834 5 */
-    if (mail->lang)
-        g_mime_object_set_header(object, "Content-Language", mail->lang, "utf-8");
-    g_autoptr(GMimePart) part = text_part(mail->text);
-    g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
-    return serialise(message);
+    set_references(GMIME_OBJECT(message), mail);
+    set_origin(GMIME_OBJECT(message), mail);
+    return message;
+}
+
+/* ---- The whole ---- */
+GBytes *message_serialise(GMimeObject *object) {
+    g_autoptr(GMimeStream) stream = g_mime_stream_mem_new();
+    g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
+    GMimeFormatOptions *options = g_mime_format_options_new();
+    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
+    g_mime_object_write_to_stream(object, options, stream);
+    g_mime_format_options_free(options);
+    return g_byte_array_free_to_bytes(g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream)));
+}
+
+GBytes *mail_build(const VigieMail *mail, const char *id, VigieTime date, GTimeZone *zone, GError **error) {
+    start_gmime();
+    if (!check_sizes(mail, error) || !check_fields(mail, id, error) || !check_files(mail, error))
+        return NULL;
+    g_autoptr(GMimeMessage) message = make_header(mail, id, date, zone, error);
+    if (!message)
+        return NULL;
+    g_autoptr(GMimeObject) body = make_body(mail);
+    if (message_sealed(mail))
+        return message_seal(mail, message, body, error);
+    g_mime_message_set_mime_part(message, body);
+    return message_serialise(GMIME_OBJECT(message));
 }

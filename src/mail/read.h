@@ -27,7 +27,8 @@
  *                        "encrypted": it came out of an encrypted layer } ]
  *     "encryption"   null, or { "kind": "pgp-mime" "pgp-inline" "smime", "decrypted": bool, "whole": the whole body was
  *                    encrypted, "keys": [ ids of the keys that can, as far as told ], "error": null or why not }
- *     "signatures"   [ { "kind": "openpgp" "smime", "state", "fingerprint": of the key or certificate, "" where unknown,
+ *     "signatures"   [ { "kind": "openpgp" "smime", "state", "fingerprint": of the key, or SHA-256 of the
+ *                    certificate; of an unknown key what the signature claims, or "",
  *                        "signer": as its key says, "time": or null, "whole": it covers the whole body } ]; state is
  *                        "good"       made by a key we hold; whose key that is, is for the caller to know
  *                        "bad"        the content was changed

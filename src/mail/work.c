@@ -1,9 +1,24 @@
 /* Which operations there are, and what all of them need before a child is forked. */
 #include "mail/work.h"
+#include "mail/pgp.h"
 #include "mail/read-parts.h"
 
 #include <openssl/evp.h>
 #include <string.h>
+
+static bool is_cms(const Parcel *request) {
+    return g_strcmp0(json_string_value(json_object_get(request->about, "kind")), "smime") == 0;
+}
+
+static bool open_any(const Means *means, const Parcel *request, Parcel *answer, GError **error) {
+    return is_cms(request) ? work_open_cms(means, request, answer, error)
+                           : work_open_pgp(means, request, answer, error);
+}
+
+static bool verify_any(const Means *means, const Parcel *request, Parcel *answer, GError **error) {
+    return is_cms(request) ? work_verify_cms(means, request, answer, error)
+                           : work_verify_pgp(means, request, answer, error);
+}
 
 static const struct {
     CellRoom room;
@@ -11,6 +26,14 @@ static const struct {
     Operation operation;
 } operations[] = {
     {ROOM_PARSER, "read", work_read},
+    {ROOM_KEYS, "open", open_any},
+    {ROOM_KEYS, "verify", verify_any},
+    {ROOM_KEYS, "sign", work_sign},
+    {ROOM_KEYS, "encrypt", work_encrypt},
+    {ROOM_KEYS, "keys-examine", work_keys_examine},
+    {ROOM_KEYS, "keys-import", work_keys_import},
+    {ROOM_KEYS, "keys-list", work_keys_list},
+    {ROOM_KEYS, "key-export", work_key_export},
 };
 
 Operation work_find(CellRoom room, const char *name) {
@@ -21,8 +44,8 @@ Operation work_find(CellRoom room, const char *name) {
 }
 
 void work_prepare(const Means *means) {
-    (void)means;
     start_gmime();
+    pgp_prepare(means);
     static const char sample[] =
         "From: a <a@b.c>\nSubject: =?utf-8?q?=C3=A9?=\nDate: Sat, 21 Nov 2026 20:00:00 +0100\n"
         "Content-Type: text/plain; charset=windows-1252\n\n\xE9\n";

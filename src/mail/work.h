@@ -39,5 +39,16 @@ Operation work_find(CellRoom room, const char *name);
 /* Loads what every child would have to load, before they are forked. */
 void work_prepare(const Means *means);
 
-/* read-parse.c … : the parser's. */
+/* The parser's, read-work.c. */
 bool work_read(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+/* Theirs who hold keys, pgp.c, pgp-keys.c, cms.c: each says what it is asked and answers. */
+bool work_open_pgp(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_open_cms(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_verify_pgp(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_verify_cms(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_sign(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_encrypt(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_keys_examine(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_keys_import(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_keys_list(const Means *means, const Parcel *request, Parcel *answer, GError **error);
+bool work_key_export(const Means *means, const Parcel *request, Parcel *answer, GError **error);
