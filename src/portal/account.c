@@ -1,4 +1,5 @@
 #include "portal/account.h"
+#include "portal/limit.h"
 
 #include <crypt.h>
 #include <openssl/crypto.h>
@@ -176,17 +177,6 @@ static bool guard_forgive(VigieStore *store, const char *account, const char *ad
                       "t", address);
 }
 
-/* An IPv6 subscriber has a /64 at least: it counts as one. */
-static char *address_subject(const char *address) {
-    g_autoptr(GString) subject = g_string_new("address:");
-    unsigned groups = 0;
-    for (const char *p = address; *p && (!strchr(address, ':') || groups < 4); p++) {
-        groups += *p == ':';
-        g_string_append_c(subject, *p);
-    }
-    return g_string_free(g_steal_pointer(&subject), FALSE);
-}
-
 static bool guard_enter(VigieStore *store, const char *account, const char *address, VigieTime now,
                         int64_t *ret_wait, GError **error) {
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
@@ -223,7 +213,8 @@ bool account_login(const Portal *portal, VigieStore *store, const char *name, co
     g_autofree char *folded = vigie_text_fold(name);
     g_autofree char *name_hash = account_secret_hash(folded); /* a password typed as the name is not kept */
     g_autofree char *account = g_strconcat("account:", name_hash, NULL);
-    g_autofree char *subject = address_subject(address);
+    g_autofree char *place = limits_subject(address);
+    g_autofree char *subject = g_strconcat("address:", place, NULL);
     int64_t id = 0;
     bool disabled = false;
     g_autofree char *hash = NULL;
