@@ -62,6 +62,7 @@ typedef struct {
                                 anonymous: refused */
     const char *author;     /* the analyst who opens it; NULL: comes from outside */
     const char *unique_key; /* accepted once: a second opening answers the first one's; may be NULL */
+    const char *receipt;    /* the code of the receipt, where whoever opens it has made it; NULL: a new one */
 } VigieOpening;
 
 typedef struct {
@@ -83,9 +84,11 @@ bool csirt_receipt_open(VigieStore *store, const VigieTeam *team, const char *re
 /* What the declarant may see with the receipt: { "reference", "state", "received", "title", "messages": [ to and from the declarant
  * ], "expected" }. */
 json_t *csirt_receipt_get(VigieStore *store, int64_t id, VigieTime now, GError **error);
-/* More, later: a message of the declarant, by receipt. Reopens what was closed. */
+/* More, later: a message of the declarant, by receipt. Reopens what was closed. A `unique_key` (may be NULL) that is there
+ * already changes nothing. */
 bool csirt_receipt_add(VigieStore *store, const VigieTeam *team, int64_t id, const char *text,
-                       const json_t *facts, VigieTime now, int64_t *ret_message, GError **error);
+                       const json_t *facts, const char *unique_key, VigieTime now, int64_t *ret_message,
+                       GError **error);
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
 enum { CSIRT_PAGE_SIZE = 50, CSIRT_COUNT_MAX = 10000 };

@@ -201,7 +201,8 @@ static bool open_new(Opening *open, VigieOpened *ret_opened, GError **error) {
     int64_t party = 0;
     GError *failure = NULL;
     open->reference = reference_next(open->store, open->team, open->now, error);
-    open->receipt = csirt_code_new(CSIRT_CODE_RECEIPT);
+    const char *receipt = open->opening->receipt;
+    open->receipt = receipt ? g_strdup(receipt) : csirt_code_new(CSIRT_CODE_RECEIPT);
     if (!open->reference)
         return false;
     if (!insert_first(open, &failure)) {

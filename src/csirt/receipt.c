@@ -104,14 +104,18 @@ static bool add_facts(VigieStore *store, const VigieTeam *team, int64_t id, cons
 }
 
 static bool add_text(VigieStore *store, const VigieTeam *team, int64_t id, int64_t origin, const char *text,
-                     VigieTime now, int64_t *ret_message, GError **error) {
+                     const char *unique_key, VigieTime now, int64_t *ret_message, GError **error) {
     int64_t party = 0, message = 0;
     if (!text || !*text)
         return true;
     if (!declarant_of(store, id, origin, &party, error))
         return false;
-    const VigieCaseMessage of = {
-        .party = party, .direction = "in", .channel = "form", .subject = "", .body = text};
+    const VigieCaseMessage of = {.party = party,
+                                 .direction = "in",
+                                 .channel = "form",
+                                 .subject = "",
+                                 .body = text,
+                                 .unique_key = unique_key};
     if (!csirt_message_add(store, team, id, &of, now, &message, error) ||
         (origin && !store_exec(store, error, "UPDATE csirt_message SET origin = $2 WHERE id = $1", "ii",
                                message, origin)))
@@ -130,12 +134,13 @@ static bool reopen(VigieStore *store, const VigieTeam *team, int64_t id, const c
 }
 
 bool csirt_receipt_add(VigieStore *store, const VigieTeam *team, int64_t id, const char *text,
-                       const json_t *facts, VigieTime now, int64_t *ret_message, GError **error) {
+                       const json_t *facts, const char *unique_key, VigieTime now, int64_t *ret_message,
+                       GError **error) {
     int64_t now_in = 0;
     g_auto(Case) of = {0};
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     return tx && follow(store, id, &now_in, error) && case_load(store, NULL, now_in, &of, error) &&
            add_facts(store, team, now_in, facts, now, error) &&
-           add_text(store, team, now_in, id == now_in ? 0 : id, text, now, ret_message, error) &&
+           add_text(store, team, now_in, id == now_in ? 0 : id, text, unique_key, now, ret_message, error) &&
            reopen(store, team, now_in, of.state, now, error) && store_commit(&tx, error);
 }
