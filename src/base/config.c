@@ -120,6 +120,10 @@ static const Key keys[] = {
      "a file with the passphrase of their keys, or a folder with one for each, named after it; empty: "
      "systemd's "
      "credentials, so named"},
+    {"csirt.declarations_address", TYPE_INT, "30", "10",
+     "so many declarations from one address in ten minutes, then it has to wait; 0: no limit"},
+    {"csirt.declarations_minute", TYPE_INT, "120", "600",
+     "above so many declarations a minute, each wants a proof of work; 0: never"},
     {"retention.observations", TYPE_SECONDS, "400 d", "1095 d",
      "how long observations that changed nothing are kept"},
     {"retention.mail", TYPE_SECONDS, "400 d", "90 d", "how long messages are kept after they were sent"},

@@ -26,18 +26,25 @@ static json_t *parameters(const Route *route) {
     return array;
 }
 
-static json_t *form(const Route *route) {
+static json_t *form_schema(const Route *route) {
+    const char *first = route->parameters ? route->parameters[0] : NULL;
+    if (first && *first == '$') {
+        g_autofree char *schema = g_strconcat("#/components/schemas/", first + 1, NULL);
+        return json_pack("{s:s}", "$ref", schema);
+    }
     json_t *properties = json_object();
     for (const char *const *name = route->parameters; name && *name; name++)
         json_object_set_new(properties, *name, json_pack("{s:s}", "type", "string"));
-    return json_pack("{s:{s:{s:{s:s, s:o}}}}", "content", "application/json", "schema", "type", "object",
-                     "properties", properties);
+    return json_pack("{s:s, s:o}", "type", "object", "properties", properties);
 }
 
 static json_t *answers(const Route *route) {
     g_autofree char *schema = g_strconcat("#/components/schemas/", route->schema, NULL);
-    const char *status =
-        strcmp(route->path, "/surveys") == 0 && strcmp(route->method, "POST") == 0 ? "202" : "200";
+    static const char *const made[][2] = {{"/surveys", "202"}, {"/declarations", "201"}};
+    const char *status = "200";
+    for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
+        if (strcmp(route->path, made[i][0]) == 0 && strcmp(route->method, "POST") == 0)
+            status = made[i][1];
     return json_pack("{s:{s:s, s:{s:{s:{s:s}}}}, s:{s:s}}", status, "description", route->summary, "content",
                      "application/json", "schema", "$ref", schema, "default", "$ref",
                      "#/components/responses/Problem");
@@ -48,7 +55,13 @@ static json_t *operation(const Route *route) {
     json_t *value = json_pack("{s:s, s:o, s:o}", "summary", route->summary, "parameters", parameters(route),
                               "responses", answers(route));
     if (post)
-        json_object_set_new(value, "requestBody", form(route));
+        json_object_set_new(
+            value, "requestBody",
+            json_pack("{s:{s:{s:o}}}", "content", "application/json", "schema", form_schema(route)));
+    if (route->may == MAY_PUBLIC)
+        json_object_set_new(value, "security",
+                            strcmp(route->path, "/receipt") == 0 ? json_pack("[{s:[]}]", "receipt")
+                                                                 : json_array());
     return value;
 }
 

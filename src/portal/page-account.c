@@ -18,8 +18,8 @@ static json_t *login_form(Request *request, const char *problem) {
     const char *next = request_form(request, "next"), *name = request_form(request, "name");
     if (!next)
         next = request_query(request, "next");
-    return json_pack("{s:s, s:s, s:s}", "next", safe_next(next), "name", name ? name : "", "problem",
-                     problem ? problem : "");
+    return json_pack("{s:s, s:s, s:s, s:b}", "next", safe_next(next), "name", name ? name : "", "problem",
+                     problem ? problem : "", "declare", request->portal->declarations != NULL);
 }
 
 RESOURCE(page_login_form) {

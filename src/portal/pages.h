@@ -60,6 +60,21 @@ RESOURCE(page_token_remove);
 RESOURCE(page_audit);
 DRESS(dress_account);
 
+/* page-declare.c, page-receipt.c: for anyone, without an account */
+RESOURCE(page_declare);
+RESOURCE(page_declare_form);
+RESOURCE(page_declaration);
+RESOURCE(page_draft_form);
+RESOURCE(page_draft);
+RESOURCE(page_receipt_form);
+RESOURCE(page_receipt);
+RESOURCE(page_verify_form);
+RESOURCE(page_verify);
+DRESS(dress_declare);
+DRESS(dress_declaration);
+DRESS(dress_receipt);
+DRESS(dress_verify);
+
 /* feeds.c */
 RESOURCE(page_glossary);
 RAW(feed_calendar);

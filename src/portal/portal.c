@@ -1,7 +1,9 @@
 #include "portal/portal.h"
+#include "csirt/declaration.h"
 #include "portal/account.h"
 #include "portal/gate.h"
 #include "portal/http.h"
+#include "portal/limit.h"
 #include "portal/pages.h"
 
 #include <string.h>
@@ -32,6 +34,20 @@ static bool load_assets(Portal *portal, GError **error) {
     return true;
 }
 
+/* Without a team there is no desk, and that is no error. */
+static bool load_team(Portal *portal, GError **error) {
+    g_autoptr(GError) failure = NULL;
+    if (!csirt_rules_load(error))
+        return false;
+    portal->team = csirt_team_load(portal->config, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    portal->declarations = portal->team ? csirt_declarations_new(portal->config, portal->team, error) : NULL;
+    return !portal->team || portal->declarations;
+}
+
 static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     *portal = (Portal){.config = config,
                        .site = vigie_config_text(config, "site.name"),
@@ -50,7 +66,8 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->templates = portal->dummy_hash ? document_templates_load("pages", "html", error) : NULL;
     portal->rules = portal->templates ? record_rules_load(error) : NULL;
     portal->openapi = portal->rules ? router_openapi(config, error) : NULL;
-    return portal->openapi && load_assets(portal, error);
+    portal->limits = limits_new();
+    return portal->openapi && load_team(portal, error) && load_assets(portal, error);
 }
 
 static void unload(Portal *portal) {
@@ -59,6 +76,9 @@ static void unload(Portal *portal) {
     g_free(portal->dummy_hash);
     document_templates_free(portal->templates);
     record_rules_free(portal->rules);
+    csirt_declarations_free(portal->declarations);
+    csirt_team_free(portal->team);
+    limits_free(portal->limits);
     json_decref(portal->openapi);
     g_clear_pointer(&portal->assets, g_hash_table_unref);
 }

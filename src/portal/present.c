@@ -211,8 +211,9 @@ json_t *present_frame(const Request *request, const char *title) {
     VigieLang other = request->lang == VIGIE_FR ? VIGIE_EN : VIGIE_FR;
     bool post = strcmp(request->method, "POST") == 0; /* whose address cannot be asked for again */
     g_autofree char *page =
-        post ? g_strconcat("/", request->route && request->route->page ? request->route->page : "", NULL)
-             : g_strdup(request->path);
+        request->here ? g_strdup(request->here)
+        : post ? g_strconcat("/", request->route && request->route->page ? request->route->page : "", NULL)
+               : g_strdup(request->path);
     g_autofree char *switch_link = request_link(request, page, "lang", vigie_lang_code(other), NULL);
     g_autofree char *now = vigie_date_time_text(request->lang, request->portal->zone, request->now);
     json_t *frame = json_pack(

@@ -94,6 +94,7 @@ void request_free(Request *request) {
     g_free(request->reader.csrf);
     g_free(request->reader.session_hash);
     g_free(request->go);
+    g_free(request->here);
     g_free(request);
 }
 
@@ -130,6 +131,29 @@ const char *request_field(const Request *request, const char *name) {
     return g_hash_table_lookup(request->fields, name);
 }
 
+static char *scalar_text(const json_t *value) {
+    if (json_is_string(value))
+        return g_strdup(json_string_value(value));
+    if (json_is_integer(value))
+        return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return json_is_boolean(value) ? g_strdup(json_is_true(value) ? "yes" : "no") : NULL;
+}
+
+/* As the page's form would have it: of a list NAME.ELEMENT, one for each. */
+static bool add_member(GHashTable *form, const char *name, const json_t *value) {
+    bool well = true;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        well = well && text;
+        if (text)
+            g_hash_table_insert(form, g_strconcat(name, ".", text, NULL), g_strdup("yes"));
+    }
+    char *text = scalar_text(value);
+    if (text)
+        g_hash_table_insert(form, g_strdup(name), text);
+    return well && (text || json_is_array(value) || json_is_null(value));
+}
+
 static bool read_json_form(Request *request, GError **error) {
     json_error_t where;
     g_autoptr(json_t) object =
@@ -142,11 +166,11 @@ static bool read_json_form(Request *request, GError **error) {
     const char *name;
     json_t *value;
     json_object_foreach(object, name, value) {
-        if (json_is_string(value))
-            g_hash_table_insert(request->form, g_strdup(name), g_strdup(json_string_value(value)));
-        else if (json_is_integer(value))
-            g_hash_table_insert(request->form, g_strdup(name),
-                                g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value)));
+        if (add_member(request->form, name, value))
+            continue;
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%.40s: a text, a whole number, true, false or a list of texts is wanted", name);
+        return false;
     }
     return true;
 }

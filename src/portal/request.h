@@ -4,6 +4,7 @@
  * JSON. The same JSON is the API's answer, or is dressed (present.h) and put through the page's template. */
 #pragma once
 
+#include "csirt/csirt.h"
 #include "document/document.h"
 #include "fleet/fleet.h"
 #include "portal/multipart.h"
@@ -26,6 +27,9 @@ typedef struct {
     Published *published;
     VigieTemplates *templates;
     VigieRules *rules;
+    VigieTeam *team;                        /* of the CSIRT; NULL: there is no desk */
+    struct VigieDeclarations *declarations; /* NULL alike */
+    struct Limits *limits;
     GHashTable *assets; /* "style.css" → Asset */
     json_t *openapi;
     char
@@ -39,7 +43,19 @@ typedef struct {
 } Asset;
 
 /* ---- Who ---------------------------------------------------------------------------------------------------- */
-typedef enum { MAY_NOTHING, MAY_READ, MAY_ACT, MAY_AUDIT, MAY_METRICS, MAY_CALENDAR, MAY_CASE, MAY_HEAD, MAYS } May;
+/* MAY_NOTHING: no right is wanted; MAY_PUBLIC: nor is who asks looked at, and no cookie but the language's is set. */
+typedef enum {
+    MAY_NOTHING,
+    MAY_PUBLIC,
+    MAY_READ,
+    MAY_ACT,
+    MAY_AUDIT,
+    MAY_METRICS,
+    MAY_CALENDAR,
+    MAY_CASE,
+    MAY_HEAD,
+    MAYS
+} May;
 
 typedef struct {
     int64_t account; /* 0: nobody */
@@ -79,6 +95,7 @@ typedef struct {
     int64_t kept_ms;    /* see request_keep */
     GPtrArray *headers; /* name, value, name, value … owned */
     char *go;           /* after a form: the page to show next */
+    char *here; /* a form's answer: the page that a GET shows in its place; NULL: the one of its template */
 } Request;
 
 Request *request_new(const char *raw_target);
@@ -94,7 +111,8 @@ void request_file(Request *request, GBytes *file, const char *type, const char *
 const char *request_query(const Request *request, const char *name); /* NULL: not given */
 const char *request_form(const Request *request, const char *name);
 const char *request_field(const Request *request, const char *name);
-/* Fills `form` from a body that is application/x-www-form-urlencoded, or a JSON object of texts and numbers. */
+/* Fills `form` from a body that is application/x-www-form-urlencoded, or a JSON object of
+ * texts, numbers, true and false ("yes", "no"), and lists of texts (NAME.TEXT: "yes"). */
 bool request_read_form(Request *request, GError **error);
 /* "/devices?state=broken&page=2": the path with the present query, in which the named values are replaced, or left out
  * where NULL. Name, value pairs, NULL at the end. Free with g_free. */

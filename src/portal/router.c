@@ -114,6 +114,8 @@ static bool identify(Request *request, GError **error) {
     const char *token = token_of(request), *cookie = g_hash_table_lookup(request->cookies, "session");
     g_autoptr(GError) failure = NULL;
     bool known = false;
+    if (request->route && request->route->may == MAY_PUBLIC)
+        token = cookie = NULL;
     if (token)
         known = token_reader(request->store, token, request->now, &request->reader, &lang, &failure);
     else if (cookie)
@@ -176,16 +178,25 @@ bool router_takes_files(const char *path) {
 }
 
 /* ---- Answering ---------------------------------------------------------------------------------------------- */
-/* A form must come from our own page: the browser's word where it gives it, and our token in any case. */
-static bool from_our_page(const Request *request) {
+/* The browser's word, where it gives it. */
+static bool from_our_site(const Request *request) {
     const char *site = request_field(request, "sec-fetch-site");
     if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
         return false;
     const char *origin = request_field(request, "origin"), *host = request_field(request, "host");
     const char *origin_host = origin ? strstr(origin, "://") : NULL;
     bool same_host = host && origin_host && g_ascii_strcasecmp(origin_host + 3, host) == 0;
-    if (origin && !same_host && strcmp(origin, vigie_config_text(request->portal->config, "site.url")) != 0)
+    return !origin || same_host ||
+           strcmp(origin, vigie_config_text(request->portal->config, "site.url")) == 0;
+}
+
+/* A form must come from our own page: with our token. Where nobody is known there is nobody's right to borrow: a public
+ * form has no token, and needs no cookie; only visitors of other sites are not to be made its senders. */
+static bool from_our_page(const Request *request) {
+    if (!from_our_site(request))
         return false;
+    if (request->route->may == MAY_PUBLIC)
+        return true;
     const char *given = request_form(request, "csrf");
     if (!given)
         given = request_field(request, "x-csrf-token");
@@ -247,11 +258,12 @@ static void answer_route(Request *request) {
         return;
     }
     bind_login(request);
-    if (request->route->may != MAY_NOTHING && request->reader.account == 0) {
+    bool open = request->route->may == MAY_NOTHING || request->route->may == MAY_PUBLIC;
+    if (!open && request->reader.account == 0) {
         answer_stranger(request);
         return;
     }
-    if (request->route->may != MAY_NOTHING && !(request->reader.may & (1U << request->route->may))) {
+    if (!open && !(request->reader.may & (1U << request->route->may))) {
         answer_error(request, 403, "the role or the token does not allow this");
         return;
     }

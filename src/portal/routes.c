@@ -17,6 +17,9 @@ static const char *const event_query[] = {"organisation", "device",    "endpoint
 static const char *const search_query[] = {"q", NULL};
 static const char *const survey_form[] = {"depth", "organisation", "device", "endpoint", "class", NULL};
 static const char *const note_form[] = {"note", NULL};
+/* A schema of knowledge/openapi.json instead of names. */
+static const char *const declaration_form[] = {"$DeclarationForm", NULL};
+static const char *const receipt_form[] = {"text", "nonce", NULL};
 static const char *const page_query[] = {"page", NULL};
 
 const Route routes[] = {
@@ -63,6 +66,24 @@ const Route routes[] = {
      "Who did what, newest first"},
     {"GET", "/account", "account", MAY_READ, true, page_account, dress_account, NULL, NULL, "Account",
      "One's own account and tokens"},
+
+    {"GET", "/declare", "declare", MAY_PUBLIC, false, page_declare, dress_declare, NULL, NULL, NULL, NULL},
+    {"GET", "/declarer", "declare", MAY_PUBLIC, false, page_declare, dress_declare, NULL, NULL, NULL, NULL},
+    {"GET", "/declare/draft", "declaration", MAY_PUBLIC, false, page_draft_form, dress_declaration, NULL,
+     NULL, NULL, NULL},
+    {"POST", "/declare/draft", "declaration", MAY_PUBLIC, false, page_draft, dress_declaration, NULL, NULL,
+     NULL, NULL},
+    {"GET", "/declare/{rest}", "declaration", MAY_PUBLIC, false, page_declare_form, dress_declaration, NULL,
+     NULL, NULL, NULL},
+    {"POST", "/declarations", "declaration", MAY_PUBLIC, true, page_declaration, dress_declaration, NULL,
+     declaration_form, "Acknowledgement",
+     "Declare an incident, report, or ask: durable before it is answered"},
+    {"GET", "/receipt", "receipt", MAY_PUBLIC, true, page_receipt_form, dress_receipt, NULL, NULL, "Receipt",
+     "What the receipt's holder may see; ticket number and code as Basic credentials"},
+    {"POST", "/receipt", "receipt", MAY_PUBLIC, true, page_receipt, dress_receipt, NULL, receipt_form,
+     "Receipt", "Add a message; ticket number and code as Basic credentials"},
+    {"GET", "/verify", "verify", MAY_PUBLIC, false, page_verify_form, dress_verify, NULL, NULL, NULL, NULL},
+    {"POST", "/verify", "verify", MAY_PUBLIC, false, page_verify, dress_verify, NULL, NULL, NULL, NULL},
 
     {"GET", "/login", "login", MAY_NOTHING, false, page_login_form, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/login", "login", MAY_NOTHING, false, page_login, NULL, NULL, NULL, NULL, NULL},

@@ -464,7 +464,7 @@ def openapi():
             assert operation["summary"], path
             for parameter in operation["parameters"]:
                 assert parameter["name"] and parameter["in"] in ("path", "query"), path
-            if method == "get":
+            if method == "get" and "security" not in operation:  # of a credential of its own: tests/csirt
                 value = browser.json(path.replace("{id}", "1"))
                 fits(value, operation["responses"]["200"]["content"]["application/json"]["schema"], schemas, path)
     for page in PAGES:
