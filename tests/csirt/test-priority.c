@@ -156,7 +156,7 @@ static void test_monotone(void) {
     const char *name = NULL;
     json_t *declared = NULL;
     int steps = 0;
-    for (int round = 0; round < 250; round++) {
+    for (int round = 0; round < 100; round++) {
         g_autoptr(json_t) facts = json_object();
         json_object_foreach((json_t *)csirt_facts(), name, declared) {
             json_t *value = g_rand_int_range(random, 0, 3) == 0 ? random_value(random, declared) : NULL;

@@ -23,7 +23,7 @@ static void test_round_trip(void) {
 
 static void test_slips(void) {
     int tried = 0;
-    for (int64_t number = 1; number < 1000000; number += 733) {
+    for (int64_t number = 1; number < 1000000; number += 3001) {
         g_autofree char *right = csirt_reference_text("VIG", (VigieReference){2026, number});
         size_t size = strlen(right);
         for (size_t i = 0; i < size; i++) {
@@ -50,7 +50,7 @@ static void test_slips(void) {
         }
     }
     g_test_message("%d wrong references refused", tried);
-    g_assert_cmpint(tried, >, 500000);
+    g_assert_cmpint(tried, >, 150000);
 }
 
 static void test_writings(void) {
