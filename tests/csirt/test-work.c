@@ -319,8 +319,8 @@ static void test_merge(Desk *desk, gconstpointer data) {
     g_autoptr(json_t) from = csirt_case_get(desk->store, desk->team, &test_analyst, b.id, TEST_NOW, &error);
     g_assert_cmpint(test_int(from, "merged_into"), ==, a.id);
     g_assert_cmpstr(test_text(from, "state"), ==, "merged");
-    g_assert_true(
-        csirt_receipt_add(desk->store, desk->team, b.id, "suite de Bruno", NULL, TEST_NOW + 9, NULL, &error));
+    g_assert_true(csirt_receipt_add(desk->store, desk->team, b.id, "suite de Bruno", NULL, NULL, TEST_NOW + 9,
+                                    NULL, &error));
     g_assert_no_error(error);
     g_autoptr(json_t) hers = csirt_receipt_get(desk->store, a.id, TEST_NOW, &error);
     g_autoptr(json_t) his = csirt_receipt_get(desk->store, b.id, TEST_NOW, &error);
