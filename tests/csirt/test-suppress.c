@@ -153,12 +153,12 @@ static void test_attacks(void) {
     g_autoptr(GRand) random = g_rand_new_with_seed(11);
     static const size_t shapes[][2] = {{1, 1}, {1, 3}, {3, 1}, {2, 2}, {2, 3}, {3, 2}, {2, 4}};
     long tried = 0;
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 700; round++) {
         const size_t *shape = shapes[round % (int)G_N_ELEMENTS(shapes)];
         Published published = {.rows = shape[0], .columns = shape[1]};
         for (size_t i = 0; i < shape[0] * shape[1]; i++)
-            published.counts[i] = g_rand_int_range(random, 0, round % 3 == 0 ? 3 : 8);
-        tried += defend(&published, 3);
+            published.counts[i] = g_rand_int_range(random, 0, 2 + round % 8);
+        tried += defend(&published, 3 + round % 4);
     }
     g_test_message("%ld guesses", tried);
     g_assert_cmpint(tried, >, 100000);
