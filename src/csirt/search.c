@@ -174,7 +174,7 @@ static size_t take_page(Search *search, const char *source, const Fetched *page,
 
 static bool link_fits(const Search *search, const json_t *link, const json_t *words) {
     g_autoptr(GUri) uri = g_uri_parse(text_at(link, "url"), G_URI_FLAGS_ENCODED, NULL);
-    g_autofree char *root = uri ? fetch_registrable(g_uri_get_host(uri)) : NULL;
+    g_autofree char *root = uri && g_uri_get_host(uri) ? fetch_registrable(g_uri_get_host(uri)) : NULL;
     if (!root || strcmp(root, search->root) != 0)
         return false;
     g_autofree char *text = vigie_text_fold(text_at(link, "text")),

@@ -70,7 +70,8 @@ static bool check_web(Parser *parser, const char *value) {
         return true;
     }
     g_autoptr(GUri) uri = g_uri_parse(value, G_URI_FLAGS_ENCODED, NULL);
-    if (uri && g_ascii_strcasecmp(g_uri_get_scheme(uri), "https") == 0 && *g_uri_get_host(uri))
+    const char *host = uri ? g_uri_get_host(uri) : NULL; /* "https:chu.test" has none */
+    if (host && *host && g_ascii_strcasecmp(g_uri_get_scheme(uri), "https") == 0)
         return true;
     tell(parser, "no-uri", WARNING, value);
     return false;
@@ -299,6 +300,7 @@ static bool same_place(const char *a, const char *b) {
     GUriFlags flags = G_URI_FLAGS_ENCODED | G_URI_FLAGS_SCHEME_NORMALIZE;
     g_autoptr(GUri) one = g_uri_parse(a, flags, NULL), other = g_uri_parse(b, flags, NULL);
     return one && other && g_ascii_strcasecmp(g_uri_get_scheme(one), g_uri_get_scheme(other)) == 0 &&
+           g_uri_get_host(one) && g_uri_get_host(other) &&
            g_ascii_strcasecmp(g_uri_get_host(one), g_uri_get_host(other)) == 0 &&
            g_uri_get_port(one) == g_uri_get_port(other) &&
            strcmp(g_uri_get_path(one), g_uri_get_path(other)) == 0;
