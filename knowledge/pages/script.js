@@ -22,12 +22,21 @@ const keys = {
   "?": () => document.getElementById("keys")?.showModal(),
 };
 
+// What a page offers by a key of its own: the one of the present row, else the page's.
+function offered(key) {
+  const all = [...document.querySelectorAll("[data-key]")].filter((item) => item.dataset.key === key && item.checkVisibility());
+  const row = document.activeElement?.closest("tr, li");
+  return all.find((item) => row?.contains(item)) || all.find((item) => !item.closest("tr, .rows > li"));
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest("input, select, textarea, dialog[open]")) return;
-  const action = document.getElementById("keys") && keys[event.key];
-  if (!action) return;
+  const action = document.getElementById("keys") && keys[event.key], own = action ? null : offered(event.key);
+  if (!action && !own) return;
   event.preventDefault();
-  action();
+  if (action) action();
+  else if (own.matches("input, textarea")) own.focus();
+  else own.click();
 });
 
 document.querySelector("footer .keys")?.removeAttribute("hidden");
@@ -77,3 +86,33 @@ if (proving && window.crypto?.subtle) prove(proving);
 document.getElementById("wrong")?.focus();
 const print = document.querySelector(".print");
 if (print) { print.hidden = false; print.querySelector("button").addEventListener("click", () => window.print()); }
+
+// The CSIRT's desk: a cheap number tells that something changed. The queue then shows itself anew, its focus kept; a case,
+// where somebody may be writing, says that it changed.
+async function watch(box) {
+  for (let known = Number(box.dataset.changes); ; ) {
+    await new Promise((done) => setTimeout(done, document.hidden ? 30000 : 5000));
+    const answer = await fetch(box.dataset.ask, { credentials: "same-origin" }).catch(() => null);
+    if (answer?.status === 401) return location.reload();
+    const changes = answer?.ok ? (await answer.json()).changes : known;
+    if (changes === known) continue;
+    known = changes;
+    const told = box.querySelector(".changed");
+    if (told) told.hidden = false;
+    else if (!box.contains(document.activeElement) || !document.activeElement.matches("input, select, textarea")) await renew(box);
+  }
+}
+
+async function renew(box) {
+  const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(box.id);
+  const row = document.activeElement?.closest("tr")?.id, top = scrollY;
+  if (!fresh) return location.reload();
+  box.replaceChildren(...fresh.childNodes);
+  if (row) document.getElementById(row)?.querySelector("a")?.focus();
+  scrollTo(0, top);
+}
+
+const desk = document.getElementById("desk");
+if (desk?.dataset.ask) watch(desk);

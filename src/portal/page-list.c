@@ -154,15 +154,19 @@ static bool is_narrowed(const Request *request) {
     return false;
 }
 
-static bool dress(Request *request, json_t *view, const Table *table, GError **error) {
-    g_autoptr(GError) failure = NULL;
+void page_narrow(const Request *request, json_t *view, json_t *filters) {
     const char *q = request_query(request, "q"), *sort = request_query(request, "sort");
-    json_object_set_new(view, "columns", columns(request, view, table->columns));
-    json_object_set_new(view, "filters", filters(request, table, &failure));
+    json_object_set_new(view, "filters", filters);
     json_object_set_new(view, "path", json_string(request->path));
     json_object_set_new(view, "q", json_string(q ? q : ""));
     json_object_set_new(view, "sort_given", json_string(sort ? sort : ""));
     json_object_set_new(view, "narrowed", json_boolean(is_narrowed(request)));
+}
+
+static bool dress(Request *request, json_t *view, const Table *table, GError **error) {
+    g_autoptr(GError) failure = NULL;
+    json_object_set_new(view, "columns", columns(request, view, table->columns));
+    page_narrow(request, view, filters(request, table, &failure));
     json_object_set_new(view, "empty", json_boolean(json_integer_value(json_object_get(view, "total")) == 0));
     add_pager(request, view);
     if (!failure)

@@ -32,6 +32,8 @@ DRESS(dress_endpoints);
 DRESS(dress_findings);
 DRESS(dress_certificates);
 DRESS(dress_plain_list);
+/* What the form that filters needs. `filters` (owned by the view from here on): [ { "name", "label", "options" } ]. */
+void page_narrow(const Request *request, json_t *view, json_t *filters);
 
 /* page-dashboard.c, page-device.c */
 DRESS(dress_overview);
@@ -74,6 +76,52 @@ DRESS(dress_declare);
 DRESS(dress_declaration);
 DRESS(dress_receipt);
 DRESS(dress_verify);
+
+/* page-case*.c: the CSIRT's desk */
+RESOURCE(page_cases);
+RESOURCE(page_case);
+RESOURCE(page_case_changes);
+RESOURCE(page_case_load);
+RESOURCE(page_case_tasks);
+RESOURCE(page_case_handover);
+RESOURCE(page_case_new);
+RESOURCE(page_case_open);
+RESOURCE(page_case_take);
+RESOURCE(page_case_change);
+RESOURCE(page_case_move);
+RESOURCE(page_case_override);
+RESOURCE(page_case_note);
+RESOURCE(page_case_merge);
+RESOURCE(page_case_split);
+RESOURCE(page_case_link);
+RESOURCE(page_case_unlink);
+RESOURCE(page_case_access);
+RESOURCE(page_case_consent);
+RESOURCE(page_case_withdraw);
+RESOURCE(page_case_task);
+RESOURCE(page_case_task_done);
+RESOURCE(page_case_handover_add);
+RESOURCE(page_case_handover_read);
+RESOURCE(page_case_qualify);
+RESOURCE(page_case_judge);
+RESOURCE(page_case_event);
+RESOURCE(page_case_escalation);
+RESOURCE(page_case_escalate);
+RESOURCE(page_case_write);
+RESOURCE(page_case_call);
+DRESS(dress_cases);
+DRESS(dress_case);
+DRESS(dress_case_qualify);
+DRESS(dress_case_ssvc);
+DRESS(dress_case_cvss);
+DRESS(dress_case_new);
+DRESS(dress_case_escalation);
+DRESS(dress_case_write);
+DRESS(dress_case_call);
+DRESS(dress_case_handover);
+DRESS(dress_case_load);
+DRESS(dress_case_tasks);
+RAW(page_case_artefact);
 
 /* feeds.c */
 RESOURCE(page_glossary);

@@ -182,6 +182,7 @@ static const struct {
     {"/alarms", "portal.nav.alarms", MAY_READ},
     {"/certificates", "portal.nav.certificates", MAY_READ},
     {"/surveys", "portal.nav.surveys", MAY_READ},
+    {"/cases", "desk.nav", MAY_CASE},
     {"/organisations", "portal.nav.organisations", MAY_READ},
     {"/glossary", "portal.nav.glossary", MAY_READ},
     {"/audit", "portal.nav.audit", MAY_AUDIT},
@@ -190,7 +191,9 @@ static const struct {
 static json_t *navigation(const Request *request) {
     json_t *items = json_array();
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (!(request->reader.may & (1U << places[i].may)))
+        bool desk = places[i].may == MAY_CASE; /* its cases are nobody's organisation's */
+        if (!(request->reader.may & (1U << places[i].may)) ||
+            (desk && (!request->portal->team || request->reader.organisation)))
             continue;
         gsize size = strcspn(places[i].path, "?");
         bool here = size == 1 ? strcmp(request->path, "/") == 0
@@ -228,6 +231,10 @@ json_t *present_frame(const Request *request, const char *title) {
             frame, "user",
             json_pack("{s:s, s:s}", "name", request->reader.name, "role", vigie_word(request->lang, role)));
         json_object_set_new(frame, "nav", navigation(request));
+        bool case_worker = request->portal->team && !request->reader.organisation &&
+                           (request->reader.may & (1U << MAY_CASE)) != 0;
+        json_object_set_new(frame, "may_case", json_boolean(case_worker));
+        json_object_set_new(frame, "desk", json_boolean(g_str_has_prefix(request->path, "/cases")));
         const char *q = strcmp(request->path, "/search") == 0 ? request_query(request, "q") : NULL;
         json_object_set_new(frame, "q", json_string(q ? q : ""));
     }

@@ -20,6 +20,30 @@ static const char *const note_form[] = {"note", NULL};
 /* A schema of knowledge/openapi.json instead of names. */
 static const char *const declaration_form[] = {"$DeclarationForm", NULL};
 static const char *const receipt_form[] = {"text", "nonce", NULL};
+static const char *const case_query[] = {"state", "kind",    "tlp", "assignee", "organisation",
+                                         "band",  "overdue", "q",   "page",     NULL};
+static const char *const case_form[] = {
+    "kind",   "channel", "source", "title", "organisation", "organisation_name", "tlp",
+    "urgent", "text",    "name",   "mail",  "phone",        "finding",           NULL};
+static const char *const text_form[] = {"text", NULL};
+static const char *const case_change_form[] = {
+    "seen", "title",  "organisation", "organisation_name", "kind",       "category", "likelihood", "tlp",
+    "pap",  "urgent", "assignee",     "expected",          "restricted", "reason",   NULL};
+static const char *const case_move_form[] = {"seen", "state", "reason", NULL};
+static const char *const case_event_form[] = {"seen", "event", "time", NULL};
+static const char *const case_override_form[] = {"seen", "band", "reason", NULL};
+static const char *const case_merge_form[] = {"seen", "reference", "reason", NULL};
+static const char *const case_split_form[] = {"seen", "title", NULL};
+static const char *const case_link_form[] = {"kind", "ref", "note", NULL};
+static const char *const case_access_form[] = {"account", "may", NULL};
+static const char *const case_consent_form[] = {"owner", "audiences", "members", "evidence", "ends", NULL};
+static const char *const case_withdraw_form[] = {"consent", NULL};
+static const char *const case_task_form[] = {"kind", "title", "due", "assignee", NULL};
+static const char *const case_write_form[] = {"do", "party", "subject", "text", NULL};
+static const char *const case_call_form[] = {"party", "direction", "text", NULL};
+static const char *const case_partner_query[] = {"partner", NULL};
+static const char *const case_escalate_form[] = {"partner", "decision", "reason", NULL};
+static const char *const case_done_form[] = {"task", "outcome", NULL};
 static const char *const page_query[] = {"page", NULL};
 
 const Route routes[] = {
@@ -60,6 +84,78 @@ const Route routes[] = {
      "Ask for a survey now; one of the same scope that is under way is returned instead"},
     {"GET", "/surveys/{id}", "survey", MAY_READ, true, page_survey, dress_survey, NULL, NULL, "Survey",
      "A survey and how far it is"},
+    {"GET", "/cases", "cases", MAY_CASE, true, page_cases, dress_cases, NULL, case_query, "CaseList",
+     "The CSIRT's queue, in the order in which to work"},
+    {"POST", "/cases", "case-new", MAY_CASE, true, page_case_open, dress_case_new, NULL, case_form,
+     "CaseDetail", "Open a case: after a call, from a partner's word, from a finding"},
+    {"GET", "/cases/changes", NULL, MAY_CASE, true, page_case_changes, NULL, NULL, NULL, "Changes",
+     "A number that grows with each change of any case"},
+    {"GET", "/cases/{id}", "case", MAY_CASE, true, page_case, dress_case, NULL, NULL, "CaseDetail",
+     "A case and all that is known of it"},
+    {"GET", "/cases/{id}/changes", NULL, MAY_CASE, true, page_case_changes, NULL, NULL, NULL, "Changes",
+     "A number that grows with each change of the case"},
+    {"GET", "/cases/new", "case-new", MAY_CASE, false, page_case_new, dress_case_new, NULL, NULL, NULL, NULL},
+    {"GET", "/cases/tasks", "case-tasks", MAY_CASE, true, page_case_tasks, dress_case_tasks, NULL, NULL,
+     "CaseTasks", "What is to be done in all cases, the first due first"},
+    {"GET", "/cases/load", "case-load", MAY_CASE, true, page_case_load, dress_case_load, NULL, NULL,
+     "CaseLoad", "How much there is to do, and who does it"},
+    {"GET", "/cases/handover", "case-handover", MAY_CASE, true, page_case_handover, dress_case_handover, NULL,
+     NULL, "Handover", "The notes of the last shifts, and the moment as it is"},
+    {"POST", "/cases/handover", "case-handover", MAY_CASE, true, page_case_handover_add, dress_case_handover,
+     NULL, text_form, "Handover", "Hand over to the next shift"},
+    {"POST", "/cases/handover/{id}/read", NULL, MAY_CASE, true, page_case_handover_read, NULL, NULL, NULL,
+     "Handover", "Say that a note was read"},
+#define WORK(path, function, form, summary)                                                                  \
+    {"POST", "/cases/{id}/" path, "case", MAY_CASE, true, function, dress_case, NULL,                        \
+     form,   "CaseDetail",        summary},
+    WORK("take", page_case_take, NULL, "Become the analyst of a case")
+        WORK("change", page_case_change, case_change_form, "Change what is known of a case")
+            WORK("move", page_case_move, case_move_form, "Lead a case to its next state")
+                WORK("override", page_case_override, case_override_form,
+                     "Set a case's priority by hand; band 0 gives it back to the rules")
+                    WORK("event", page_case_event, case_event_form,
+                         "Say when something was done that stops a clock of the law")
+                        WORK("note", page_case_note, text_form, "Add a note to the timeline") WORK(
+                            "merge", page_case_merge, case_merge_form, "Take another case into this one")
+                            WORK("split", page_case_split, case_split_form,
+                                 "Make a case of its own from some messages (members message.ID)")
+                                WORK("link", page_case_link, case_link_form,
+                                     "Link a device, an endpoint, a finding or another case")
+                                    WORK("unlink", page_case_unlink, case_link_form, "Remove a link") WORK(
+                                        "access", page_case_access, case_access_form,
+                                        "Let an account read a restricted case, or not any more")
+                                        WORK("consent", page_case_consent, case_consent_form,
+                                             "Record the owner's consent that something is shared")
+                                            WORK("consent/withdraw", page_case_withdraw, case_withdraw_form,
+                                                 "Record that a consent was withdrawn")
+                                                WORK("task", page_case_task, case_task_form, "Add a task")
+                                                    WORK("task/done", page_case_task_done, case_done_form,
+                                                         "Say that a task is done, and what came of it")
+#undef WORK
+                                                        {"GET", "/cases/{id}/write", "case-write", MAY_CASE,
+                                                         false, page_case, dress_case_write, NULL, NULL, NULL,
+                                                         NULL},
+    {"POST", "/cases/{id}/write", "case-write", MAY_CASE, true, page_case_write, dress_case_write, NULL,
+     case_write_form, "CaseDetail", "Write to a party; do: look (what would leave, in \"preview\") or send"},
+    {"GET", "/cases/{id}/escalate", "case-escalate", MAY_CASE, true, page_case_escalation,
+     dress_case_escalation, NULL, case_partner_query, "CaseEscalation", "What a partner would see if told"},
+    {"POST", "/cases/{id}/escalate", "case", MAY_CASE, true, page_case_escalate, dress_case, NULL,
+     case_escalate_form, "CaseDetail", "Confirm (decision: confirm) or decline to tell a partner"},
+    {"GET", "/cases/{id}/call", "case-call", MAY_CASE, false, page_case, dress_case_call, NULL, NULL, NULL,
+     NULL},
+    {"POST", "/cases/{id}/call", "case-call", MAY_CASE, true, page_case_call, dress_case_call, NULL,
+     case_call_form, "CaseDetail", "Record what was said on the phone"},
+    {"GET", "/cases/artefacts/{id}", NULL, MAY_CASE, false, NULL, NULL, page_case_artefact, NULL, NULL, NULL},
+    {"GET", "/cases/{id}/qualify", "case-qualify", MAY_CASE, false, page_case, dress_case_qualify, NULL, NULL,
+     NULL, NULL},
+    {"POST", "/cases/{id}/qualify", "case-qualify", MAY_CASE, false, page_case_qualify, dress_case_qualify,
+     NULL, NULL, NULL, NULL},
+    {"GET", "/cases/{id}/ssvc", "case-ssvc", MAY_CASE, false, page_case, dress_case_ssvc, NULL, NULL, NULL,
+     NULL},
+    {"GET", "/cases/{id}/cvss", "case-cvss", MAY_CASE, false, page_case, dress_case_cvss, NULL, NULL, NULL,
+     NULL},
+    {"POST", "/cases/{id}/judge", "case", MAY_CASE, false, page_case_judge, dress_case, NULL, NULL, NULL,
+     NULL},
     {"GET", "/glossary", "glossary", MAY_READ, true, page_glossary, NULL, NULL, NULL, "Glossary",
      "The glossary"},
     {"GET", "/audit", "audit", MAY_AUDIT, true, page_audit, dress_plain_list, NULL, page_query, "AuditList",

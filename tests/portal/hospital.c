@@ -1,9 +1,10 @@
 /* hospital: a portal over a store filled through the fleet's own functions, for the tests of pages and API.
  *
- *     portal-hospital FOLDER [--empty] [--set GROUP.NAME=VALUE …]
+ *     portal-hospital FOLDER [--empty] [--desk] [--set GROUP.NAME=VALUE …]
  *
  * prints one line of JSON: the URL (a free port, unless portal.listen is set), the users' password; serves until its standard
- * input ends. Users: reader, biomed, analyst, admin, and confined (a biomed of the second organisation). */
+ * input ends. Users: reader, biomed, analyst, head, admin, and confined (a biomed of the second organisation). */
+#include "cases.h"
 #include "fleet-test.h"
 #include "portal/portal.h"
 
@@ -232,6 +233,13 @@ static void add_users(VigieStore *store, bool filled, VigieTime now) {
     g_assert_no_error(error);
 }
 
+static void fill_desk(VigieStore *store, const VigieConfig *config, VigieTime now) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieTeam) team = csirt_team_load(config, &error);
+    g_assert_no_error(error);
+    cases_fill(store, team, now);
+}
+
 static volatile int stop;
 
 static void *wait_for_end(void *data) {
@@ -244,12 +252,17 @@ static void *wait_for_end(void *data) {
 }
 
 /* `settings` are "group.name=value". */
-static VigieConfig *configure(const char *folder, const char *url, char **settings) {
+static VigieConfig *configure(const char *folder, const char *url, char **settings, bool desk) {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) error = NULL;
     g_autofree char *path = g_build_filename(folder, "vigie.conf", NULL);
     g_key_file_set_string(file, "store", "url", url);
     g_key_file_set_string(file, "site", "name", "CHU de Kermarec");
+    if (desk) {
+        g_autofree char *team = cases_write_team(folder, vigie_time_now()), *key = cases_write_key(folder);
+        g_key_file_set_string(file, "csirt", "team", team);
+        g_key_file_set_string(file, "csirt", "artefact_key", key);
+    }
     for (; settings && *settings; settings++) {
         g_auto(GStrv) parts = g_strsplit_set(*settings, ".=", 3);
         g_assert_cmpuint(g_strv_length(parts), ==, 3);
@@ -262,19 +275,21 @@ static VigieConfig *configure(const char *folder, const char *url, char **settin
 }
 
 int main(int argc, char **argv) {
-    gboolean empty = FALSE;
+    gboolean empty = FALSE, desk = FALSE;
     g_auto(GStrv) settings = NULL;
     const GOptionEntry entries[] = {
         {"empty", 0, 0, G_OPTION_ARG_NONE, &empty, "no devices", NULL},
+        {"desk", 0, 0, G_OPTION_ARG_NONE, &desk, "with a CSIRT's desk, and work on it", NULL},
         {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &settings, "a key of the configuration", "GROUP.NAME=VALUE"},
         {0}};
     g_autoptr(GOptionContext) context = g_option_context_new("FOLDER");
     g_option_context_add_main_entries(context, entries, NULL);
     g_autoptr(GError) error = NULL;
-    if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || !vigie_words_load(&error))
+    if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || !vigie_words_load(&error) ||
+        !csirt_rules_load(&error))
         g_error("portal-hospital FOLDER: %s", error ? error->message : "a folder is wanted");
     g_autofree char *url = g_strdup_printf("sqlite:%s/vigie.db", argv[1]);
-    g_autoptr(VigieConfig) config = configure(argv[1], url, settings);
+    g_autoptr(VigieConfig) config = configure(argv[1], url, settings, desk);
     VigieTime now = vigie_time_now();
     {
         g_autoptr(VigieStore) store = test_store_open(url);
@@ -284,6 +299,8 @@ int main(int argc, char **argv) {
         if (!empty)
             fill(store, now);
         add_users(store, !empty, now);
+        if (desk)
+            fill_desk(store, config, now);
         store_commit(&tx, &error);
         g_assert_no_error(error);
     }
