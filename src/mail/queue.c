@@ -1,5 +1,5 @@
 /* The outgoing queue: rows whose state never claims more than is known. */
-#include "mail/mail.h"
+#include "mail/message.h"
 
 #include <string.h>
 
@@ -8,6 +8,7 @@ enum { LONG_WAIT = 6 * 3600 };
 typedef struct {
     int64_t id, created;
     char *message_id, *sender, *recipient, *subject, *body, *lang, *state, *answer;
+    GBytes *message; /* as it travels, or NULL: made when it is sent */
 } Row;
 
 static void row_free(Row *row) {
@@ -15,6 +16,7 @@ static void row_free(Row *row) {
                      row->body,       row->lang,   row->state,     row->answer};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
+    g_clear_pointer(&row->message, g_bytes_unref);
     g_free(row);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Row, row_free)
@@ -53,46 +55,76 @@ static bool add_job(VigieStore *store, int64_t id, VigieTime run_at, GError **er
     return store_job_add(store, MAIL_JOB_KIND, payload, run_at, key, NULL, error);
 }
 
+/* Text alone is made anew when it is sent; anything else is stored as it will travel. */
+static bool is_plain(const VigieMail *mail) {
+    return !message_sealed(mail) && mail->file_count == 0 && !mail->in_reply_to && !mail->references &&
+           !mail->auto_submitted;
+}
+
+static bool insert(VigieStore *store, const VigieMail *mail, const char *unique_key, const char *message_id,
+                   GBytes *message, VigieTime now, int64_t *ret_id, GError **error) {
+    bool plain = is_plain(mail), hidden = mail->encrypt_to && mail->encrypt_to[0];
+    gsize size = 0;
+    const void *data = g_bytes_get_data(message, &size);
+    VigieBytes bytes = vigie_bytes(data, size);
+    return store_get_int(
+        store, ret_id, error,
+        "INSERT INTO mail (unique_key, message_id, sender, recipient, subject, body, lang, message, "
+        "state, created, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $9) "
+        "RETURNING id",
+        "tttttt"
+        "tbi",
+        unique_key, message_id, mail->from, mail->to, hidden ? "..." : mail->subject, plain ? mail->text : "",
+        mail->lang, plain ? NULL : &bytes, now);
+}
+
+/* Built before the transaction is begun: sealing takes gpg's time. */
+static bool add_built(VigieStore *store, const VigieMail *mail, const char *unique_key,
+                      const char *message_id, VigieTime now, int64_t *ret_id, GError **error) {
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GBytes) message = mail_build(mail, message_id, now, mail->zone ? mail->zone : utc, error);
+    g_autoptr(VigieTransaction) tx = message ? store_begin(store, error) : NULL;
+    return tx && insert(store, mail, unique_key, message_id, message, now, ret_id, error) &&
+           add_job(store, *ret_id, now, error) && store_commit(&tx, error);
+}
+
 bool mail_queue_add(VigieStore *store, const VigieMail *mail, const char *unique_key, VigieTime now,
                     int64_t *ret_id, GError **error) {
     g_autofree char *address = mail_address(mail->from, error);
-    if (!address)
-        return false;
-    g_autofree char *message_id = new_message_id(address);
-    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
-    g_autoptr(GBytes) probe = mail_build(mail, message_id, now, utc, error);
     int64_t id = 0;
-    if (!probe || (unique_key && !find_by_key(store, unique_key, &id, error)))
+    if (!address || (unique_key && !find_by_key(store, unique_key, &id, error)))
         return false;
-    g_autoptr(VigieTransaction) tx = store_begin(store, error);
-    if (!tx)
-        return false;
-    if (id == 0) {
-        if (!store_get_int(
-                store, &id, error,
-                "INSERT INTO mail (unique_key, message_id, sender, recipient, subject, body, lang, state, "
-                "created, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $8) RETURNING id",
-                "tttttt"
-                "ti",
-                unique_key, message_id, mail->from, mail->to, mail->subject, mail->text, mail->lang, now))
-            return false;
-        if (!add_job(store, id, now, error))
-            return false;
-    }
-    if (!store_commit(&tx, error))
+    g_autofree char *message_id = mail->message_id ? g_strdup(mail->message_id) : new_message_id(address);
+    if (id == 0 && !add_built(store, mail, unique_key, message_id, now, &id, error))
         return false;
     if (ret_id)
         *ret_id = id;
     return true;
 }
 
+bool mail_queue_find(VigieStore *store, const char *message_id, int64_t *ret_id, char **ret_recipient,
+                     GError **error) {
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(VigieRows) rows = store_query(
+        store, &failure, "SELECT id, recipient FROM mail WHERE message_id = $1 ORDER BY id LIMIT 1", "t",
+        message_id);
+    bool found = rows && rows_next(rows, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    *ret_id = found ? rows_int(rows, 0) : 0;
+    *ret_recipient = found ? g_strdup(rows_text(rows, 1)) : NULL;
+    return true;
+}
+
 /* ---- Sending ---- */
 static Row *load_row(VigieStore *store, int64_t id, GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(store, error,
-                    "SELECT created, message_id, sender, recipient, subject, body, lang, state, answer "
-                    "FROM mail WHERE id = $1",
-                    "i", id);
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT created, message_id, sender, recipient, subject, body, lang, state, answer, message "
+        "FROM mail WHERE id = $1",
+        "i", id);
     if (!rows || !rows_next(rows, error))
         return NULL;
     Row *row = g_new0(Row, 1);
@@ -102,6 +134,8 @@ static Row *load_row(VigieStore *store, int64_t id, GError **error) {
                       &row->body,       &row->lang,   &row->state,     &row->answer};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(rows_text(rows, (int)i + 1));
+    VigieBytes message = rows_blob(rows, 9);
+    row->message = rows_null(rows, 9) ? NULL : g_bytes_new(message.data, message.size);
     return row;
 }
 
@@ -143,18 +177,22 @@ static bool try_later(VigieStore *store, const Row *row, const VigieJob *job, co
            store_commit(&tx, error);
 }
 
-/* The state is written, and committed, before the job is ended: a job that runs again finds it. */
-static bool send_row(VigieStore *store, const VigieMailServer *server, const Row *row, const VigieJob *job,
-                     const char *worker, int64_t give_up, GTimeZone *zone, VigieTime (*clock)(void),
-                     GError **error) {
+static GBytes *message_of(const Row *row, VigieTime now, GTimeZone *zone, GError **error) {
     VigieMail mail = {.from = row->sender,
                       .to = row->recipient,
                       .subject = row->subject,
                       .text = row->body,
                       .lang = row->lang};
+    return row->message ? g_bytes_ref(row->message) : mail_build(&mail, row->message_id, now, zone, error);
+}
+
+/* The state is written, and committed, before the job is ended: a job that runs again finds it. */
+static bool send_row(VigieStore *store, const VigieMailServer *server, const Row *row, const VigieJob *job,
+                     const char *worker, int64_t give_up, GTimeZone *zone, VigieTime (*clock)(void),
+                     GError **error) {
     g_autofree char *from = mail_address(row->sender, error);
     g_autofree char *to = from ? mail_address(row->recipient, error) : NULL;
-    g_autoptr(GBytes) message = to ? mail_build(&mail, row->message_id, clock(), zone, error) : NULL;
+    g_autoptr(GBytes) message = to ? message_of(row, clock(), zone, error) : NULL;
     if (!message)
         return false;
     Commit commit = {.store = store, .id = row->id, .clock = clock};

@@ -3,9 +3,8 @@
  * libcurl asks for the message piece by piece and sends the final dot only after the callback said that there
  * is no more. That is where the caller's commit is made: before it nothing can have been delivered, after it
  * everything may have been. */
-#include "mail/mail.h"
+#include "mail/mailbox.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PASSWORD_MAX = 1024, ANSWER_MAX = 300 };
+enum { ANSWER_MAX = 300 };
 
 struct VigieMailServer {
     char *url;  /* with the name we greet by as its path */
@@ -142,13 +141,11 @@ void mail_server_free(VigieMailServer *server) {
 }
 
 /* ---- The password ---- */
-/* The first line of the file, on the caller's stack so that it can be wiped. */
-static bool read_password(const char *path, char ret_password[PASSWORD_MAX], GError **error) {
+bool mail_password_read(const char *key, const char *path, char ret_password[PASSWORD_MAX], GError **error) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat about;
     if (fd < 0 || fstat(fd, &about) != 0) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "[mail] password_file %s: %s", path,
-                    g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s %s: %s", key, path, g_strerror(errno));
         if (fd >= 0)
             close(fd);
         return false;
@@ -157,8 +154,8 @@ static bool read_password(const char *path, char ret_password[PASSWORD_MAX], GEr
     close(fd);
     if (about.st_mode & (S_IROTH | S_IWOTH)) {
         explicit_bzero(ret_password, PASSWORD_MAX);
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
-                    "[mail] password_file %s can be read by everybody: chmod 640 %s", path, path);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s %s can be read by everybody: chmod 640 %s",
+                    key, path, path);
         return false;
     }
     ret_password[size > 0 ? size : 0] = '\0';
@@ -208,7 +205,7 @@ static bool set_password(CURL *curl, const VigieMailServer *server, GError **err
     if (!server->user)
         return true;
     char password[PASSWORD_MAX];
-    if (!read_password(server->password_file, password, error))
+    if (!mail_password_read("[mail] password_file", server->password_file, password, error))
         return false;
     curl_easy_setopt(curl, CURLOPT_USERNAME, server->user);
     curl_easy_setopt(curl, CURLOPT_PASSWORD, password);

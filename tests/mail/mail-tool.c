@@ -3,7 +3,13 @@
  *     mail-tool CONFIG run OFFSET       sends every job due OFFSET seconds from now, each once
  *     mail-tool CONFIG check            talks to the server, sends nothing
  *     mail-tool CONFIG metrics          for Prometheus
- *     mail-tool CONFIG show             one line per message: state, tries, answer */
+ *     mail-tool CONFIG show             one line per message: state, tries, answer
+ *     mail-tool CONFIG seal FROM TO SUBJECT TEXT SIGNER FINGERPRINT      sealed, then queued
+ *     mail-tool CONFIG poll MAILBOX     prints how many were taken
+ *     mail-tool CONFIG look MAILBOX     how many messages are in its folder
+ *     mail-tool CONFIG inbound          one line of JSON per inbound message that waits
+ *     mail-tool CONFIG file ID OUTCOME  marks it as filed
+ *     mail-tool CONFIG state            mail_mailboxes_state */
 #include "mail/mail.h"
 
 #include <stdio.h>
@@ -41,7 +47,87 @@ static bool show(VigieStore *store, GError **error) {
     return rows != NULL;
 }
 
+static volatile int never;
+
+static const VigieMailbox *find_mailbox(const GPtrArray *mailboxes, const char *name, GError **error) {
+    for (guint i = 0; i < mailboxes->len; i++)
+        if (strcmp(mail_mailbox_name(mailboxes->pdata[i]), name) == 0)
+            return mailboxes->pdata[i];
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "no mailbox %s", name);
+    return NULL;
+}
+
+static bool mailbox(const char *what, const char *name, const VigieConfig *config, VigieStore *store,
+                    GError **error) {
+    g_autoptr(GPtrArray) mailboxes = mail_mailboxes_load(config, error);
+    const VigieMailbox *one = mailboxes ? find_mailbox(mailboxes, name, error) : NULL;
+    int64_t count = 0;
+    if (!one)
+        return false;
+    bool well = strcmp(what, "poll") == 0 ? mail_mailbox_poll(one, store, shifted, &never, &count, error)
+                                          : mail_mailbox_check(one, &count, error);
+    printf("%" G_GINT64_FORMAT "\n", count);
+    return well;
+}
+
+static bool print_json(json_t *value) {
+    g_autofree char *text = value ? vigie_json_text(value) : NULL;
+    printf("%s\n", text ? text : "");
+    json_decref(value);
+    return text != NULL;
+}
+
+static bool inbound(VigieStore *store, GError **error) {
+    for (int64_t after = 0;;) {
+        g_autoptr(GError) failure = NULL;
+        g_autoptr(VigieMailInbound) one = mail_inbound_next(store, after, shifted(), &failure);
+        if (failure)
+            g_propagate_error(error, g_steal_pointer(&failure));
+        if (!one)
+            return !(error && *error);
+        print_json(json_pack("{s:I, s:s, s:I, s:I, s:s, s:I}", "id", (json_int_t)one->id, "mailbox",
+                             one->mailbox, "size", (json_int_t)one->size, "kept",
+                             (json_int_t)g_bytes_get_size(one->raw), "sha256", one->sha256, "tries",
+                             (json_int_t)one->tries));
+        after = one->id;
+    }
+}
+
+static bool seal(char **words, const VigieConfig *config, VigieStore *store, GError **error) {
+    g_autoptr(VigieMailCell) cell = mail_cell_start(config, error);
+    const char *const to[] = {words[5], NULL};
+    VigieMail mail = {.from = words[0],
+                      .to = words[1],
+                      .subject = words[2],
+                      .text = words[3],
+                      .cell = cell,
+                      .sign_with = words[4],
+                      .encrypt_to = to};
+    return cell && mail_queue_add(store, &mail, NULL, vigie_time_now(), NULL, error);
+}
+
+static bool act_inbound(int argc, char **argv, const VigieConfig *config, VigieStore *store, bool *ret_well,
+                        GError **error) {
+    const char *what = argv[2];
+    if (argc == 4 && (strcmp(what, "poll") == 0 || strcmp(what, "look") == 0))
+        *ret_well = mailbox(what, argv[3], config, store, error);
+    else if (strcmp(what, "inbound") == 0)
+        *ret_well = inbound(store, error);
+    else if (strcmp(what, "state") == 0)
+        *ret_well = print_json(mail_mailboxes_state(store, error));
+    else if (argc == 5 && strcmp(what, "file") == 0)
+        *ret_well = mail_inbound_done(store, atoll(argv[3]), argv[4], vigie_time_now(), error);
+    else if (argc == 9 && strcmp(what, "seal") == 0)
+        *ret_well = seal(argv + 3, config, store, error);
+    else
+        return false;
+    return true;
+}
+
 static bool act(int argc, char **argv, const VigieConfig *config, VigieStore *store, GError **error) {
+    bool well = false;
+    if (act_inbound(argc, argv, config, store, &well, error))
+        return well;
     g_autoptr(VigieMailServer) server = mail_server_new(config, error);
     if (!server)
         return false;
@@ -62,7 +148,7 @@ static bool act(int argc, char **argv, const VigieConfig *config, VigieStore *st
     }
     if (strcmp(argv[2], "metrics") == 0) {
         g_autoptr(GString) out = g_string_new(NULL);
-        bool well = mail_metrics_append(store, out, error);
+        well = mail_metrics_append(store, out, error);
         printf("%s", out->str);
         return well;
     }

@@ -204,15 +204,22 @@ class MariaDB(Server):
 
 
 class Dovecot(Server):
-    """IMAP and POP3: self.port and self.pop3_port with STARTTLS, self.secure_port IMAPS."""
+    """IMAP and POP3: self.port and self.pop3_port with STARTTLS, self.secure_port IMAPS. With a password, mailboxes
+    that hold mail, self.folder/mail/USER; without one, it lets everybody in, and nobody to any mail."""
 
-    def __init__(self, identity):
+    def __init__(self, identity, password=None):
         super().__init__()
-        self.identity = identity
+        self.identity, self.password = identity, password
         self.pop3_port, self.secure_port = free_port(), free_port()
 
     def ports(self):
         return [self.port, self.pop3_port, self.secure_port]
+
+    def passdb(self):
+        return f"password={self.password}" if self.password else "nopassword=y"
+
+    def owner(self):
+        return os.getuid() or 1
 
     def command(self):
         def listener(name, port, secure="no"):
@@ -225,12 +232,16 @@ class Dovecot(Server):
         (self.folder / "dovecot.conf").write_text(
             f"base_dir = {self.folder}/run\nstate_dir = {self.folder}/state\nlog_path = /dev/stderr\n"
             f"protocols = imap pop3\nssl = yes\nssl_cert = <{self.identity.chain}\nssl_key = <{self.identity.key}\n"
-            f"mail_location = maildir:{self.folder}/mail\n{own}"
-            "passdb {\n  driver = static\n  args = nopassword=y\n}\nuserdb {\n  driver = static\n  args = uid=1 gid=1\n}\n"
+            f"mail_location = maildir:{self.folder}/mail/%u\n{own}first_valid_uid = 1\n"
+            f"passdb {{\n  driver = static\n  args = {self.passdb()}\n}}\n"
+            f"userdb {{\n  driver = static\n  args = uid={self.owner()} gid={self.owner()}\n}}\n"
             "service imap-login {\n  chroot =\n" + listener("imap", self.port)
             + listener("imaps", self.secure_port, "yes") + "}\nservice pop3-login {\n  chroot =\n"
             + listener("pop3", self.pop3_port) + listener("pop3s", 0) + "}\n")
         self.folder.chmod(0o755)  # its processes run as other users
+        (self.folder / "mail").mkdir(exist_ok=True)
+        if os.getuid() == 0:
+            os.chown(self.folder / "mail", 1, 1)
         return ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
 
 
