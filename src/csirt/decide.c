@@ -36,7 +36,7 @@ static const json_t *partner_of(const VigieTeam *team, const char *id) {
     return with(json_object_get(csirt_team_json(team), "partners"), "id", id);
 }
 
-json_t *csirt_escalation_list(const VigieTeam *team, const json_t *item, GError **error) {
+json_t *csirt_escalation_offers(const VigieTeam *team, const json_t *item, GError **error) {
     g_autoptr(json_t) facts = facts_of(item);
     g_autoptr(json_t) list = csirt_escalations(facts, error);
     size_t index;
@@ -118,12 +118,12 @@ static const json_t *open_proposal(const json_t *list, const char *partner, GErr
     return NULL;
 }
 
-bool csirt_escalation_decide(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
+bool csirt_escalation_settle(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                              const char *partner, bool confirm, const char *reason, VigieTime now,
                              GError **error) {
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     g_autoptr(json_t) item = tx ? csirt_case_get(store, team, who, id, now, error) : NULL;
-    g_autoptr(json_t) list = item ? csirt_escalation_list(team, item, error) : NULL;
+    g_autoptr(json_t) list = item ? csirt_escalation_offers(team, item, error) : NULL;
     const json_t *proposal = list ? open_proposal(list, partner, error) : NULL;
     if (!proposal)
         return false;
@@ -158,7 +158,7 @@ json_t *csirt_escalation_preview(VigieStore *store, const VigieTeam *team, const
     /* As if it were confirmed, which its mandate hangs on; then taken back. */
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     g_autoptr(json_t) item = tx ? csirt_case_get(store, team, who, id, now, error) : NULL;
-    g_autoptr(json_t) list = item ? csirt_escalation_list(team, item, error) : NULL;
+    g_autoptr(json_t) list = item ? csirt_escalation_offers(team, item, error) : NULL;
     const json_t *proposal = list ? open_proposal(list, partner, error) : NULL;
     if (!proposal)
         return NULL;

@@ -26,12 +26,12 @@ json_t *csirt_step_next(const json_t *item);
 /* ---- Escalations (decide.c) ----------------------------------------------------------------------------------
  * Of a case (csirt_case_get): what the rules propose now (csirt_escalations) and what was decided: [ { "partner", "name", "rule", "reason",
  * "reasons", "urgent", "sees", "state": proposed confirmed declined, "decided", "decided_by", "why_not" } ]. */
-json_t *csirt_escalation_list(const VigieTeam *team, const json_t *item, GError **error);
+json_t *csirt_escalation_offers(const VigieTeam *team, const json_t *item, GError **error);
 /* { "escalation", "leaves": csirt_release's answer, "channel": mail, or phone where nothing may be mailed, "encrypted" } as it would be once confirmed. NOT_FOUND where no rule proposes the partner. */
 json_t *csirt_escalation_preview(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who,
                                  int64_t id, const char *partner, VigieTime now, GError **error);
 /* Confirmed, the partner becomes a party that sees its part; declined, a reason is wanted. CONFLICT where it was decided already. */
-bool csirt_escalation_decide(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
+bool csirt_escalation_settle(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                              const char *partner, bool confirm, const char *reason, VigieTime now,
                              GError **error);
 

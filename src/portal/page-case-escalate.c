@@ -79,7 +79,7 @@ RESOURCE(page_case_escalate) {
     bool confirm = strcmp(form(request, "decision"), "confirm") == 0;
     if (!case_desk(request, error))
         return NULL;
-    return csirt_escalation_decide(request->store, request->portal->team, &who, request->id,
+    return csirt_escalation_settle(request->store, request->portal->team, &who, request->id,
                                    form(request, "partner"), confirm, form(request, "reason"), request->now,
                                    &failure)
                ? case_done(request, "#escalations", error)

@@ -339,7 +339,7 @@ void case_present_escalation(const Request *request, json_t *row) {
 
 /* Instead of the rows alone: what the rules propose, too. */
 static bool add_escalations(const Request *request, json_t *view, GError **error) {
-    json_t *list = csirt_escalation_list(request->portal->team, view, error), *row;
+    json_t *list = csirt_escalation_offers(request->portal->team, view, error), *row;
     size_t index;
     if (!list)
         return false;
