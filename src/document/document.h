@@ -82,3 +82,40 @@ typedef struct {
 /* Upright bars of equal width on a common base, each with its value on top. `title` and `description` are
  * plain text. Free with g_free. */
 char *document_bars_svg(const char *title, const char *description, const VigieBar *bars, gsize count);
+
+/* ---- Documents ------------------------------------------------------------------------------------------
+ * A report, a letter, minutes: data, rendered as PDF, HTML or text. The model is a JSON object:
+ *
+ *   { "language": "fr", "title", "subtitle", "author", "date" (as people say it), "tlp": "AMBER+STRICT" (a label of TLP 2.0),
+ *     "blocks": [ block … ] }                   all but language, title and blocks may be missing or null
+ *
+ * A block is an object with one of:
+ *   "heading": text, "level": 1 (default) to 3
+ *   "text": text                                a paragraph; a line feed breaks the line
+ *   "note": text                                a paragraph that stands out
+ *   "list": [ text … ], "ordered": bool
+ *   "facts": [ [ label, text ] … ]              what is known, line by line
+ *   "table": { "caption", "columns": [ { "title", "align": "left" or "right" } ], "rows": [ [ text or number … ] … ],
+ *              "empty": what to say where there is no row }
+ *   "bars": { "caption", "columns": [ title, title ], "rows": [ [ label, number or text ] … ], "empty" }
+ *                                               a table whose numbers are drawn too; a text ("< 5") draws nothing
+ *   "break": true                               a new page, where there are pages
+ *
+ * Text is UTF-8, set as it is: no markup. 64 KiB a text, 200,000 texts a model. */
+bool document_model_check(const json_t *model, GError **error);
+
+/* A model from knowledge/documents/NAME.json and what it is about. The file is a model in which
+ *   a text may be { "fr": …, "en": … }, and {name} in it stands for a member of the data (text or number);
+ *   an element of a list may be { "for": "name", "each": element }, once for each element of data's list: within it the
+ *     element's own members come first, and {item} is an element that is no object; or { "if": "name", "then": [ … ],
+ *     "else": [ … ] }: a member that is null, false, 0, "", [] or {} is not there.
+ * Checked. */
+json_t *document_fill(const char *name, const json_t *data, VigieLang lang, GError **error);
+
+/* A4, tagged for screen readers, with its language, title and author; TLP as FIRST asks on each page. The same model and
+ * `created` give the same octets. Fonts are the system's sans serif. */
+GBytes *document_pdf(const json_t *model, VigieTime created, GError **error);
+/* What stands in a page: an <article>, without a style of its own (classes: document, facts, note, bars, tlp). Free with g_free. */
+char *document_html(const json_t *model, GError **error);
+/* For mails and terminals: 72 columns; a table that is wider becomes a block a row. Free with g_free. */
+char *document_text(const json_t *model, GError **error);
