@@ -174,7 +174,8 @@ static void answers(VigieStore *store, VigieAuthority *authority, const VigiePro
     g_autofree char *pem = pki_authority_pem(store, "equipements", &error),
                     *path = g_build_filename(folder, "issuer.pem", NULL);
     must(pem && g_file_set_contents(path, pem, -1, &error), error);
-    g_autoptr(json_t) list = pki_certificate_list(store, "equipements", NULL, vigie_time_now(), &error);
+    const VigieIssuedFilter filter = {.authority = "equipements"};
+    g_autoptr(json_t) list = pki_certificate_list(store, &filter, vigie_time_now(), &error);
     must(list != NULL, error);
     g_autofree char *serial = g_strdup(json_string_value(json_object_get(json_array_get(list, 0), "serial")));
     must(pki_responder_make(store, authority, profiles, "measured", "bench", vigie_time_now(), &error),

@@ -150,7 +150,8 @@ bool ca_revoke(Ca *ca, GError **error) {
 }
 
 bool ca_certificates(Ca *ca, GError **error) {
-    g_autoptr(json_t) list = pki_certificate_list(ca->store, ca->authority, NULL, ca->now, error);
+    const VigieIssuedFilter filter = {.authority = ca->authority};
+    g_autoptr(json_t) list = pki_certificate_list(ca->store, &filter, ca->now, error);
     size_t index;
     json_t *one;
     if (!list)
@@ -176,7 +177,8 @@ bool ca_certificate(Ca *ca, GError **error) {
     if (!pem || (ca->out && !cli_write_new(ca->out, pem, strlen(pem), false, error)))
         return false;
     if (ca->json) {
-        g_autoptr(json_t) list = pki_certificate_list(ca->store, NULL, ca->rest[0], ca->now, error);
+        const VigieIssuedFilter filter = {.serial = ca->rest[0]};
+        g_autoptr(json_t) list = pki_certificate_list(ca->store, &filter, ca->now, error);
         if (!list)
             return false;
         json_object_set_new(json_array_get(list, 0), "pem", json_string(pem));

@@ -1,6 +1,7 @@
 /* authority.c: from the store, and what is asked of one. */
 #include "pki/authority.h"
 #include "pki/build.h"
+#include "pki/row.h"
 #include "x509/x509.h"
 
 #include <openssl/pem.h>
@@ -118,22 +119,19 @@ VigieAuthority *pki_authority_open(VigieStore *store, const char *name, const ch
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT id, key_file, certificate, settings FROM pki_authority WHERE name = $1", "t",
         name);
-    g_autoptr(GError) why = NULL;
-    if (!rows)
+    if (!row_first(rows, error, "there is no authority %s: see vigie ca list", name))
         return NULL;
-    if (!rows_next(rows, &why)) {
-        if (why)
-            g_propagate_error(error, g_steal_pointer(&why));
-        else
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                        "there is no authority %s: see vigie ca list", name);
-        return NULL;
-    }
     g_autoptr(VigieAuthority) authority = authority_new(rows_int(rows, 0), name, rows_text(rows, 1),
                                                         rows_blob(rows, 2), rows_text(rows, 3), error);
     if (!authority || (passphrase && !open_key(authority, passphrase, error)))
         return NULL;
     return g_steal_pointer(&authority);
+}
+
+char *authority_name(VigieStore *store, int64_t id, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT name FROM pki_authority WHERE id = $1", "i", id);
+    return row_first(rows, error, "there is no such authority") ? g_strdup(rows_text(rows, 0)) : NULL;
 }
 
 void pki_authority_close(VigieAuthority *authority) {
@@ -192,7 +190,7 @@ json_t *pki_authority_list(VigieStore *store, const char *name, GError **error) 
                     "WHERE $1 IS NULL OR a.name = $1 ORDER BY a.id",
                     "t", name);
     g_autoptr(json_t) list = json_array();
-    g_autoptr(GError) why = NULL;
+    GError *why = NULL;
     if (!rows)
         return NULL;
     while (rows_next(rows, &why)) {
@@ -201,10 +199,8 @@ json_t *pki_authority_list(VigieStore *store, const char *name, GError **error) 
             return NULL;
         json_array_append_new(list, one);
     }
-    if (why) {
-        g_propagate_error(error, g_steal_pointer(&why));
+    if (!rows_ended(why, error))
         return NULL;
-    }
     if (name && json_array_size(list) == 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "there is no authority %s: see vigie ca list",
                     name);

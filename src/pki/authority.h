@@ -29,6 +29,8 @@ struct VigieAuthority {
 int64_t authority_setting(const VigieAuthority *authority, const char *key);
 /* Its policy for a profile, or NULL. */
 const char *authority_policy(const VigieAuthority *authority, const char *profile);
+/* Free with g_free. */
+char *authority_name(VigieStore *store, int64_t id, GError **error);
 /* DENIED without a key. */
 bool authority_must_sign(const VigieAuthority *authority, GError **error);
 VigieAuthority *authority_new(int64_t id, const char *name, const char *key_file, VigieBytes der,

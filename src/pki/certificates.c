@@ -1,6 +1,7 @@
 /* certificates.c: what was issued, told and given out again. */
 #include "pki/authority.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
 
 #include <openssl/pem.h>
 #include <string.h>
@@ -15,53 +16,73 @@ static const char *state_of(int64_t reason, VigieTime not_after, VigieTime now) 
     return not_after < now ? "expired" : "good";
 }
 
+#define LIST_COLUMNS                                                                                         \
+    "SELECT c.id, c.serial, a.name, c.profile, c.subject, c.not_before, c.not_after, COALESCE(r.reason, "    \
+    "-1), "                                                                                                  \
+    "COALESCE(r.at, 0), c.device, COALESCE(q.id, 0), q.requester, COALESCE(q.organisation, 0) "              \
+    "FROM pki_certificate c JOIN pki_authority a ON a.id = c.authority "                                     \
+    "LEFT JOIN pki_revocation r ON r.certificate = c.id LEFT JOIN pki_request q ON q.issued = c.id WHERE 1 " \
+    "= 1"
+
 static json_t *tell(VigieRows *rows, VigieTime now) {
-    VigieBytes serial = rows_blob(rows, 0);
-    g_autoptr(GString) digits = g_string_new(NULL);
-    for (size_t i = 0; i < serial.size; i++)
-        g_string_append_printf(digits, "%02x", serial.data[i]);
-    g_autofree char *from = vigie_time_rfc3339(rows_int(rows, 4)),
-                    *to = vigie_time_rfc3339(rows_int(rows, 5));
-    const char *state = state_of(rows_int(rows, 6), rows_int(rows, 5), now);
+    g_autofree char *serial = vigie_hex_text(rows_blob(rows, 1)),
+                    *from = vigie_time_rfc3339(rows_int(rows, 5)),
+                    *to = vigie_time_rfc3339(rows_int(rows, 6));
+    const char *state = state_of(rows_int(rows, 7), rows_int(rows, 6), now);
     bool revoked = strcmp(state, "revoked") == 0 || strcmp(state, "held") == 0;
-    g_autofree char *at = revoked ? vigie_time_rfc3339(rows_int(rows, 7)) : NULL;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "serial", digits->str, "authority",
-                     rows_text(rows, 1), "profile", rows_text(rows, 2), "subject", rows_text(rows, 3),
-                     "not_before", from, "not_after", to, "state", state, "reason",
-                     revoked ? revoke_reason_name(rows_int(rows, 6)) : NULL, "revoked_at", at);
+    g_autofree char *at = revoked ? vigie_time_rfc3339(rows_int(rows, 8)) : NULL;
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s?, s:I}", "id",
+                     (json_int_t)rows_int(rows, 0), "serial", serial, "authority", rows_text(rows, 2),
+                     "profile", rows_text(rows, 3), "subject", rows_text(rows, 4), "not_before", from,
+                     "not_after", to, "state", state, "reason",
+                     revoked ? revoke_reason_name(rows_int(rows, 7)) : NULL, "revoked_at", at, "device",
+                     (json_int_t)rows_int(rows, 9), "request", (json_int_t)rows_int(rows, 10), "requester",
+                     rows_text(rows, 11), "organisation", (json_int_t)rows_int(rows, 12));
 }
 
-#define LIST_COLUMNS                                                                                         \
-    "SELECT c.serial, a.name, c.profile, c.subject, c.not_before, c.not_after, COALESCE(r.reason, -1), "     \
-    "COALESCE(r.at, 0) FROM pki_certificate c JOIN pki_authority a ON a.id = c.authority "                   \
-    "LEFT JOIN pki_revocation r ON r.certificate = c.id "
+/* Who asked for it, or has a role over its organisation. */
+static void add_account(VigieQuery *query, const char *account) {
+    g_autofree char *folded = vigie_text_fold(account);
+    query_add(query,
+              " AND (q.requester_fold = ?t OR EXISTS (SELECT 1 FROM pki_grant g WHERE g.account = ?t AND "
+              "(g.organisation = 0 OR g.organisation = q.organisation)))",
+              folded, folded);
+}
 
-json_t *pki_certificate_list(VigieStore *store, const char *authority, const char *serial, VigieTime now,
-                             GError **error) {
+static bool add_serial(VigieQuery *query, const char *text, GError **error) {
     uint8_t octets[32];
-    VigieBytes wanted;
-    if (serial && !revoke_serial(serial, octets, &wanted, error))
-        return NULL;
-    g_autoptr(VigieRows) rows =
-        serial ? store_query(store, error,
-                             LIST_COLUMNS
-                             "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
-                             "b", &wanted)
-        : authority
-            ? store_query(store, error, LIST_COLUMNS "WHERE a.name = $1 ORDER BY c.id DESC LIMIT $2", "ti",
-                          authority, (int64_t)LIST_MAX)
-            : store_query(store, error, LIST_COLUMNS "ORDER BY c.id DESC LIMIT $1", "i", (int64_t)LIST_MAX);
+    VigieBytes serial;
+    if (!revoke_serial(text, octets, &serial, error))
+        return false;
+    query_add(query, " AND c.authority IN (SELECT id FROM pki_authority) AND c.serial = ?b", serial);
+    return true;
+}
+
+json_t *pki_certificate_list(VigieStore *store, const VigieIssuedFilter *filter, VigieTime now,
+                             GError **error) {
+    g_autoptr(VigieQuery) query = query_new();
     g_autoptr(json_t) list = json_array();
-    g_autoptr(GError) why = NULL;
+    GError *why = NULL;
+    query_add(query, LIST_COLUMNS);
+    if (filter->serial && !add_serial(query, filter->serial, error))
+        return NULL;
+    if (filter->id)
+        query_add(query, " AND c.id = ?i", filter->id);
+    if (filter->authority)
+        query_add(query, " AND a.name = ?t", filter->authority);
+    if (filter->device)
+        query_add(query, " AND c.device = ?i", filter->device);
+    if (filter->before)
+        query_add(query, " AND c.id < ?i", filter->before);
+    if (filter->account)
+        add_account(query, filter->account);
+    query_add(query, " ORDER BY c.id DESC LIMIT ?i", (int64_t)(filter->limit > 0 ? filter->limit : LIST_MAX));
+    g_autoptr(VigieRows) rows = query_run(store, query, error);
     if (!rows)
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, now));
-    if (why) {
-        g_propagate_error(error, g_steal_pointer(&why));
-        return NULL;
-    }
-    return g_steal_pointer(&list);
+    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 static void append_pem(BIO *out, VigieBytes der) {
@@ -84,30 +105,13 @@ static bool append_issuers(VigieStore *store, BIO *out, int64_t authority, GErro
 }
 
 char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error) {
-    uint8_t octets[32];
-    VigieBytes wanted;
-    if (!revoke_serial(serial, octets, &wanted, error))
-        return NULL;
-    g_autoptr(VigieRows) rows =
-        store_query(store, error,
-                    "SELECT authority, der FROM pki_certificate WHERE authority IN (SELECT id FROM "
-                    "pki_authority) AND serial = $1",
-                    "b", &wanted);
-    g_autoptr(GError) why = NULL;
+    g_autoptr(VigieRows) rows = row_of_serial(store, serial, error);
     if (!rows)
         return NULL;
-    if (!rows_next(rows, &why)) {
-        if (why)
-            g_propagate_error(error, g_steal_pointer(&why));
-        else
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                        "serial %s: no authority here issued such a certificate", serial);
-        return NULL;
-    }
     BIO *out = BIO_new(BIO_s_mem());
-    append_pem(out, rows_blob(rows, 1));
+    append_pem(out, rows_blob(rows, ROW_DER));
     char *pem = NULL, *text = NULL;
-    if (append_issuers(store, out, rows_int(rows, 0), error)) {
+    if (append_issuers(store, out, rows_int(rows, ROW_AUTHORITY), error)) {
         long size = BIO_get_mem_data(out, &text);
         pem = g_strndup(text, (gsize)size);
     }
@@ -121,17 +125,8 @@ char *pki_device_certificate(VigieStore *store, int64_t device, GError **error) 
                     "SELECT c.der FROM pki_certificate c LEFT JOIN pki_revocation r ON r.certificate = c.id "
                     "WHERE c.device = $1 AND (r.reason IS NULL OR r.reason = 8) ORDER BY c.id DESC LIMIT 1",
                     "i", device);
-    g_autoptr(GError) why = NULL;
-    if (!rows)
+    if (!row_first(rows, error, "no certificate was issued for this device: see vigie ca renew"))
         return NULL;
-    if (rows_next(rows, &why)) {
-        VigieBytes der = rows_blob(rows, 0);
-        return g_compute_checksum_for_data(G_CHECKSUM_SHA256, der.data, der.size);
-    }
-    if (why)
-        g_propagate_error(error, g_steal_pointer(&why));
-    else
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                            "no certificate was issued for this device: see vigie ca renew");
-    return NULL;
+    VigieBytes der = rows_blob(rows, 0);
+    return g_compute_checksum_for_data(G_CHECKSUM_SHA256, der.data, der.size);
 }

@@ -6,6 +6,7 @@
 #include "pki/item.h"
 #include "pki/journal.h"
 #include "pki/registration.h"
+#include "pki/row.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -119,11 +120,7 @@ json_t *pki_enrolment_list(VigieStore *store, VigieTime now, GError **error) {
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, now));
-    if (why) {
-        g_propagate_error(error, why);
-        return NULL;
-    }
-    return g_steal_pointer(&list);
+    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 /* ---- Making ------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* evidence.c: papers beside a request. */
 #include "pki/journal.h"
 #include "pki/registration.h"
+#include "pki/row.h"
 
 #include <string.h>
 
@@ -56,18 +57,10 @@ GByteArray *pki_evidence_get(VigieStore *store, int64_t request, int64_t id, cha
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT name, type, content FROM pki_evidence WHERE request = $1 AND id = $2", "ii",
         request, id);
-    GError *why = NULL;
-    if (!rows)
+    if (!row_first(rows, error, "evidence: there is no such file"))
         return NULL;
-    if (rows_next(rows, &why)) {
-        VigieBytes content = rows_blob(rows, 2);
-        *ret_name = g_strdup(rows_text(rows, 0));
-        *ret_type = g_strdup(rows_text(rows, 1));
-        return g_byte_array_append(g_byte_array_new(), content.data, (guint)content.size);
-    }
-    if (why)
-        g_propagate_error(error, why);
-    else
-        refuse(error, VIGIE_ERROR_NOT_FOUND, "there is no such file");
-    return NULL;
+    VigieBytes content = rows_blob(rows, 2);
+    *ret_name = g_strdup(rows_text(rows, 0));
+    *ret_type = g_strdup(rows_text(rows, 1));
+    return g_byte_array_append(g_byte_array_new(), content.data, (guint)content.size);
 }

@@ -2,6 +2,7 @@
 #include "pki/grant.h"
 #include "pki/journal.h"
 #include "pki/profile.h"
+#include "pki/row.h"
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ bool grant_covers(VigieStore *store, const char *account, const char *const *rol
         store, error,
         "SELECT role FROM pki_grant WHERE account = $1 AND (organisation = 0 OR organisation = $2)", "ti",
         folded, organisation);
-    g_autoptr(GError) why = NULL;
+    GError *why = NULL;
     bool covers = false;
     if (!rows)
         return false;
@@ -23,10 +24,8 @@ bool grant_covers(VigieStore *store, const char *account, const char *const *rol
         const char *role = rows_text(rows, 0);
         covers = covers || (other && strcmp(role, other) == 0) || (roles && g_strv_contains(roles, role));
     }
-    if (why) {
-        g_propagate_error(error, g_steal_pointer(&why));
+    if (!rows_ended(why, error))
         return false;
-    }
     *ret_covers = covers;
     return true;
 }
@@ -106,7 +105,7 @@ json_t *pki_grant_list(VigieStore *store, const char *account, GError **error) {
                     "account = $1 ORDER BY account, role, organisation",
                     "t", folded);
     g_autoptr(json_t) list = json_array();
-    g_autoptr(GError) why = NULL;
+    GError *why = NULL;
     if (!rows)
         return NULL;
     while (rows_next(rows, &why)) {
@@ -116,9 +115,5 @@ json_t *pki_grant_list(VigieStore *store, const char *account, GError **error) {
                                         rows_text(rows, 1), "organisation", (json_int_t)rows_int(rows, 2),
                                         "since", since, "by", rows_text(rows, 4)));
     }
-    if (why) {
-        g_propagate_error(error, g_steal_pointer(&why));
-        return NULL;
-    }
-    return g_steal_pointer(&list);
+    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
 }

@@ -4,6 +4,7 @@
 #include "pki/build.h"
 #include "pki/name.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
 
 #include <openssl/sha.h>
 #include <string.h>
@@ -247,28 +248,14 @@ static bool keep_names(Item *item, GError **error) {
 
 /* The certificate that is renewed is one of ours, of this profile, and was not revoked. */
 static bool read_renewed(const Issuance *issuance, Item *item, GError **error) {
-    uint8_t octets[32];
-    VigieBytes serial;
-    if (!revoke_serial(item->wanted->renews, octets, &serial, error))
+    g_autoptr(VigieRows) rows = row_of_serial(issuance->store, item->wanted->renews, error);
+    if (!rows)
         return false;
-    g_autoptr(VigieRows) rows =
-        store_query(issuance->store, error,
-                    "SELECT c.profile, c.der, COALESCE(r.reason, 8) FROM pki_certificate c "
-                    "LEFT JOIN pki_revocation r ON r.certificate = c.id "
-                    "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
-                    "b", &serial);
-    g_autoptr(GError) why = NULL;
-    bool found = rows && rows_next(rows, &why);
-    if (!rows || why) {
-        if (why)
-            g_propagate_error(error, g_steal_pointer(&why));
-        return false;
-    }
-    if (!found || strcmp(rows_text(rows, 0), item->profile->name) != 0)
-        return deny(error, item->wanted->renews, "no certificate of this profile to renew");
-    if (rows_int(rows, 2) != REASON_RELEASE)
+    if (strcmp(rows_text(rows, ROW_PROFILE), item->profile->name) != 0)
+        return deny(error, item->wanted->renews, "it is of another profile");
+    if (rows_int(rows, ROW_REASON) >= 0 && rows_int(rows, ROW_REASON) != REASON_RELEASE)
         return deny(error, item->wanted->renews, "it is revoked or held: it is not renewed");
-    VigieBytes der = rows_blob(rows, 1);
+    VigieBytes der = rows_blob(rows, ROW_DER);
     item->renewed = g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size);
     return keep_names(item, error);
 }

@@ -84,9 +84,18 @@ bool pki_issue(VigieStore *store, VigieAuthority *authority, const VigieProfiles
                const VigieIssueRequest *requests, size_t count, VigieIssued *ret, const char *who,
                VigieTime now, GError **error);
 
-/* [ { "serial", "authority", "profile", "subject", "not_before", "not_after", "state": "good" "held" "revoked" "expired",
- *     "reason", "revoked_at" } ], the newest first, 1,000 at most; `authority` and `serial` NULL: any. */
-json_t *pki_certificate_list(VigieStore *store, const char *authority, const char *serial, VigieTime now,
+/* What is zero or NULL does not restrict. */
+typedef struct {
+    const char *authority, *serial;
+    int64_t id, device;
+    const char *account; /* who asked for it, or has a role over its organisation */
+    int64_t before;      /* of an id less than this one: the next page */
+    int limit;           /* 0: 1,000 */
+} VigieIssuedFilter;
+/* [ { "id", "serial", "authority", "profile", "subject", "not_before", "not_after", "state": "good" "held" "revoked"
+ *     "expired", "reason", "revoked_at", "device", "request", "organisation": numbers, 0 none, "requester" or null } ], the
+ * newest first. */
+json_t *pki_certificate_list(VigieStore *store, const VigieIssuedFilter *filter, VigieTime now,
                              GError **error);
 /* A certificate that was issued, and its issuers up to the root, which is left out, PEM. Free with g_free. */
 char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error);
@@ -199,6 +208,12 @@ bool pki_request_wait(VigieStore *store, int64_t id, int timeout_ms, VigiePkiSta
 /* The issued certificate, DER; CONFLICT where it is not issued (the refusal's text, where it is refused). Free with
  * g_byte_array_unref. */
 GByteArray *pki_request_certificate(VigieStore *store, int64_t id, GError **error);
+
+/* The sealed key that came with it, to be given out once: with the certificate, to who knows its password. NOT_FOUND where
+ * there is none, or it was given out. Free with g_byte_array_unref. */
+GByteArray *pki_request_key(VigieStore *store, int64_t id, GError **error);
+/* It is given out to `account` now, and kept no longer; CONFLICT where another was faster. */
+bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, VigieTime now, GError **error);
 
 /* Papers that prove an identity or a right, 4 MiB at most, 16 a request: kept in the store, their SHA-256 in the log. */
 bool pki_evidence_add(VigieStore *store, int64_t request, const char *name, const char *type,

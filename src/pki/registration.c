@@ -7,8 +7,8 @@
 #include "pki/name.h"
 #include "pki/request.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
 enum { TEXT_MAX = 256, MAIL_MAX = 254, FIELDS_MAX = 16384, OPEN_MAX = 10000, SEALED_MAX = 16384 };
@@ -90,34 +90,29 @@ bool registration_organisation(VigieStore *store, int64_t device, VigieTime now,
     return told != NULL;
 }
 
+/* For which organisation it was asked for; 0 where it was issued without a request. */
+static bool organisation_of(VigieStore *store, int64_t certificate, int64_t *ret_organisation,
+                            GError **error) {
+    return store_get_int(store, ret_organisation, error,
+                         "SELECT COALESCE((SELECT organisation FROM pki_request WHERE issued = $1), 0)", "i",
+                         certificate);
+}
+
 /* The certificate to renew or revoke says all but the names and the key. */
 static bool take_certificate(VigieStore *store, const VigieProfiles *profiles, Draft *draft, GError **error) {
-    uint8_t octets[32];
-    VigieBytes serial;
     if (!draft->asked->serial)
         return refuse(error, VIGIE_ERROR_INVALID, "the serial number of a certificate is wanted");
-    if (!revoke_serial(draft->asked->serial, octets, &serial, error))
+    g_autoptr(VigieRows) rows = row_of_serial(store, draft->asked->serial, error);
+    if (!rows)
         return false;
-    g_autoptr(VigieRows) rows = store_query(
-        store, error,
-        "SELECT c.id, a.name, c.profile, c.device, COALESCE(q.organisation, 0) FROM pki_certificate c JOIN "
-        "pki_authority a ON a.id = c.authority LEFT JOIN pki_request q ON q.issued = c.id "
-        "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
-        "b", &serial);
-    GError *why = NULL;
-    bool found = rows && rows_next(rows, &why);
-    if (why)
-        g_propagate_error(error, why);
-    else if (rows && !found)
-        refuse(error, VIGIE_ERROR_NOT_FOUND, "no authority here issued a certificate of this serial number");
-    if (!found)
-        return false;
-    draft->certificate = rows_int(rows, 0);
-    draft->authority = pki_authority_open(store, rows_text(rows, 1), NULL, error);
-    draft->profile = profile_find(profiles, rows_text(rows, 2));
-    draft->device = rows_int(rows, 3);
-    draft->organisation = rows_int(rows, 4);
+    draft->certificate = rows_int(rows, ROW_ID);
+    draft->profile = profile_find(profiles, rows_text(rows, ROW_PROFILE));
+    draft->device = rows_int(rows, ROW_DEVICE);
     draft->fields = json_object();
+    g_autofree char *name = authority_name(store, rows_int(rows, ROW_AUTHORITY), error);
+    if (!name || !organisation_of(store, draft->certificate, &draft->organisation, error))
+        return false;
+    draft->authority = pki_authority_open(store, name, NULL, error);
     return draft->authority &&
            (draft->profile ||
             refuse(error, VIGIE_ERROR_NOT_FOUND, "its profile is not in knowledge/profiles any more"));
@@ -180,12 +175,8 @@ static bool check_certificate(VigieStore *store, const VigieProfiles *profiles, 
     Item item = {0};
     bool well = item_check(&issuance, &wanted, &item, error);
     if (well) {
-        uint8_t digest[SHA256_DIGEST_LENGTH];
-        GString *hash = g_string_sized_new(2 * sizeof digest);
-        SHA256(item.request->spki.data, item.request->spki.size, digest);
-        for (size_t i = 0; i < sizeof digest; i++)
-            g_string_append_printf(hash, "%02x", digest[i]);
-        draft->key_hash = g_string_free(hash, FALSE);
+        const VigieBytes spki = item.request->spki;
+        draft->key_hash = g_compute_checksum_for_data(G_CHECKSUM_SHA256, spki.data, spki.size);
         draft->key_name = item.request->curve ? g_strdup_printf("EC %s", item.request->curve)
                                               : g_strdup_printf("RSA %u", item.request->rsa_bits);
         draft->names = names_of(item.names);

@@ -2,6 +2,7 @@
 #include "pki/request.h"
 #include "pki/grant.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
 
 #include <string.h>
 
@@ -12,12 +13,6 @@ static const char *const states[] = {
     [VIGIE_REQUEST_REFUSED] = "refused",
 };
 
-static bool rows_end(GError *why, GError **error) {
-    if (why)
-        g_propagate_error(error, why);
-    return !why;
-}
-
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
 #define REQUEST_COLUMNS                                                                                      \
     "SELECT q.id, q.kind, q.state, q.profile, a.name, q.names, q.fields, q.key_name, q.key_hash, q.days, "   \
@@ -27,17 +22,16 @@ static bool rows_end(GError *why, GError **error) {
     "FROM pki_request q JOIN pki_authority a ON a.id = q.authority "                                         \
     "LEFT JOIN pki_certificate t ON t.id = q.certificate LEFT JOIN pki_certificate i ON i.id = q.issued "
 
+#define NO_REQUEST "there is no request %" G_GINT64_FORMAT ": vigie request list shows them"
+
 static json_t *time_of(const VigieRows *rows, int column) {
     g_autofree char *text = rows_int(rows, column) ? vigie_time_rfc3339(rows_int(rows, column)) : NULL;
     return text ? json_string(text) : json_null();
 }
 
 static json_t *serial_of(const VigieRows *rows, int column) {
-    VigieBytes serial = rows_blob(rows, column);
-    g_autoptr(GString) digits = g_string_new(NULL);
-    for (size_t i = 0; i < serial.size; i++)
-        g_string_append_printf(digits, "%02x", serial.data[i]);
-    return serial.size ? json_string(digits->str) : json_null();
+    g_autofree char *digits = vigie_hex_text(rows_blob(rows, column));
+    return *digits ? json_string(digits) : json_null();
 }
 
 static json_t *text_of(const VigieRows *rows, int column) {
@@ -79,30 +73,16 @@ static json_t *tell(const VigieRows *rows, const VigieProfiles *profiles) {
 
 json_t *request_read(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(store, error, REQUEST_COLUMNS "WHERE q.id = $1", "i", id);
-    GError *why = NULL;
-    if (!rows)
-        return NULL;
-    if (rows_next(rows, &why))
-        return tell(rows, profiles);
-    if (rows_end(why, error))
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                    "there is no request %" G_GINT64_FORMAT ": vigie ca requests lists them", id);
-    return NULL;
+    return row_first(rows, error, NO_REQUEST, id) ? tell(rows, profiles) : NULL;
 }
 
 GByteArray *request_csr(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT csr FROM pki_request WHERE id = $1", "i", id);
-    GByteArray *csr = g_byte_array_new();
-    GError *why = NULL;
-    if (rows && rows_next(rows, &why)) {
-        VigieBytes bytes = rows_blob(rows, 0);
-        return g_byte_array_append(csr, bytes.data, (guint)bytes.size);
-    }
-    g_byte_array_unref(csr);
-    if (why)
-        g_propagate_error(error, why);
-    return NULL;
+    if (!row_first(rows, error, NO_REQUEST, id))
+        return NULL;
+    VigieBytes bytes = rows_blob(rows, 0);
+    return g_byte_array_append(g_byte_array_new(), bytes.data, (guint)bytes.size);
 }
 
 static bool add_evidence(VigieStore *store, json_t *request, GError **error) {
@@ -122,7 +102,7 @@ static bool add_evidence(VigieStore *store, json_t *request, GError **error) {
                                               "type", rows_text(rows, 2), "size",
                                               (json_int_t)rows_int(rows, 3), "sha256", rows_text(rows, 4),
                                               "by", rows_text(rows, 5), "at", time_of(rows, 6)));
-    return rows_end(why, error);
+    return rows_ended(why, error);
 }
 
 json_t *pki_request_get(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error) {
@@ -150,22 +130,15 @@ json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, profiles));
-    return rows_end(why, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------------------ */
 static bool state_of(VigieStore *store, int64_t id, VigiePkiState *ret_state, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT state FROM pki_request WHERE id = $1", "i", id);
-    GError *why = NULL;
-    if (!rows)
+    if (!row_first(rows, error, NO_REQUEST, id))
         return false;
-    if (!rows_next(rows, &why)) {
-        if (rows_end(why, error))
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "there is no request %" G_GINT64_FORMAT,
-                        id);
-        return false;
-    }
     for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
         if (strcmp(states[i], rows_text(rows, 0)) == 0)
             *ret_state = (VigiePkiState)i;
@@ -194,15 +167,8 @@ GByteArray *pki_request_certificate(VigieStore *store, int64_t id, GError **erro
                                             "SELECT i.der, q.refusal, q.state FROM pki_request q LEFT JOIN "
                                             "pki_certificate i ON i.id = q.issued WHERE q.id = $1",
                                             "i", id);
-    GError *why = NULL;
-    if (!rows)
+    if (!row_first(rows, error, NO_REQUEST, id))
         return NULL;
-    if (!rows_next(rows, &why)) {
-        if (rows_end(why, error))
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "there is no request %" G_GINT64_FORMAT,
-                        id);
-        return NULL;
-    }
     VigieBytes der = rows_blob(rows, 0);
     if (der.size > 0)
         return g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size);
@@ -254,6 +220,34 @@ bool request_refuse(Journal *journal, int64_t id, const char *reason, GError **e
                       "WHERE id = $1 AND state IN ('requested', 'validated')",
                       "iti", id, text, journal->now) &&
            store_wake(journal->store, error);
+}
+
+GByteArray *pki_request_key(VigieStore *store, int64_t id, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error, "SELECT sealed_key FROM pki_request WHERE id = $1 AND sealed_key IS NOT NULL", "i", id);
+    if (!row_first(rows, error, "there is no key to give out: it stays with the device, or was given out once"))
+        return NULL;
+    VigieBytes bytes = rows_blob(rows, 0);
+    return g_byte_array_append(g_byte_array_new(), bytes.data, (guint)bytes.size);
+}
+
+bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, VigieTime now, GError **error) {
+    Journal journal;
+    int64_t taken = 0;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    if (!tx || !journal_begin(&journal, store, account, now, error) ||
+        !store_exec_count(store, &taken, error,
+                          "UPDATE pki_request SET sealed_key = NULL WHERE id = $1 AND sealed_key IS NOT NULL "
+                          "AND state = 'issued'",
+                          "i", id))
+        return false;
+    if (taken == 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                    "request %" G_GINT64_FORMAT ": its key was given out already", id);
+        return false;
+    }
+    return add_line(&journal, "key-given", id, NULL, NULL, error) && journal_end(&journal, NULL, 0, error) &&
+           store_commit(&tx, error);
 }
 
 /* ---- Who may ------------------------------------------------------------------------------------------------ */

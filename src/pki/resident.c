@@ -3,6 +3,7 @@
 #include "pki/journal.h"
 #include "pki/ocsp.h"
 #include "pki/request.h"
+#include "pki/row.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -191,9 +192,7 @@ static bool waiting(VigieStore *store, const VigieAuthority *authority, int64_t 
         *after = rows_int(rows, 0);
         g_array_append_val(ids, *after);
     }
-    if (why)
-        g_propagate_error(error, why);
-    return !why;
+    return rows_ended(why, error);
 }
 
 static bool issue(VigieSigner *signer, VigieStore *store, VigieAuthority *authority, Batch *batch,

@@ -3,6 +3,7 @@
 #include "pki/journal.h"
 #include "pki/profile.h"
 #include "pki/record.h"
+#include "pki/row.h"
 
 #include <openssl/sha.h>
 #include <string.h>
@@ -86,35 +87,17 @@ bool revoke_serial(const char *text, uint8_t serial[32], VigieBytes *ret_serial,
 }
 
 static bool find(VigieStore *store, const char *serial, Found *ret_found, GError **error) {
-    uint8_t octets[32];
-    VigieBytes wanted;
-    if (!revoke_serial(serial, octets, &wanted, error))
-        return false;
-    g_autoptr(VigieRows) rows = store_query(
-        store, error,
-        "SELECT c.id, c.authority, c.shard, c.not_after, COALESCE(r.reason, -1), c.profile, "
-        "c.serial, c.der FROM pki_certificate c LEFT JOIN pki_revocation r ON r.certificate = c.id "
-        "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
-        "b", &wanted);
-    g_autoptr(GError) why = NULL;
+    g_autoptr(VigieRows) rows = row_of_serial(store, serial, error);
     if (!rows)
         return false;
-    if (!rows_next(rows, &why)) {
-        if (why)
-            g_propagate_error(error, g_steal_pointer(&why));
-        else
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                        "serial %s: no authority here issued such a certificate", serial);
-        return false;
-    }
-    *ret_found = (Found){.id = rows_int(rows, 0),
-                         .authority = rows_int(rows, 1),
-                         .shard = rows_int(rows, 2),
-                         .not_after = rows_int(rows, 3),
-                         .state = rows_int(rows, 4),
-                         .profile = g_strdup(rows_text(rows, 5)),
-                         .serial = copy(rows_blob(rows, 6)),
-                         .der = copy(rows_blob(rows, 7))};
+    *ret_found = (Found){.id = rows_int(rows, ROW_ID),
+                         .authority = rows_int(rows, ROW_AUTHORITY),
+                         .shard = rows_int(rows, ROW_SHARD),
+                         .not_after = rows_int(rows, ROW_NOT_AFTER),
+                         .state = rows_int(rows, ROW_REASON),
+                         .profile = g_strdup(rows_text(rows, ROW_PROFILE)),
+                         .serial = copy(rows_blob(rows, ROW_SERIAL)),
+                         .der = copy(rows_blob(rows, ROW_DER))};
     return true;
 }
 
@@ -137,13 +120,6 @@ static bool allowed(const Found *found, const VigieProfiles *profiles, int reaso
     if (why)
         g_set_error(error, VIGIE_ERROR, (gint)code, "revocation: %s", why);
     return why == NULL;
-}
-
-static char *hexadecimal(const GByteArray *octets) {
-    GString *text = g_string_sized_new(2 * octets->len + 1);
-    for (guint i = 0; i < octets->len; i++)
-        g_string_append_printf(text, "%02x", octets->data[i]);
-    return g_string_free(text, FALSE);
 }
 
 static bool note_bad_key(VigieStore *store, const Found *found, GError **error) {
@@ -169,8 +145,8 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
         !allowed(&found, profiles, reason, error))
         return false;
     g_autofree char *details = g_strdup_printf("{\"reason\":\"%s\"}", reasons[reason]);
-    g_autofree char *object = hexadecimal(found.serial);
     VigieBytes octets = vigie_bytes(found.serial->data, found.serial->len);
+    g_autofree char *object = vigie_hex_text(octets);
     return journal_add(&journal, "revoked", object, details, error) &&
            store_exec(store, error,
                       "INSERT INTO pki_revocation (certificate, authority, shard, serial, entry, at, reason, "
