@@ -42,32 +42,6 @@ static bool find_device(const Ca *ca, int64_t *ret_id, GError **error) {
     return true;
 }
 
-static void add_name(GPtrArray *names, const char *host) {
-    if (!host || !*host)
-        return;
-    g_autofree char *lower = g_ascii_strdown(host, -1);
-    char *name = g_strconcat(g_hostname_is_ip_address(host) ? "ip:" : "dns:", lower, NULL);
-    if (g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
-        g_free(name);
-    else
-        g_ptr_array_add(names, name);
-}
-
-/* All by which the fleet says that others call it, "dns:…" and "ip:…". */
-static GPtrArray *names_of(const json_t *device) {
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-    size_t index;
-    json_t *endpoint;
-    add_name(names, text_of(device, "fqdn"));
-    add_name(names, text_of(device, "ip"));
-    json_array_foreach(json_object_get(device, "endpoints"), index, endpoint) {
-        add_name(names, text_of(endpoint, "name"));
-        add_name(names, text_of(endpoint, "host"));
-    }
-    g_ptr_array_add(names, NULL);
-    return names;
-}
-
 /* A new key and its request, or the device's own request. */
 static GPtrArray *get_request(const Ca *ca, const GPtrArray *names, GError **error) {
     if (!ca->csrs) {
@@ -151,7 +125,7 @@ static bool issue(Ca *ca, const json_t *device, int64_t id, const GPtrArray *nam
 
 static bool renew(Ca *ca, const json_t *device, int64_t id, GError **error) {
     g_autofree char *serial = NULL;
-    g_autoptr(GPtrArray) names = names_of(device);
+    g_autoptr(GPtrArray) names = pki_device_names(device);
     if (!ca->out || g_file_test(ca->out, G_FILE_TEST_EXISTS))
         return ca_refuse(
             error, "--out is wanted, a file that does not exist yet, as in --out automate.p12 --to pkcs12");

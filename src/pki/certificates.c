@@ -119,6 +119,32 @@ char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error)
     return pem;
 }
 
+static void add_name(GPtrArray *names, const json_t *host) {
+    const char *text = json_string_value(host);
+    if (!text || !*text)
+        return;
+    g_autofree char *lower = g_ascii_strdown(text, -1);
+    char *name = g_strconcat(g_hostname_is_ip_address(text) ? "ip:" : "dns:", lower, NULL);
+    if (g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+        g_free(name);
+    else
+        g_ptr_array_add(names, name);
+}
+
+GPtrArray *pki_device_names(const json_t *device) {
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    size_t index;
+    json_t *endpoint;
+    add_name(names, json_object_get(device, "fqdn"));
+    add_name(names, json_object_get(device, "ip"));
+    json_array_foreach(json_object_get(device, "endpoints"), index, endpoint) {
+        add_name(names, json_object_get(endpoint, "name"));
+        add_name(names, json_object_get(endpoint, "host"));
+    }
+    g_ptr_array_add(names, NULL);
+    return names;
+}
+
 char *pki_device_certificate(VigieStore *store, int64_t device, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error,

@@ -99,6 +99,8 @@ json_t *pki_certificate_list(VigieStore *store, const VigieIssuedFilter *filter,
                              GError **error);
 /* A certificate that was issued, and its issuers up to the root, which is left out, PEM. Free with g_free. */
 char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error);
+/* All by which the fleet says that others call a device, of fleet_device_get: "dns:…" and "ip:…"; NULL-terminated, owned. */
+GPtrArray *pki_device_names(const json_t *device);
 /* SHA-256, hexadecimal, of the newest certificate issued for a device of the fleet that is not revoked. NOT_FOUND. Free with
  * g_free. */
 char *pki_device_certificate(VigieStore *store, int64_t device, GError **error);

@@ -10,28 +10,30 @@ enum { PASSWORD_MIN = 12, PASSWORD_MAX = 512, NAME_MAX_CHARACTERS = 64 };
 
 #define BIT(may) (1U << (may))
 
-/* What each role may do. Everyone reads what they are confined to, and subscribes to its calendar. An admin keeps the
+/* What each role may do. Everyone reads what they are confined to, subscribes to its calendar, and takes part in the
+ * registration of certificates as far as the roles of that go. An admin keeps the
  * accounts and does not read the CSIRT's cases: who declares something to it need not trust the administrators. */
 static const struct {
     const char *name;
     unsigned may;
 } roles[VIGIE_ROLES] = {
-    [VIGIE_ROLE_READER] = {"reader", BIT(MAY_READ) | BIT(MAY_CALENDAR)},
-    [VIGIE_ROLE_BIOMED] = {"biomed", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT)},
-    [VIGIE_ROLE_ANALYST] = {"analyst", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
-                                           BIT(MAY_CASE)},
-    [VIGIE_ROLE_HEAD] = {"head", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
-                                     BIT(MAY_CASE) | BIT(MAY_HEAD)},
-    [VIGIE_ROLE_ADMIN] = {"admin", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_ACT) | BIT(MAY_METRICS) |
-                                       BIT(MAY_AUDIT)},
+    [VIGIE_ROLE_READER] = {"reader", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER)},
+    [VIGIE_ROLE_BIOMED] = {"biomed", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT)},
+    [VIGIE_ROLE_ANALYST] = {"analyst", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
+                                           BIT(MAY_METRICS) | BIT(MAY_CASE)},
+    [VIGIE_ROLE_HEAD] = {"head", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
+                                     BIT(MAY_METRICS) | BIT(MAY_CASE) | BIT(MAY_HEAD)},
+    [VIGIE_ROLE_ADMIN] = {"admin", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
+                                       BIT(MAY_METRICS) | BIT(MAY_AUDIT)},
 };
 
 static const struct {
     const char *name;
     unsigned may;
 } scopes[] = {
-    {"read", BIT(MAY_READ)},       {"act", BIT(MAY_READ) | BIT(MAY_ACT)}, {"case", BIT(MAY_CASE)},
-    {"metrics", BIT(MAY_METRICS)}, {"calendar", BIT(MAY_CALENDAR)},
+    {"read", BIT(MAY_READ)},         {"act", BIT(MAY_READ) | BIT(MAY_ACT) | BIT(MAY_REGISTER)},
+    {"case", BIT(MAY_CASE)},         {"metrics", BIT(MAY_METRICS)},
+    {"calendar", BIT(MAY_CALENDAR)},
 };
 
 unsigned account_role_may(VigieRole role) {

@@ -131,6 +131,32 @@ RAW(feed_health);
 RAW(feed_openapi);
 RAW(feed_asset);
 
+/* page-request.c */
+RESOURCE(page_requests);
+RESOURCE(page_request);
+RESOURCE(page_request_form);
+RESOURCE(page_request_add);
+RESOURCE(page_request_validate);
+RESOURCE(page_request_refuse);
+RESOURCE(page_request_evidence_add);
+RESOURCE(page_request_key);
+RAW(file_request_evidence);
+RAW(file_request_certificate);
+DRESS(dress_requests);
+DRESS(dress_request);
+DRESS(dress_request_form);
+
+/* page-issued.c */
+RESOURCE(page_issued);
+RESOURCE(page_issued_one);
+RESOURCE(page_issued_revoke);
+RESOURCE(page_issued_renew);
+RESOURCE(page_device_certificate);
+RESOURCE(page_device_certificate_ask);
+DRESS(dress_issued);
+DRESS(dress_issued_one);
+DRESS(dress_device_certificate);
+
 /* published.c */
 Published *published_new(void);
 void published_free(Published *published);

@@ -48,6 +48,14 @@ static bool load_team(Portal *portal, GError **error) {
     return !portal->team || portal->declarations;
 }
 
+/* Without any, no page speaks of requests. */
+static bool look_for_authorities(Portal *portal, GError **error) {
+    g_autoptr(VigieStore) store = store_open(vigie_config_text(portal->config, "store.url"), error);
+    g_autoptr(json_t) list = store ? pki_authority_list(store, NULL, error) : NULL;
+    portal->authorities = json_array_size(list) > 0;
+    return list != NULL;
+}
+
 static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     *portal = (Portal){.config = config,
                        .site = vigie_config_text(config, "site.name"),
@@ -65,9 +73,11 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->dummy_hash = account_hash_password(secret, error);
     portal->templates = portal->dummy_hash ? document_templates_load("pages", "html", error) : NULL;
     portal->rules = portal->templates ? record_rules_load(error) : NULL;
-    portal->openapi = portal->rules ? router_openapi(config, error) : NULL;
+    portal->profiles = portal->rules ? pki_profiles_load(error) : NULL;
+    portal->openapi = portal->profiles ? router_openapi(config, error) : NULL;
     portal->limits = limits_new();
-    return portal->openapi && load_team(portal, error) && load_assets(portal, error);
+    return portal->openapi && load_team(portal, error) && load_assets(portal, error) &&
+           look_for_authorities(portal, error);
 }
 
 static void unload(Portal *portal) {
@@ -75,6 +85,7 @@ static void unload(Portal *portal) {
     published_free(portal->published);
     g_free(portal->dummy_hash);
     document_templates_free(portal->templates);
+    pki_profiles_free(portal->profiles);
     record_rules_free(portal->rules);
     csirt_declarations_free(portal->declarations);
     csirt_team_free(portal->team);

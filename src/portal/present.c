@@ -7,10 +7,10 @@
 static const struct {
     const char *member, *prefix;
 } enums[] = {
-    {"state", "fleet.state."},        {"state", "fleet.life."},     {"severity", "fleet.severity."},
-    {"role", "portal.role."},         {"scope", "portal.scope."},   {"action", "portal.action."},
-    {"depth", "portal.depth."},       {"protocol", "protocol."},    {"verdict", "portal.verdict."},
-    {"language", "portal.language."}, {"member", "portal.member."},
+    {"state", "fleet.state."},       {"state", "fleet.life."},         {"state", "request.state."},
+    {"severity", "fleet.severity."}, {"role", "portal.role."},         {"scope", "portal.scope."},
+    {"action", "portal.action."},    {"depth", "portal.depth."},       {"protocol", "protocol."},
+    {"verdict", "portal.verdict."},  {"language", "portal.language."}, {"member", "portal.member."},
 };
 
 /* Members whose values the fleet's own knowledge names. */
@@ -183,6 +183,7 @@ static const struct {
     {"/certificates", "portal.nav.certificates", MAY_READ},
     {"/surveys", "portal.nav.surveys", MAY_READ},
     {"/cases", "desk.nav", MAY_CASE},
+    {"/requests", "portal.nav.requests", MAY_READ},
     {"/organisations", "portal.nav.organisations", MAY_READ},
     {"/glossary", "portal.nav.glossary", MAY_READ},
     {"/audit", "portal.nav.audit", MAY_AUDIT},
@@ -192,8 +193,10 @@ static json_t *navigation(const Request *request) {
     json_t *items = json_array();
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
         bool desk = places[i].may == MAY_CASE; /* its cases are nobody's organisation's */
+        bool registers = strcmp(places[i].path, "/requests") == 0;
         if (!(request->reader.may & (1U << places[i].may)) ||
-            (desk && (!request->portal->team || request->reader.organisation)))
+            (desk && (!request->portal->team || request->reader.organisation)) ||
+            (registers && !request->portal->authorities))
             continue;
         gsize size = strcspn(places[i].path, "?");
         bool here = size == 1 ? strcmp(request->path, "/") == 0
@@ -219,12 +222,15 @@ json_t *present_frame(const Request *request, const char *title) {
                : g_strdup(request->path);
     g_autofree char *switch_link = request_link(request, page, "lang", vigie_lang_code(other), NULL);
     g_autofree char *now = vigie_date_time_text(request->lang, request->portal->zone, request->now);
-    json_t *frame = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "title", title, "site",
-        request->portal->site, "lang", vigie_lang_code(request->lang), "other_lang", vigie_lang_code(other),
-        "other_link", switch_link, "now", now, "style", asset_tag(request, "style.css"), "script",
-        asset_tag(request, "script.js"), "icon", asset_tag(request, "icon.svg"), "may_act",
-        (request->reader.may & (1U << MAY_ACT)) != 0, "confined", request->reader.organisation != 0);
+    json_t *frame =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b}", "title", title, "site",
+                  request->portal->site, "lang", vigie_lang_code(request->lang), "other_lang",
+                  vigie_lang_code(other), "other_link", switch_link, "now", now, "style",
+                  asset_tag(request, "style.css"), "script", asset_tag(request, "script.js"), "icon",
+                  asset_tag(request, "icon.svg"), "may_act", (request->reader.may & (1U << MAY_ACT)) != 0,
+                  "may_register", (request->reader.may & (1U << MAY_REGISTER)) != 0, "certificates",
+                  (request->reader.may & (1U << MAY_REGISTER)) != 0 && request->portal->authorities,
+                  "confined", request->reader.organisation != 0);
     if (request->reader.account) {
         g_autofree char *role = g_strconcat("portal.role.", portal_role_name(request->reader.role), NULL);
         json_object_set_new(

@@ -7,6 +7,7 @@
 #include "csirt/csirt.h"
 #include "document/document.h"
 #include "fleet/fleet.h"
+#include "pki/pki.h"
 #include "portal/multipart.h"
 #include "portal/portal.h"
 #include "record/record.h"
@@ -30,7 +31,9 @@ typedef struct {
     VigieTeam *team;                        /* of the CSIRT; NULL: there is no desk */
     struct VigieDeclarations *declarations; /* NULL alike */
     struct Limits *limits;
-    GHashTable *assets; /* "style.css" → Asset */
+    VigieProfiles *profiles; /* of certificates */
+    bool authorities;        /* there are some: requests are shown */
+    GHashTable *assets;      /* "style.css" → Asset */
     json_t *openapi;
     char
         *dummy_hash; /* of no password: verified where the account does not exist, so that it takes as long */
@@ -54,6 +57,7 @@ typedef enum {
     MAY_CALENDAR,
     MAY_CASE,
     MAY_HEAD,
+    MAY_REGISTER,
     MAYS
 } May;
 

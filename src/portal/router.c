@@ -239,7 +239,7 @@ static void answer_page(Request *request, json_t *resource, GError **error) {
 
 static void answer_resource(Request *request, GError **error) {
     g_autoptr(json_t) resource = request->route->resource(request, error);
-    if (!resource)
+    if (!resource || request->file) /* a file is the answer as it is */
         return;
     if (request->api) {
         answer_json(request, request->status, "application/json", resource);

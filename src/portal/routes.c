@@ -45,6 +45,14 @@ static const char *const case_partner_query[] = {"partner", NULL};
 static const char *const case_escalate_form[] = {"partner", "decision", "reason", NULL};
 static const char *const case_done_form[] = {"task", "outcome", NULL};
 static const char *const page_query[] = {"page", NULL};
+static const char *const request_query_names[] = {"state", "device", "before", NULL};
+static const char *const request_form_names[] = {"profile", "csr",        "names", "organisation",
+                                                 "mail",    "field.NAME", NULL};
+static const char *const issued_query[] = {"q", "device", "before", NULL};
+static const char *const reason_form[] = {"reason", NULL};
+static const char *const csr_form[] = {"csr", NULL};
+static const char *const device_certificate_form[] = {"mode", "csr", "key", "password", NULL};
+static const char *const key_form[] = {"password", "format", NULL};
 
 const Route routes[] = {
     /* method, path, page, may, also, resource, dress, raw, parameters, schema, summary */
@@ -84,6 +92,39 @@ const Route routes[] = {
      "Ask for a survey now; one of the same scope that is under way is returned instead"},
     {"GET", "/surveys/{id}", "survey", MAY_READ, true, page_survey, dress_survey, NULL, NULL, "Survey",
      "A survey and how far it is"},
+    {"GET", "/requests", "requests", MAY_READ, true, page_requests, dress_requests, NULL, request_query_names,
+     "RequestList", "Requests for certificates that one asked for or decides, newest first"},
+    {"GET", "/requests/new", "request-new", MAY_REGISTER, false, page_request_form, dress_request_form, NULL,
+     NULL, NULL, NULL},
+    {"POST", "/requests", "request-new", MAY_REGISTER, ROUTE_API | ROUTE_FILES, page_request_add,
+     dress_request_form, NULL, request_form_names, "Request", "Ask for a certificate"},
+    {"GET", "/requests/{id}", "request", MAY_READ, true, page_request, dress_request, NULL, NULL, "Request",
+     "A request, with its evidence"},
+    {"POST", "/requests/{id}/validate", NULL, MAY_REGISTER, true, page_request_validate, NULL, NULL, NULL,
+     "Request", "Validate a request: the signer signs what was asked"},
+    {"POST", "/requests/{id}/refuse", NULL, MAY_REGISTER, true, page_request_refuse, NULL, NULL, reason_form,
+     "Request", "Refuse a request, or take one's own back, with the reason"},
+    {"POST", "/requests/{id}/evidence", NULL, MAY_REGISTER, ROUTE_FILES, page_request_evidence_add, NULL,
+     NULL, NULL, NULL, NULL},
+    {"POST", "/requests/{id}/key", NULL, MAY_REGISTER, false, page_request_key, NULL, NULL, key_form, NULL,
+     NULL},
+    {"GET", "/requests/{id}/evidence", NULL, MAY_READ, false, NULL, NULL, file_request_evidence, NULL, NULL,
+     NULL},
+    {"GET", "/requests/{id}/certificate", NULL, MAY_READ, false, NULL, NULL, file_request_certificate, NULL,
+     NULL, NULL},
+    {"GET", "/issued", "issued", MAY_READ, true, page_issued, dress_issued, NULL, issued_query, "IssuedList",
+     "Certificates issued by our authorities, newest first"},
+    {"GET", "/issued/{id}", "issued-one", MAY_READ, true, page_issued_one, dress_issued_one, NULL, NULL,
+     "Issued", "An issued certificate, with its PEM"},
+    {"POST", "/issued/{id}/revoke", NULL, MAY_REGISTER, true, page_issued_revoke, NULL, NULL, reason_form,
+     "Request", "Ask for a certificate to be revoked, held or released"},
+    {"POST", "/issued/{id}/renew", NULL, MAY_REGISTER, ROUTE_API | ROUTE_FILES, page_issued_renew, NULL, NULL,
+     csr_form, "Request", "Ask for the successor of a certificate"},
+    {"GET", "/devices/{id}/certificate", "device-certificate", MAY_REGISTER, false, page_device_certificate,
+     dress_device_certificate, NULL, NULL, NULL, NULL},
+    {"POST", "/devices/{id}/certificate", "device-certificate", MAY_REGISTER, ROUTE_API | ROUTE_FILES,
+     page_device_certificate_ask, dress_device_certificate, NULL, device_certificate_form, "Request",
+     "Ask for a device's next certificate, for all the names that the fleet knows of it"},
     {"GET", "/cases", "cases", MAY_CASE, true, page_cases, dress_cases, NULL, case_query, "CaseList",
      "The CSIRT's queue, in the order in which to work"},
     {"POST", "/cases", "case-new", MAY_CASE, true, page_case_open, dress_case_new, NULL, case_form,

@@ -1,0 +1,19 @@
+/* registration: what the pages of requests, issued certificates and devices share. */
+#pragma once
+
+#include "pki/pki.h"
+#include "portal/pages.h"
+
+/* A file of the form by its field, or its text field: the bytes of a request (PKCS#10). Empty where neither was given. */
+VigieBytes registration_csr(const Request *request);
+/* "field.NAME" of the form as an object of those that were filled in. */
+json_t *registration_fields(const Request *request);
+/* Adds it for the reader; where the reader may decide it, it is validated too, and the signer waited for a little while.
+ * ret_id is its number. */
+bool registration_add(Request *request, VigiePkiRequest *asked, int64_t *ret_id, GError **error);
+/* A refusal that whoever filled in the form can mend: said above the form, which is shown again. Else NULL. */
+char *registration_problem(Request *request, const GError *error);
+/* The profile of pki_profile_list, or NULL. */
+json_t *registration_profile(const Request *request, const char *name);
+/* The title of a profile; its name where there is none. Static or the profile's own. */
+char *registration_profile_title(const Request *request, const char *name);
