@@ -7,6 +7,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from registrar import PASSWORD, Registrar  # noqa: E402
 from browser import Person  # noqa: E402
 from daemon import free_port  # noqa: E402
+from schema import fits  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 CHU = Registrar()
@@ -188,6 +189,16 @@ def test_api():
     vigie.equal(json.loads(send(act).text)["state"], "issued", "the same key again, once the first is decided")
 
 
+def test_schemas():
+    """what the API answers of requests and certificates is as its OpenAPI document says"""
+    dsi = person("a.dsi")
+    document = json.loads(dsi.get("/api/openapi.json").text)
+    for path, value in {"/requests": None, "/issued": None, "/requests/{id}": "/requests", "/issued/{id}": "/issued"}.items():
+        here = path.replace("{id}", str(dsi.json(value)["items"][0]["id"])) if value else path
+        schema = document["paths"]["/api" + path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        fits(dsi.json(here), schema, document["components"]["schemas"], path)
+
+
 def test_cross_site():
     """another site's form validates nothing"""
     martin, dsi = person("c.martin"), person("a.dsi")
@@ -201,4 +212,4 @@ def test_cross_site():
 
 with CHU:
     tap.run([test_ask_and_validate, test_mistake, test_evidence, test_revoke, test_renew, test_device_csr, test_device_key,
-             test_api, test_cross_site])
+             test_api, test_schemas, test_cross_site])
