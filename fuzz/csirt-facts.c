@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     if (priority)
         same(priority, csirt_priority(value, NULL));
+    json_decref(csirt_priority_missing(value, NULL));
     json_decref(csirt_escalations(value, NULL));
     json_decref(csirt_clocks(value, none, calendar, 1795424400, NULL));
     json_decref(csirt_clocks(none, value, calendar, 1795424400, NULL));

@@ -69,8 +69,7 @@ bool case_judged(const VigieTeam *team, const CaseFacts *of, VigieTime now, Judg
 
 json_t *case_missing(const CaseFacts *of, GError **error) {
     g_autoptr(json_t) facts = all_facts(of);
-    g_autoptr(json_t) priority = csirt_priority(facts, error);
-    return priority ? json_incref(json_object_get(priority, "missing")) : NULL;
+    return csirt_priority_missing(facts, error);
 }
 
 void case_facts_clear(CaseFacts *facts) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { SCORE_MAX = 100, BANDS = 4 };
+enum { SCORE_MAX = 100, BANDS = 4, CVSS_MAX = 100 };
 
 /* ---- The file --------------------------------------------------------------------------------------------- */
 static bool load_bands(const json_t *bands, GError **error) {
@@ -139,7 +139,7 @@ static json_t *worst_value(const json_t *declared) {
     if (strcmp(type, "number") == 0)
         return json_incref(json_object_get(declared, "max"));
     if (strcmp(type, "vector") == 0)
-        return json_string("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H");
+        return json_integer(CVSS_MAX);
     if (strcmp(type, "choice") == 0)
         return json_incref(json_object_get(json_array_get(values, json_array_size(values) - 1), "name"));
     if (strcmp(type, "choices") != 0)
@@ -215,12 +215,34 @@ static json_t *sort_reasons(const json_t *reasons, json_t *decisive) {
     return sorted;
 }
 
-json_t *csirt_priority(const json_t *facts, GError **error) {
+/* The facts, checked, with the score of a vector in its place: it is asked for by many rules. */
+static json_t *measured(const json_t *facts, GError **error) {
+    VigieCvss cvss;
     if (!facts_check_all(facts, error))
         return NULL;
+    json_t *copy = json_copy((json_t *)facts);
+    const char *vector = json_string_value(json_object_get(facts, "cvss"));
+    if (vector && csirt_cvss_score(vector, &cvss, NULL))
+        json_object_set_new(copy, "cvss", json_integer(cvss.score));
+    return copy;
+}
+
+json_t *csirt_priority(const json_t *facts, GError **error) {
+    g_autoptr(json_t) known = measured(facts, error);
     g_autoptr(json_t) reasons = json_array();
     Result result = {.reasons = reasons};
-    evaluate(&result, facts);
-    return json_pack("{s:I, s:I, s:o, s:o}", "score", result.score, "band", result.band, "reasons",
-                     sort_reasons(reasons, result.decisive), "missing", missing_facts(facts, result.band));
+    if (!known)
+        return NULL;
+    evaluate(&result, known);
+    return json_pack("{s:I, s:I, s:o}", "score", result.score, "band", result.band, "reasons",
+                     sort_reasons(reasons, result.decisive));
+}
+
+json_t *csirt_priority_missing(const json_t *facts, GError **error) {
+    g_autoptr(json_t) known = measured(facts, error);
+    Result result = {0};
+    if (!known)
+        return NULL;
+    evaluate(&result, known);
+    return missing_facts(known, result.band);
 }

@@ -23,10 +23,13 @@ csirt_facts(void); /* { name: { "type", "text", "values": [ { "name", "text" } ]
 bool csirt_facts_check(const json_t *facts, GError **error);
 
 /* ---- Priority (priority.c; priority.json) -------------------------------------------------------------------
- * { "score": 0 to 100, "band": 1 (first) to 4, "reasons": [ { "id", "points", "text" } ], heaviest first,
- *   "missing": [ fact ] } those that are not known and could still make the band more pressing, the strongest first.
+ * { "score": 0 to 100, "band": 1 (first) to 4, "reasons": [ { "id", "points", "text" } ], heaviest first, after the one
+ *   whose "floor" set the band }.
  * A worse value of an ordered fact never lowers the score nor the band. NULL where a fact is wrong. */
 json_t *csirt_priority(const json_t *facts, GError **error);
+/* [ fact ]: those that are not known and could still make the band more pressing, the strongest first. Tries each: ten times
+ * the price of the priority. */
+json_t *csirt_priority_missing(const json_t *facts, GError **error);
 
 /* ---- Escalation (escalation.c; escalation.json) -------------------------------------------------------------
  * Who should be told, for a person to confirm: [ { "partner": "corruss", "rule", "reason", "reference", "urgent",

@@ -187,8 +187,8 @@ static void test_monotone(void) {
 }
 
 static void test_missing(void) {
-    g_autoptr(json_t) vague = priority("{\"threat\": \"high\", \"status\": \"oiv\"}");
-    const json_t *missing = json_object_get(vague, "missing");
+    g_autoptr(json_t) vague = parse("{\"threat\": \"high\", \"status\": \"oiv\"}");
+    g_autoptr(json_t) missing = csirt_priority_missing(vague, NULL);
     bool patients = false, threat = false, perimeter = false;
     for (size_t i = 0; i < json_array_size(missing); i++) {
         const char *name = json_string_value(json_array_get(missing, i));
@@ -199,8 +199,9 @@ static void test_missing(void) {
     g_assert_true(patients);
     g_assert_false(threat);
     g_assert_false(perimeter);
-    g_autoptr(json_t) first = priority("{\"patients\": \"proven\"}");
-    g_assert_cmpuint(json_array_size(json_object_get(first, "missing")), ==, 0);
+    g_autoptr(json_t) first = parse("{\"patients\": \"proven\"}");
+    g_autoptr(json_t) nothing = csirt_priority_missing(first, NULL);
+    g_assert_cmpuint(json_array_size(nothing), ==, 0);
 }
 
 /* A saturated team puts aside what is vague and complex, and that alone. */
