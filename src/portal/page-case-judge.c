@@ -15,16 +15,17 @@ static const char *text_of(const json_t *object, const char *member) {
 }
 
 /* ---- A fact as a field of a form ----------------------------------------------------------------------------
- * "fact.NAME" holds its value; of choices, "fact.NAME.VALUE" each one that is ticked, and "fact.NAME" that they were asked. */
+ * "facts.NAME" holds its value; of choices, "facts.NAME.VALUE" each one that is ticked, and "facts.NAME" that they were asked. A
+ * program's member "facts" is read as such fields. */
 static char *field_name(const char *fact) {
-    return g_strconcat("fact.", fact, NULL);
+    return g_strconcat("facts.", fact, NULL);
 }
 
 static json_t *read_choices(const Request *request, const char *name, const json_t *fact) {
     json_t *chosen = json_array(), *value;
     size_t index;
     json_array_foreach(json_object_get(fact, "values"), index, value) {
-        g_autofree char *field = g_strdup_printf("fact.%s.%s", name, text_of(value, "name"));
+        g_autofree char *field = g_strdup_printf("facts.%s.%s", name, text_of(value, "name"));
         if (request_form(request, field))
             json_array_append(chosen, json_object_get(value, "name"));
     }
@@ -71,19 +72,14 @@ static json_t *read_fact(const Request *request, const char *name, const json_t 
     if (!*text)
         return json_null();
     if (strcmp(type, "flag") == 0)
-        return json_boolean(strcmp(text, "1") == 0);
+        return json_boolean(case_ticked(text));
     if (strcmp(type, "number") == 0)
         return read_number(name, text, error);
     return strcmp(type, "time") == 0 ? read_time(request, text, error) : json_string(text);
 }
 
-/* The facts that the form asked for; of a program, its member "facts". NULL without an error: none. */
+/* The facts that the form asked for. NULL without an error: none. */
 json_t *case_read_facts(const Request *request, GError **error) {
-    if (request->api) {
-        g_autoptr(json_t) body = json_loadb(request->body->str, request->body->len, 0, NULL);
-        json_t *facts = json_object_get(body, "facts");
-        return json_is_object(facts) ? json_incref(facts) : NULL;
-    }
     g_autoptr(json_t) facts = json_object();
     const char *name;
     json_t *fact;
@@ -228,6 +224,7 @@ DRESS(dress_case_qualify) {
         view, "expecteds",
         present_options(request, "desk.expected.", expected, now_or(request, view, "expected")));
     json_object_set_new(view, "categories", categories(request, now_or(request, view, "category")));
+    json_object_set_new(view, "form_title", json_string(now_or(request, view, "title")));
     json_object_set_new(view, "organisation_name",
                         json_string(*form(request, "organisation_name")
                                         ? form(request, "organisation_name")

@@ -116,6 +116,7 @@ DRESS(dress_cases) {
         case_present(request, item);
     }
     json_object_set_new(view, "at_queue", json_true());
+    json_object_set_new(view, "title", json_string(vigie_word(request->lang, "desk.nav.queue")));
     json_object_set_new(view, "changes", json_integer((json_int_t)changes));
     json_object_set_new(view, "headline", headline(request, load));
     json_object_set_new(view, "tiles", tiles(request, load));

@@ -26,6 +26,7 @@ DRESS(dress_case_tasks) {
         json_object_set(task, "case_title", json_object_get(item, "title"));
     }
     json_object_set_new(view, "at_tasks", json_true());
+    json_object_set_new(view, "title", json_string(vigie_word(request->lang, "desk.nav.tasks")));
     json_object_set_new(view, "empty", json_boolean(json_array_size(json_object_get(view, "items")) == 0));
     return true;
 }
@@ -49,6 +50,7 @@ DRESS(dress_case_load) {
     json_object_set_new(view, "bands", counts(request, view, "by_band", "desk.band-long.", "band"));
     json_object_set_new(view, "states", counts(request, view, "by_state", "csirt.state.", "state"));
     json_object_set_new(view, "at_load", json_true());
+    json_object_set_new(view, "title", json_string(vigie_word(request->lang, "desk.nav.load")));
     return true;
 }
 
@@ -125,6 +127,7 @@ DRESS(dress_case_handover) {
         json_object_set_new(note, "last", json_boolean(index == 0));
     }
     json_object_set_new(view, "at_handover", json_true());
+    json_object_set_new(view, "title", json_string(vigie_word(request->lang, "desk.nav.handover")));
     json_object_set_new(view, "text", json_string(form(request, "text")));
     return true;
 }
@@ -209,7 +212,7 @@ static bool open_case(Request *request, const VigieAnalyst *who, int64_t *ret_id
         .organisation = g_ascii_strtoll(form(request, "organisation"), NULL, 10),
         .organisation_name = form(request, "organisation_name"),
         .tlp = *form(request, "tlp") ? form(request, "tlp") : NULL,
-        .urgent = strcmp(form(request, "urgent"), "1") == 0,
+        .urgent = case_ticked(form(request, "urgent")),
         .text = *form(request, "text") ? form(request, "text") : NULL,
         .declarant = declarant,
         .author = who->name,

@@ -101,7 +101,7 @@ static bool do_change(Request *request, const VigieAnalyst *who, GError **error)
             json_object_set_new(fields, texts[i], json_string(form(request, texts[i])));
     for (size_t i = 0; i < G_N_ELEMENTS(flags); i++)
         if (request_form(request, flags[i]))
-            json_object_set_new(fields, flags[i], json_boolean(strcmp(form(request, flags[i]), "1") == 0));
+            json_object_set_new(fields, flags[i], json_boolean(case_ticked(form(request, flags[i]))));
     for (size_t i = 0; i < G_N_ELEMENTS(clearable); i++)
         if (request_form(request, clearable[i]))
             json_object_set_new(fields, clearable[i],
@@ -265,7 +265,7 @@ RESOURCE(page_case_unlink) {
 
 static bool do_access(Request *request, const VigieAnalyst *who, GError **error) {
     return csirt_access_set(request->store, who, request->id, form(request, "account"),
-                            strcmp(form(request, "may"), "0") != 0, request->now, error);
+                            case_ticked(form(request, "may")), request->now, error);
 }
 
 RESOURCE(page_case_access) {

@@ -22,6 +22,10 @@ bool case_desk(const Request *request, GError **error) {
     return false;
 }
 
+bool case_ticked(const char *text) {
+    return text && (strcmp(text, "1") == 0 || strcmp(text, "yes") == 0);
+}
+
 /* ---- Words -------------------------------------------------------------------------------------------------- */
 void case_present_word(const Request *request, json_t *object, const char *member, const char *prefix) {
     const char *value = json_string_value(json_object_get(object, member));

@@ -23,7 +23,9 @@ bool case_present_head(Request *request, json_t *view, GError **error);
 char *case_say_value(const Request *request, const char *member, const json_t *value);
 const char *case_label_of(const Request *request, const char *member);
 void case_present_escalation(const Request *request, json_t *row);
-/* The facts that a form asked for ("fact.NAME"), or a program's member "facts"; null: not known any more. NULL without an error: none. */
+/* A box of a form, or true of a program. */
+bool case_ticked(const char *text);
+/* The facts that a form asked for ("facts.NAME"); null: not known any more. NULL without an error: none. */
 json_t *case_read_facts(const Request *request, GError **error);
 /* "2026-11-24T09:30" as a browser gives it, of the site's wall clock, or RFC 3339. */
 bool case_read_time(const Request *request, const char *text, VigieTime *ret_time, GError **error);

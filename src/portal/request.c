@@ -154,6 +154,20 @@ static bool add_member(GHashTable *form, const char *name, const json_t *value) 
     return well && (text || json_is_array(value) || json_is_null(value));
 }
 
+/* Of an object NAME.MEMBER, one level deep; what is null or a list is there, too, as an empty field: it was asked. */
+static bool add_members(GHashTable *form, const char *name, const json_t *object) {
+    const char *member;
+    json_t *value;
+    bool well = true;
+    json_object_foreach((json_t *)object, member, value) {
+        g_autofree char *field = g_strconcat(name, ".", member, NULL);
+        well = well && add_member(form, field, value);
+        if (json_is_null(value) || json_is_array(value))
+            g_hash_table_insert(form, g_steal_pointer(&field), g_strdup(""));
+    }
+    return well;
+}
+
 static bool read_json_form(Request *request, GError **error) {
     json_error_t where;
     g_autoptr(json_t) object =
@@ -166,10 +180,13 @@ static bool read_json_form(Request *request, GError **error) {
     const char *name;
     json_t *value;
     json_object_foreach(object, name, value) {
-        if (add_member(request->form, name, value))
+        if (json_is_object(value) ? add_members(request->form, name, value)
+                                  : add_member(request->form, name, value))
             continue;
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                    "%.40s: a text, a whole number, true, false or a list of texts is wanted", name);
+        g_set_error(
+            error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+            "%.40s: a text, a whole number, true, false or a list of texts is wanted, or an object of these",
+            name);
         return false;
     }
     return true;
