@@ -1,6 +1,7 @@
 /* What is due by the clock. Each slot is claimed in the store before it is acted on, in one transaction, so that
  * several workers do it once, and a slot missed while nothing ran is made up for. */
 #include "daemon/worker.h"
+#include "pki/pki.h"
 
 #include <string.h>
 
@@ -68,6 +69,7 @@ static bool ask_cleaning(const Lane *lane, VigieTime now, GError **error) {
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error) {
     VigieTime now = lane->clock();
     return fleet_forget(lane->store, now - lane->settings->keep_observations, error) &&
+           pki_acme_forget(lane->store, now, error) &&
            mail_queue_forget(lane->store, now - lane->settings->keep_mail, error) &&
            store_job_done(lane->store, job, lane->worker, error);
 }

@@ -1,4 +1,4 @@
-/* The worker: takes jobs from the store and does them, in two lanes, so that a mail does not wait for a survey. */
+/* The worker: takes jobs from the store and does them, in lanes, so that a mail does not wait for a survey. */
 #pragma once
 
 #include "daemon/settings.h"
@@ -22,6 +22,7 @@ bool worker_run(const Settings *settings, GError **error);
 bool worker_survey(Lane *lane, const VigieJob *job, GError **error);
 bool worker_alarms(Lane *lane, const VigieJob *job, GError **error);
 bool worker_mail(Lane *lane, const VigieJob *job, GError **error);
+bool worker_challenge(Lane *lane, const VigieJob *job, GError **error);
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 
 /* Jobs of these kinds have no payload; adding one that waits already changes nothing. */

@@ -12,7 +12,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-enum { NAME_LETTERS = 10, SECRET_LETTERS = 32, NAMES_MAX = 100 };
+enum { NAME_LETTERS = 10, SECRET_LETTERS = 43, NAMES_MAX = 100 };
 
 /* Five bits a letter; without l, o, 0 and 1, which people mistake for each other. */
 static char *random_letters(size_t count) {
@@ -24,6 +24,14 @@ static char *random_letters(size_t count) {
     for (size_t i = 0; i < count; i++)
         text[i] = letters[octets[i] % 32];
     return text;
+}
+
+/* As base64url, which ACME's clients take it for, it is 32 octets to the bit: RFC 7518 3.2 wants no fewer for HS256, and
+ * not every client bears what does not fill whole lines of 16. So the last letter is one whose last two bits are zero. */
+static char *secret_new(void) {
+    char *secret = random_letters(SECRET_LETTERS);
+    secret[SECRET_LETTERS - 1] = "cgks"[(uint8_t)secret[SECRET_LETTERS - 1] % 4];
+    return secret;
 }
 
 static bool refuse(GError **error, VigieErrorCode code, const char *why) {
@@ -207,7 +215,7 @@ json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, cons
     if (!authority || !registration_organisation(store, enrolment->device, now, &organisation, error) ||
         !check_enrolment(store, enrolment, profile, organisation, now, error))
         return NULL;
-    g_autofree char *name = random_letters(NAME_LETTERS), *secret = random_letters(SECRET_LETTERS);
+    g_autofree char *name = random_letters(NAME_LETTERS), *secret = secret_new();
     if (!keep(store, enrolment, authority, organisation, name, secret, now, &id, error))
         return NULL;
     return json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "name", name, "secret", secret);

@@ -266,6 +266,71 @@ json_t *pki_certificate_shown(VigieStore *store, VigieBytes der, VigieTime now, 
 /* An authority's certificate and its issuers up to the root, GByteArrays of DER. */
 GPtrArray *pki_authority_chain(VigieStore *store, const char *name, GError **error);
 
+/* ---- Enrolment protocols ---------------------------------------------------------------------------------------
+ * Adds the request, waits 5 s at most for the signer, and answers the certificate, DER (of a revocation: nothing); NULL
+ * without an error where it is not decided yet: the client may ask again. */
+GByteArray *pki_request_ask(VigieStore *store, const VigieProfiles *profiles, const VigiePkiRequest *request,
+                            VigieTime now, GError **error);
+/* SignedData without signatures (RFC 5652 5, RFC 8951 3.1): `first`, may be NULL, and the certificates of `others`. */
+GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others);
+
+/* A registration authority's key and certificate (RFC 9810 4.1): messages are signed with it and, in SCEP, encrypted to it; it
+ * issues nothing. Read only once it is made: lanes may share it. */
+typedef struct VigieRegistrar VigieRegistrar;
+/* `path`: PEM, both. INVALID where they are not that; DENIED where the certificate is not one of ours, good now. */
+VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, VigieTime now, GError **error);
+void pki_registrar_free(VigieRegistrar *registrar);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRegistrar, pki_registrar_free)
+
+/* CMP (RFC 9810, 9483). Lanes may share it. An answer, DER, also where it refuses; NULL with INVALID or DENIED where none can be
+ * made: the message cannot be read, or nobody we know speaks. */
+enum { CMP_BYTES_MAX = 64 * 1024, SCEP_BYTES_MAX = 64 * 1024 };
+typedef struct VigieCmp VigieCmp;
+VigieCmp *pki_cmp_new(const VigieRegistrar *registrar);
+void pki_cmp_free(VigieCmp *cmp);
+GByteArray *pki_cmp_answer(VigieCmp *cmp, VigieStore *store, const VigieProfiles *profiles,
+                           VigieBytes message, const char *address, VigieTime now, GError **error);
+
+/* ACME (RFC 8555). `base` is where it is reached, "https://vigie.chu.example/acme"; paths are below it. */
+typedef struct {
+    const char *base;
+    const VigieProfiles *profiles;
+    const char *address; /* the client's; may be NULL */
+    VigieTime now;
+} VigieAcme;
+typedef struct {
+    unsigned status;
+    const char *type;            /* of the body; NULL: none */
+    char *body;                  /* text, NUL-terminated */
+    char *nonce, *location, *up; /* Replay-Nonce, Location, Link rel="up"; NULL: none */
+    int retry_after;             /* seconds; 0: none */
+} VigieAcmeAnswer;
+void pki_acme_answer_clear(VigieAcmeAnswer *answer);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VigieAcmeAnswer, pki_acme_answer_clear)
+/* Answers also where it refuses; false where the store failed. `answer` begins zeroed. */
+bool pki_acme_get(VigieStore *store, const VigieAcme *server, const char *path, VigieAcmeAnswer *answer,
+                  GError **error);
+bool pki_acme_post(VigieStore *store, const VigieAcme *server, const char *path, VigieBytes body,
+                   VigieAcmeAnswer *answer, GError **error);
+/* Forgets nonces that ended. */
+bool pki_acme_forget(VigieStore *store, VigieTime now, GError **error);
+
+/* A challenge to be looked at: a job of this kind, payload { "authorization": id }. Speaks to the name's owner: http-01 on
+ * `http_port` (RFC 8555 8.3), tls-alpn-01 on `tls_port` (RFC 8737), dns-01 by `resolvers` ("ADDRESS[:PORT],…"; NULL: the
+ * system's). Blocks for 30 s at most. */
+#define PKI_JOB_CHALLENGE "acme-challenge"
+typedef struct {
+    int http_port, tls_port;
+    const char *resolvers;
+} VigieAcmeReach;
+bool pki_acme_look(VigieStore *store, const VigieAcmeReach *reach, int64_t authorization, VigieTime now,
+                   GError **error);
+
+/* SCEP (RFC 8894): PKIOperation, and GetCACert (the registrar's certificate before the authority's chain). */
+GByteArray *pki_scep_answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
+                            VigieBytes message, const char *address, VigieTime now, GError **error);
+GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, GError **error);
+
 /* ---- Revoking ----------------------------------------------------------------------------------------------- */
 /* `reason` as RFC 5280 writes it ("keyCompromise", "certificateHold" …); "removeFromCRL" ends a hold. DENIED where the
  * profile knows no hold, CONFLICT where it is revoked for good already. */

@@ -19,6 +19,7 @@ typedef struct {
 static const Purpose purposes[] = {
     {"serverAuth", "1.3.6.1.5.5.7.3.1"},
     {"clientAuth", "1.3.6.1.5.5.7.3.2"},
+    {"cmcRA", "1.3.6.1.5.5.7.3.28"},
     {"codeSigning", "1.3.6.1.5.5.7.3.3"},
     {"emailProtection", "1.3.6.1.5.5.7.3.4"},
     {"timeStamping", "1.3.6.1.5.5.7.3.8"},

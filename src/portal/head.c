@@ -88,8 +88,9 @@ static HeadCheck check_length(VigieBytes value, Reading *reading) {
 
 /* What would be acted on twice, or whose second copy a proxy may have judged. */
 static HeadCheck check_once(VigieBytes name, Reading *reading) {
-    static const char *const singletons[] = {"authorization", "cookie",          "content-type", "expect",
-                                             "origin",        "x-forwarded-for", "x-csrf-token"};
+    static const char *const singletons[] = {
+        "authorization",   "cookie",       "content-type",        "expect",           "origin",
+        "x-forwarded-for", "x-csrf-token", "x-ssl-client-verify", "x-ssl-client-cert"};
     for (unsigned i = 0; i < sizeof singletons / sizeof *singletons; i++) {
         if (!equals(name, singletons[i]))
             continue;

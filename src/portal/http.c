@@ -42,9 +42,10 @@ void exchange_free(Exchange *exchange) {
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
 /* Those that are looked at; the gate lets each of the acted-on ones come once only. */
-static const char *const known_fields[] = {"accept-language", "authorization", "content-type",
-                                           "cookie",          "host",          "origin",
-                                           "sec-fetch-site",  "x-csrf-token",  "x-forwarded-for"};
+static const char *const known_fields[] = {
+    "accept-language",  "authorization",  "content-type", "cookie",          "host",
+    "origin",           "sec-fetch-site", "x-csrf-token", "x-forwarded-for", "x-ssl-client-verify",
+    "x-ssl-client-cert"};
 
 static void read_fields(Request *request, VigieBytes head) {
     VigieBytes name, value;

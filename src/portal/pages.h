@@ -164,5 +164,18 @@ RAW(feed_published);
 RAW(feed_ocsp_post);
 RAW(feed_ocsp_get);
 
+/* enrol-est.c */
+RAW(feed_est_get);
+RAW(feed_est_post);
+
+/* enrol-message.c */
+RAW(feed_cmp);
+RAW(feed_scep_get);
+RAW(feed_scep_post);
+
+/* enrol-acme.c */
+RAW(feed_acme_get);
+RAW(feed_acme_post);
+
 /* "3 équipements": the word KEY.one or KEY.many with {n}. Free with g_free. */
 char *page_count_text(const Request *request, const char *key, int64_t count);

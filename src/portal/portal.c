@@ -1,12 +1,14 @@
 #include "portal/portal.h"
 #include "csirt/declaration.h"
 #include "portal/account.h"
+#include "portal/enrol.h"
 #include "portal/gate.h"
 #include "portal/http.h"
 #include "portal/limit.h"
 #include "portal/pages.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 static void free_asset(void *data) {
     Asset *asset = data;
@@ -62,6 +64,7 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
                        .zone = vigie_config_zone(config),
                        .https = g_str_has_prefix(vigie_config_text(config, "site.url"), "https://"),
                        .proxy = vigie_config_bool(config, "portal.proxy"),
+                       .client_certificates = vigie_config_bool(config, "portal.client_certificates"),
                        .session_idle = vigie_config_seconds(config, "portal.session_idle"),
                        .session_max = vigie_config_seconds(config, "portal.session_max"),
                        .upload_file = (uint64_t)vigie_config_int(config, "portal.upload_file") << 20,
@@ -77,7 +80,7 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->openapi = portal->profiles ? router_openapi(config, error) : NULL;
     portal->limits = limits_new();
     return portal->openapi && load_team(portal, error) && load_assets(portal, error) &&
-           look_for_authorities(portal, error);
+           look_for_authorities(portal, error) && enrol_server_open(config, &portal->enrol, error);
 }
 
 static void unload(Portal *portal) {
@@ -85,19 +88,36 @@ static void unload(Portal *portal) {
     published_free(portal->published);
     g_free(portal->dummy_hash);
     document_templates_free(portal->templates);
-    pki_profiles_free(portal->profiles);
     record_rules_free(portal->rules);
     csirt_declarations_free(portal->declarations);
     csirt_team_free(portal->team);
     limits_free(portal->limits);
+    pki_profiles_free(portal->profiles);
+    enrol_server_close(portal->enrol);
     json_decref(portal->openapi);
     g_clear_pointer(&portal->assets, g_hash_table_unref);
 }
 
+/* What a proxy says of its clients must come from the proxy: a Unix socket has an owner, a port has none. */
+static bool check_listener(const Portal *portal, int fd, GError **error) {
+    struct sockaddr_storage own = {0};
+    socklen_t size = sizeof own;
+    if (!portal->client_certificates ||
+        (getsockname(fd, (struct sockaddr *)&own, &size) == 0 && own.ss_family == AF_UNIX))
+        return true;
+    g_set_error(
+        error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+        "portal.client_certificates: portal.listen must then be a Unix socket that the proxy alone can "
+        "reach, as in unix:/run/vigie/portal.sock");
+    return false;
+}
+
 bool portal_run(const VigiePortalOptions *options, GError **error) {
-    Portal portal;
+    Portal portal = {0};
     bool ran = false;
-    Lanes *lanes = load(&portal, options->config, error) ? http_lanes_start(&portal, error) : NULL;
+    Lanes *lanes = load(&portal, options->config, error) && check_listener(&portal, options->listen_fd, error)
+                       ? http_lanes_start(&portal, error)
+                       : NULL;
     if (lanes) {
         if (options->ready)
             options->ready(options->data);

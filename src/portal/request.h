@@ -14,6 +14,7 @@
 
 typedef struct Route Route;
 typedef struct Published Published; /* published.c: files that many readers share */
+typedef struct EnrolServer EnrolServer;
 
 /* What all lanes share; read only once the portal serves. */
 typedef struct {
@@ -21,7 +22,7 @@ typedef struct {
     const char *site; /* its name */
     GTimeZone *zone;
     VigieLang lang; /* where the reader's is not known */
-    bool https, proxy;
+    bool https, proxy, client_certificates;
     int64_t session_idle, session_max;
     uint64_t upload_file, upload_total; /* octets: of one file, of one request */
     VigieStoreGroup *group;             /* of the lanes: writes that are acknowledged share commits */
@@ -33,6 +34,7 @@ typedef struct {
     struct Limits *limits;
     VigieProfiles *profiles; /* of certificates */
     bool authorities;        /* there are some: requests are shown */
+    EnrolServer *enrol;      /* CMP and SCEP; NULL: there is no registrar */
     GHashTable *assets;      /* "style.css" → Asset */
     json_t *openapi;
     char

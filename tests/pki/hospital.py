@@ -25,8 +25,8 @@ title = AC Équipements
 subject = C=FR;O=CHU de Test;CN=AC Équipements CHU de Test
 key = {key}
 path_length = 0
-profiles = device;server-ssl;ocsp-responder;organisation-client;professional-authentication
-permitted = dns:chu.test;ip:10.0.0.0/8;ip:127.0.0.0/8
+profiles = device;server-ssl;ocsp-responder;organisation-client;professional-authentication{profiles}
+{permitted}
 delta_hours = 24
 delta_urls = {publication}/{{file}}-delta.crl
 {more}
@@ -38,10 +38,13 @@ class Hospital:
 
     count = 0
 
-    def __init__(self, key="P-256", publication="http://pki.chu.test/pki", more="", init=True):
+    def __init__(self, key="P-256", publication="http://pki.chu.test/pki", more="", init=True, profiles="",
+                 permitted="dns:chu.test;ip:10.0.0.0/8;ip:127.0.0.0/8"):
         Hospital.count += 1
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigie-pki-"))
-        self.path("hierarchy.conf").write_text(HIERARCHY.format(key=key, publication=publication, more=more))
+        self.path("hierarchy.conf").write_text(HIERARCHY.format(
+            key=key, publication=publication, more=more, profiles=f";{profiles}" if profiles else "",
+            permitted=f"permitted = {permitted}" if permitted else ""))
         self.path("passphrase").write_text("correct horse battery staple\n")
         self.config = self.path("vigie.conf")
         self.config.write_text(f"[store]\nurl = {self.store()}\n")

@@ -147,7 +147,7 @@ class Nginx(Server):
         places = "".join(f"{kind}_temp_path {self.folder}/{kind};\n"
                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (self.folder / "nginx.conf").write_text(
-            f"daemon off; pid {self.folder}/pid; error_log stderr; worker_processes 1;\n"
+            f"daemon off; pid {self.folder}/pid; error_log stderr; worker_processes 1; user {user_name()};\n"
             f"events {{ worker_connections 256; }}\nhttp {{ access_log off;\n{places}{blocks}}}\n")
         return ["/usr/sbin/nginx", "-e", "stderr", "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)]
 

@@ -1,0 +1,288 @@
+/* scep: the Simple Certificate Enrolment Protocol (RFC 8894), for devices that know nothing younger: PKCSReq, RenewalReq,
+ * CertPoll. What a device sends is encrypted to the registrar and signed by itself; what it gets is signed by the registrar
+ * and encrypted to the device.
+ *
+ * A device proves itself by the challenge password "NAME:SECRET" of an enrolment in its request, or signs with the
+ * certificate of ours that it renews. */
+#include "pki/scep.h"
+#include "pki/enrol.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+enum { TRANSACTION_MAX = 128, CHALLENGE_MAX = 255 };
+enum { PKCS_REQUEST = 19, RENEWAL_REQUEST = 17, CERT_POLL = 20, CERT_REPLY = 3 };
+typedef enum { STATUS_SUCCESS = 0, STATUS_FAILURE = 2, STATUS_PENDING = 3 } Status;
+typedef enum { BAD_ALGORITHM, BAD_MESSAGE_CHECK, BAD_REQUEST, BAD_TIME, BAD_CERTIFICATE_ID } Failure;
+
+/* RFC 8894 3.2.1: the attributes of a message, below VeriSign's arc. */
+#define ARC "2.16.840.1.113733.1.9."
+#define MESSAGE_TYPE ARC "2"
+#define PKI_STATUS ARC "3"
+#define FAIL_INFO ARC "4"
+#define SENDER_NONCE ARC "5"
+#define RECIPIENT_NONCE ARC "6"
+#define TRANSACTION ARC "7"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CMS_ContentInfo, CMS_ContentInfo_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_REQ, X509_REQ_free)
+
+void scep_message_clear(ScepMessage *message) {
+    g_free(message->transaction);
+    X509_free(message->signer);
+    if (message->content) {
+        explicit_bzero(message->content->data, message->content->len);
+        g_byte_array_unref(message->content);
+    }
+}
+static bool refuse(GError **error, const char *why) {
+    ERR_clear_error();
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s", why);
+    return false;
+}
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------- */
+static const ASN1_STRING *attribute(const CMS_SignerInfo *signer, const char *oid, int type) {
+    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+    ASN1_STRING *value = object ? CMS_signed_get0_data_by_OBJ(signer, object, -3, type) : NULL;
+    ASN1_OBJECT_free(object);
+    return value;
+}
+
+static bool read_attributes(const CMS_SignerInfo *signer, ScepMessage *message) {
+    const ASN1_STRING *type = attribute(signer, MESSAGE_TYPE, V_ASN1_PRINTABLESTRING),
+                      *transaction = attribute(signer, TRANSACTION, V_ASN1_PRINTABLESTRING),
+                      *nonce = attribute(signer, SENDER_NONCE, V_ASN1_OCTET_STRING);
+    int size = transaction ? ASN1_STRING_length(transaction) : 0;
+    if (!type || !nonce || size < 1 || size > TRANSACTION_MAX || ASN1_STRING_length(nonce) > SCEP_NONCE)
+        return false;
+    g_autofree char *number =
+        g_strndup((const char *)ASN1_STRING_get0_data(type), (gsize)ASN1_STRING_length(type));
+    message->type = (int)g_ascii_strtoll(number, NULL, 10);
+    message->transaction = g_strndup((const char *)ASN1_STRING_get0_data(transaction), (gsize)size);
+    for (const char *p = message->transaction; *p; p++)
+        if (!g_ascii_isprint(*p))
+            return false;
+    message->nonce_size = (size_t)ASN1_STRING_length(nonce);
+    memcpy(message->nonce, ASN1_STRING_get0_data(nonce), message->nonce_size);
+    return strlen(message->transaction) == (size_t)size;
+}
+
+static GByteArray *drain(BIO *bio) {
+    char *data = NULL;
+    long size = BIO_get_mem_data(bio, &data);
+    return g_byte_array_append(g_byte_array_new(), (const guint8 *)data, (guint)MAX(size, 0));
+}
+
+/* The outer layer: whoever signed has the key of the certificate beside it; whether that is worth something is seen later. */
+GByteArray *scep_read_signed(VigieBytes der, ScepMessage *message, GError **error) {
+    const unsigned char *at = der.data;
+    g_autoptr(CMS_ContentInfo) cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.size);
+    g_autoptr(BIO) inner = BIO_new(BIO_s_mem());
+    if (!cms || !inner || OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed ||
+        CMS_verify(cms, NULL, NULL, NULL, inner, CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY) != 1) {
+        refuse(error, "RFC 8894 3: SignedData whose signature holds is wanted");
+        return NULL;
+    }
+    STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
+    STACK_OF(X509) *certificates = CMS_get0_signers(cms);
+    bool well = sk_CMS_SignerInfo_num(signers) == 1 && sk_X509_num(certificates) == 1 &&
+                read_attributes(sk_CMS_SignerInfo_value(signers, 0), message);
+    if (well) {
+        message->signer = sk_X509_value(certificates, 0);
+        X509_up_ref(message->signer);
+    }
+    sk_X509_free(certificates);
+    if (well)
+        return drain(inner);
+    refuse(error, "RFC 8894 3.2.1: one signer, with transactionID, messageType and senderNonce, is wanted");
+    return NULL;
+}
+
+static bool read_message(const VigieRegistrar *registrar, VigieBytes der, ScepMessage *message,
+                         GError **error) {
+    g_autoptr(GByteArray) inner = scep_read_signed(der, message, error);
+    if (!inner)
+        return false;
+    const unsigned char *at = inner->data;
+    g_autoptr(CMS_ContentInfo) cms = d2i_CMS_ContentInfo(NULL, &at, (long)inner->len);
+    g_autoptr(BIO) out = BIO_new(BIO_s_mem());
+    bool well = cms && out && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_enveloped &&
+                CMS_decrypt(cms, registrar->key, registrar->certificate, NULL, out, CMS_BINARY) == 1;
+    if (!well)
+        return refuse(error,
+                      "RFC 8894 3.2.2: EnvelopedData for this registrar is wanted: get its certificate "
+                      "anew by GetCACert");
+    message->content = drain(out);
+    return true;
+}
+
+/* ---- Asking ---------------------------------------------------------------------------------------------------------- */
+/* RFC 2985 5.4.1. Wipe and free. */
+static char *challenge_of(VigieBytes csr) {
+    const unsigned char *at = csr.data;
+    g_autoptr(X509_REQ) request = d2i_X509_REQ(NULL, &at, (long)csr.size);
+    int place = request ? X509_REQ_get_attr_by_NID(request, NID_pkcs9_challengePassword, -1) : -1;
+    X509_ATTRIBUTE *found = place >= 0 ? X509_REQ_get_attr(request, place) : NULL;
+    const ASN1_TYPE *value = found ? X509_ATTRIBUTE_get0_type(found, 0) : NULL;
+    bool text = value && (value->type == V_ASN1_PRINTABLESTRING || value->type == V_ASN1_UTF8STRING ||
+                          value->type == V_ASN1_IA5STRING || value->type == V_ASN1_T61STRING);
+    int size = text ? ASN1_STRING_length(value->value.asn1_string) : 0;
+    if (size < 1 || size > CHALLENGE_MAX)
+        return NULL;
+    return g_strndup((const char *)ASN1_STRING_get0_data(value->value.asn1_string), (gsize)size);
+}
+
+static bool know_by_challenge(VigieStore *store, const ScepMessage *message, VigieTime now,
+                              int64_t *ret_enrolment, GError **error) {
+    g_autofree char *challenge = challenge_of(vigie_bytes(message->content->data, message->content->len));
+    char *colon = challenge && g_utf8_validate(challenge, -1, NULL) ? strchr(challenge, ':') : NULL;
+    if (!colon) {
+        g_set_error(
+            error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+            "RFC 8894 2.4: the challenge password NAME:SECRET of an enrolment is wanted in the request");
+        return false;
+    }
+    *colon = '\0';
+    g_autoptr(json_t) enrolment = pki_enrolment_login(store, challenge, colon + 1, now, error);
+    explicit_bzero(colon + 1, strlen(colon + 1));
+    *ret_enrolment = json_integer_value(json_object_get(enrolment, "id"));
+    return enrolment != NULL;
+}
+
+static json_t *know_by_certificate(VigieStore *store, const ScepMessage *message, VigieTime now,
+                                   GError **error) {
+    unsigned char *der = NULL;
+    int size = i2d_X509(message->signer, &der);
+    json_t *shown =
+        size > 0 ? pki_certificate_shown(store, vigie_bytes(der, (size_t)size), now, error) : NULL;
+    OPENSSL_free(der);
+    return shown;
+}
+
+/* RenewalReq, and PKCSReq signed with a certificate of ours as older clients do (RFC 8894 2.5 and its appendix A). */
+static GByteArray *ask(VigieStore *store, const VigieProfiles *profiles, const ScepMessage *message,
+                       const char *address, VigieTime now, GError **error) {
+    g_autoptr(GError) unknown = NULL;
+    int64_t before = 0;
+    g_autofree char *requester = g_strconcat("scep:", message->transaction, NULL);
+    g_autoptr(json_t) shown = know_by_certificate(store, message, now, &unknown);
+    VigiePkiRequest request = {.kind = shown ? VIGIE_REQUEST_RENEW : VIGIE_REQUEST_ISSUE,
+                               .csr = vigie_bytes(message->content->data, message->content->len),
+                               .serial = json_string_value(json_object_get(shown, "serial")),
+                               .requester = requester,
+                               .protocol = "scep",
+                               .address = address,
+                               .proof = shown ? VIGIE_PROOF_CERTIFICATE : VIGIE_PROOF_ENROLMENT};
+    if (!shown && message->type == RENEWAL_REQUEST) {
+        g_propagate_error(error, g_steal_pointer(&unknown));
+        return NULL;
+    }
+    if ((!shown && !know_by_challenge(store, message, now, &request.enrolment, error)) ||
+        !enrol_find(store, "scep", requester, &before, error))
+        return NULL;
+    /* RFC 8894 2.3: a device that heard nothing sends the same again, and is answered the same. */
+    if (before)
+        return pki_request_certificate(store, before, error);
+    return pki_request_ask(store, profiles, &request, now, error);
+}
+
+/* ---- Answering --------------------------------------------------------------------------------------------------------- */
+static bool add_text(CMS_SignerInfo *signer, const char *oid, const char *text) {
+    return CMS_signed_add1_attr_by_txt(signer, oid, V_ASN1_PRINTABLESTRING, text, (int)strlen(text)) == 1;
+}
+
+static bool add_number(CMS_SignerInfo *signer, const char *oid, int number) {
+    char text[12];
+    g_snprintf(text, sizeof text, "%d", number);
+    return add_text(signer, oid, text);
+}
+
+static bool add_attributes(CMS_SignerInfo *signer, const ScepMessage *message, Status status,
+                           Failure failure) {
+    uint8_t nonce[SCEP_NONCE];
+    return RAND_bytes(nonce, sizeof nonce) == 1 && add_number(signer, MESSAGE_TYPE, CERT_REPLY) &&
+           add_number(signer, PKI_STATUS, (int)status) &&
+           add_text(signer, TRANSACTION, message->transaction) &&
+           (status != STATUS_FAILURE || add_number(signer, FAIL_INFO, (int)failure)) &&
+           CMS_signed_add1_attr_by_txt(signer, SENDER_NONCE, V_ASN1_OCTET_STRING, nonce, sizeof nonce) == 1 &&
+           CMS_signed_add1_attr_by_txt(signer, RECIPIENT_NONCE, V_ASN1_OCTET_STRING, message->nonce,
+                                       (int)message->nonce_size) == 1;
+}
+
+/* The certificate and its chain, encrypted to who asked. */
+static BIO *seal(VigieStore *store, const VigieRegistrar *registrar, const ScepMessage *message,
+                 const GByteArray *certificate) {
+    g_autoptr(GPtrArray) chain = pki_authority_chain(store, registrar->authority, NULL);
+    g_autoptr(GByteArray) certificates = pki_certs_only(certificate, chain);
+    g_autoptr(BIO) in = BIO_new_mem_buf(certificates->data, (int)certificates->len);
+    STACK_OF(X509) *recipients = sk_X509_new_null();
+    g_autoptr(CMS_ContentInfo) cms = NULL;
+    BIO *out = BIO_new(BIO_s_mem());
+    if (recipients && sk_X509_push(recipients, message->signer))
+        cms = CMS_encrypt(recipients, in, EVP_aes_128_cbc(), CMS_BINARY);
+    sk_X509_free(recipients);
+    if (cms && i2d_CMS_bio(out, cms) == 1)
+        return out;
+    BIO_free_all(out);
+    return NULL;
+}
+
+static GByteArray *reply(VigieStore *store, const VigieRegistrar *registrar, const ScepMessage *message,
+                         const GByteArray *certificate, Status status, Failure failure, GError **error) {
+    g_autoptr(BIO) content =
+        certificate ? seal(store, registrar, message, certificate) : BIO_new(BIO_s_mem());
+    g_autoptr(BIO) out = BIO_new(BIO_s_mem());
+    unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
+    g_autoptr(CMS_ContentInfo) cms = content ? CMS_sign(NULL, NULL, NULL, content, flags) : NULL;
+    CMS_SignerInfo *signer =
+        cms ? CMS_add1_signer(cms, registrar->certificate, registrar->key, EVP_sha256(), flags) : NULL;
+    if (signer && add_attributes(signer, message, status, failure) &&
+        CMS_final(cms, content, NULL, CMS_BINARY) == 1 && i2d_CMS_bio(out, cms) == 1)
+        return drain(out);
+    ERR_clear_error();
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                "RFC 8894 3.5.2: an answer can be encrypted to an RSA key alone: sign with one");
+    return NULL;
+}
+
+static Failure failure_of(const GError *error) {
+    return g_error_matches(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND) ? BAD_CERTIFICATE_ID : BAD_REQUEST;
+}
+
+GByteArray *pki_scep_answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
+                            VigieBytes message, const char *address, VigieTime now, GError **error) {
+    g_auto(ScepMessage) asked = {0};
+    g_autoptr(GError) failure = NULL;
+    if (message.size > SCEP_BYTES_MAX) {
+        refuse(error, "SCEP: the message is longer than 64 KiB");
+        return NULL;
+    }
+    if (!read_message(registrar, message, &asked, error))
+        return NULL;
+    if (asked.type != PKCS_REQUEST && asked.type != RENEWAL_REQUEST)
+        return reply(store, registrar, &asked, NULL, STATUS_FAILURE,
+                     asked.type == CERT_POLL ? BAD_CERTIFICATE_ID : BAD_REQUEST, error);
+    g_autoptr(GByteArray) certificate = ask(store, profiles, &asked, address, now, &failure);
+    if (certificate)
+        return reply(store, registrar, &asked, certificate, STATUS_SUCCESS, 0, error);
+    if (g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    return reply(store, registrar, &asked, NULL, failure ? STATUS_FAILURE : STATUS_PENDING,
+                 failure ? failure_of(failure) : 0, error);
+}
+
+GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, GError **error) {
+    g_autoptr(GPtrArray) chain = pki_authority_chain(store, registrar->authority, error);
+    unsigned char *der = NULL;
+    int size = chain ? i2d_X509(registrar->certificate, &der) : 0;
+    g_autoptr(GByteArray) own = size > 0 ? g_byte_array_append(g_byte_array_new(), der, (guint)size) : NULL;
+    OPENSSL_free(der);
+    return own ? pki_certs_only(own, chain) : NULL;
+}

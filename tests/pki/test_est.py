@@ -1,0 +1,116 @@
+"""EST: curl and strongSwan enrol and renew over TLS, each by what it can prove, and nobody else."""
+import base64
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from enrolling import Enrolling  # noqa: E402
+from support import tap, vigie  # noqa: E402
+
+CHU = Enrolling(tls=True)
+EST = f"{CHU.url}/.well-known/est"
+NAME, SECRET = CHU.enrolment("--name", "dns:chu.test")
+
+
+def base64_der(csr):
+    der = CHU.openssl("req", "-in", csr, "-outform", "DER", "-out", "request.der") and CHU.path("request.der").read_bytes()
+    CHU.path("request.b64").write_bytes(base64.b64encode(der))
+    return f"@{CHU.path('request.b64')}"
+
+
+def certificate_of(body, name):
+    CHU.path("answer.p7").write_bytes(base64.b64decode(body))
+    CHU.openssl("pkcs7", "-in", "answer.p7", "-inform", "DER", "-print_certs", "-out", f"{name}.pem")
+    return CHU.path(f"{name}.pem")
+
+
+def enrol(name, user, operation="simpleenroll", expect=200, more=()):
+    who = ("-u", user) if user else ()
+    return CHU.curl(*who, *more, "-H", "Content-Type: application/pkcs10", "--data-binary",
+                    base64_der(CHU.csr(name, f"DNS:{name}.chu.test")), f"{EST}/{operation}", expect=expect)
+
+
+def test_cacerts():
+    """the authorities come as PKCS#7 on one line of base64, before anybody has proven anything; of one authority its chain"""
+    for place in ("cacerts", "equipements/cacerts"):
+        body = CHU.curl(f"{EST}/{place}")
+        assert b"\n" not in body, body
+        text = certificate_of(body, "authorities").read_text()
+        assert "AC Racine CHU de Test" in text, text
+        vigie.equal(text.count("BEGIN CERTIFICATE"), 2, text)
+    CHU.curl(f"{EST}/nobody/cacerts", expect=400)
+    CHU.curl(f"{EST}/csrattrs", expect=204)
+    CHU.curl(f"{EST}/serverkeygen", "-X", "POST", expect=404)
+
+
+def test_curl():
+    """a device with the name and secret of an enrolment has its certificate in one call"""
+    text = CHU.good(certificate_of(enrol("pousse-seringue", f"{NAME}:{SECRET}"), "pousse-seringue"))
+    assert "DNS:pousse-seringue.chu.test" in text and "O = CHU de Test" in text, text
+
+
+def test_refused():
+    """without a secret, with a wrong one, for a name that was not allowed: nothing is issued"""
+    before = CHU.certificates()
+    enrol("stranger", None, expect=401)
+    enrol("stranger", f"{NAME}:wrong", expect=403)
+    enrol("stranger", f"nobody:{SECRET}", expect=403)
+    csr = CHU.csr("bank", "DNS:bank.example")
+    said = CHU.curl("-u", f"{NAME}:{SECRET}", "--data-binary", base64_der(csr), f"{EST}/simpleenroll", expect=403)
+    assert b"bank.example" in said, said
+    for body in ("", "AAAA", "%%%", "A" * 60000):
+        CHU.path("body").write_text(body)
+        CHU.curl("-u", f"{NAME}:{SECRET}", "--data-binary", f"@{CHU.path('body')}", f"{EST}/simpleenroll", expect=400)
+    vigie.equal(CHU.certificates(), before)
+
+
+def test_renewal():
+    """who shows its certificate renews it: the same names, a new key; not after it was revoked"""
+    old = certificate_of(enrol("moniteur", f"{NAME}:{SECRET}"), "moniteur-old")
+    CHU.path("old.key").write_bytes(CHU.path("moniteur.key").read_bytes())
+    shown = ("--cert", old, "--key", CHU.path("old.key"))
+    enrol("moniteur", None, "simplereenroll", expect=401)
+    new = certificate_of(enrol("moniteur", None, "simplereenroll", more=shown), "moniteur-new")
+    assert "DNS:moniteur.chu.test" in CHU.good(new)
+    assert CHU.serial(old) != CHU.serial(new)
+    enrol("autre", None, "simplereenroll", more=shown, expect=403)
+    CHU.ca("revoke", CHU.serial(old), "--reason", "superseded")
+    said = enrol("moniteur", None, "simplereenroll", more=shown, expect=403)
+    assert b"revoked" in said, said
+
+
+def test_forged_field():
+    """a client that says itself what the proxy should say is not believed"""
+    pem = CHU.path("portal.pem").read_text().split("-----END")[0] + "-----END CERTIFICATE-----"
+    field = pem.replace("\n", "%0A").replace(" ", "%20").replace("+", "%2B")
+    enrol("forged", None, "simplereenroll", expect=401,
+          more=("-H", "X-SSL-Client-Verify: SUCCESS", "-H", f"X-SSL-Client-Cert: {field}"))
+
+
+def test_strongswan():
+    """strongSwan's pki gets the authorities, enrols and renews"""
+    CHU.tool("pki", "--estca", "--url", CHU.url, "--cacert", CHU.path("racine.pem"), "--caout", "est-ca.pem", "--outform", "pem",
+             "--force")
+    CHU.openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "swan.key", "-outform", "DER", "-out", "swan.csr", "-subj",
+                "/CN=swan", "-addext", "subjectAltName=DNS:swan.chu.test")
+    command = ["pki", "--est", "--url", CHU.url, "--in", "swan.csr", "--cacert", CHU.path("racine.pem"), "--cacert",
+               CHU.path("equipements.pem"), "--outform", "pem"]
+    for name, who in (("swan1.pem", ["--userpass", f"{NAME}:{SECRET}"]), ("swan2.pem", ["--cert", "swan1.pem", "--key", "swan.key"])):
+        import subprocess
+        done = subprocess.run([*map(str, command), *who], capture_output=True, cwd=CHU.folder, timeout=90, stdin=subprocess.DEVNULL)
+        vigie.equal(done.returncode, 0, done.stderr)
+        CHU.path(name).write_bytes(done.stdout)
+        assert "DNS:swan.chu.test" in CHU.good(CHU.path(name))
+
+
+def test_tcp():
+    """what a proxy says counts on a Unix socket alone: on a port the portal refuses to start"""
+    import subprocess
+    config = CHU.path("tcp.conf")
+    config.write_text(CHU.config.read_text().replace(f"unix:{CHU.path('portal.sock')}", "127.0.0.1:0"))
+    done = subprocess.run([vigie.PROGRAM, "serve", "--config", config], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "portal.client_certificates" in done.stderr, done.stderr
+
+
+with CHU:
+    tap.run([test_cacerts, test_curl, test_refused, test_renewal, test_forged_field, test_strongswan, test_tcp])
