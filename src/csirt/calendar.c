@@ -74,7 +74,7 @@ bool holidays_load(const json_t *data, GError **error) {
     const json_t *regions = json_object_get(data, "regions"), *list = json_object_get(data, "holidays");
     const char *name = NULL;
     json_t *texts = NULL;
-    if (!rules_members(data, "regions! holidays!", "holidays", error))
+    if (!rules_members(data, "regions!o holidays!a", "holidays", error))
         return false;
     json_object_foreach((json_t *)regions, name, texts) if (!rules_texts(texts, name, error)) return false;
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -82,8 +82,7 @@ bool holidays_load(const json_t *data, GError **error) {
         json_int_t month = json_integer_value(json_object_get(holiday, "month")),
                    day = json_integer_value(json_object_get(holiday, "day"));
         bool movable = json_is_integer(json_object_get(holiday, "easter"));
-        if (!rules_members(holiday, "month day easter regions text!", "holidays", error) ||
-            !rules_texts(json_object_get(holiday, "text"), "holidays", error))
+        if (!rules_members(holiday, "month?i day?i easter?i regions?a text!t", "holidays", error))
             return false;
         if (movable == g_date_valid_dmy((GDateDay)CLAMP(day, 0, 99), (GDateMonth)CLAMP(month, 0, 99), 2027))
             return rules_refuse(error, "holidays",

@@ -84,11 +84,9 @@ static bool load_clock(const json_t *clock, const json_t *events, GError **error
     const json_t *when = json_object_get(clock, "when"), *starts = json_object_get(clock, "starts_by");
     if (!id)
         return rules_refuse(error, "clocks", "a clock has an \"id\"");
-    if (!rules_members(clock, "id! owner! when! text! starts_by! stops_by! ends_by! period! delay! law!", id,
-                       error) ||
-        !rules_texts(json_object_get(clock, "text"), id, error) ||
-        !rules_texts(json_object_get(clock, "delay"), id, error) ||
-        !rules_texts(json_object_get(clock, "law"), id, error) ||
+    if (!rules_members(clock,
+                       "id!s owner!s when?a text!t starts_by!a stops_by!s ends_by!A period!O delay!t law!t",
+                       id, error) ||
         !load_period(json_object_get(clock, "period"), id, error))
         return false;
     for (size_t i = 0; i < json_array_size(when); i++)
@@ -107,7 +105,7 @@ bool clocks_load(const json_t *data, GError **error) {
     const json_t *events = json_object_get(data, "events"), *clocks = json_object_get(data, "clocks");
     const char *name = NULL;
     json_t *texts = NULL;
-    if (!rules_members(data, "events! clocks!", "clocks", error))
+    if (!rules_members(data, "events!o clocks!a", "clocks", error))
         return false;
     json_object_foreach((json_t *)events, name, texts) if (!rules_texts(texts, name, error)) return false;
     for (size_t i = 0; i < json_array_size(clocks); i++)
@@ -213,7 +211,8 @@ json_t *csirt_clocks(const json_t *facts, const json_t *events, const VigieCalen
     json_t *clocks = json_array();
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *rule = json_array_get(list, i);
-        if (condition_any(json_object_get(rule, "when"), facts))
+        const json_t *when = json_object_get(rule, "when");
+        if (!when || condition_any(when, facts))
             json_array_append_new(clocks, run_clock(rule, events, calendar, now));
     }
     return clocks;

@@ -33,8 +33,8 @@ static bool check_member(const json_t *declared, const json_t *wanted) {
 }
 
 bool condition_check(const json_t *when, const char *where, GError **error) {
-    if (!json_is_object(when))
-        return rules_refuse(error, where, "\"when\" is an object of facts");
+    if (json_object_size(when) == 0)
+        return rules_refuse(error, where, "\"when\" has facts");
     const char *name = NULL;
     json_t *wanted = NULL;
     json_object_foreach((json_t *)when, name, wanted) {

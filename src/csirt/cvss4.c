@@ -59,7 +59,7 @@ static bool table_falls(GError **error) {
 
 bool cvss4_load(const json_t *data, GError **error) {
     const json_t *table = json_object_get(data, "scores");
-    if (!rules_members(data, "source! reading! scores!", "cvss4", error))
+    if (!rules_members(data, "source!s reading!s scores!o", "cvss4", error))
         return false;
     for (int n = 0; n < 18; n++) {
         char key[] = {(char)('0' + n / 6), (char)('0' + n / 3 % 2), (char)('0' + n % 3), '\0'};

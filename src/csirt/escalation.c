@@ -10,8 +10,7 @@ static bool load_partners(const json_t *partners, GError **error) {
     json_t *partner = NULL;
     json_object_foreach((json_t *)partners, name, partner) {
         const char *audience = json_string_value(json_object_get(partner, "audience"));
-        if (!rules_members(partner, "text! audience!", name, error) ||
-            !rules_texts(json_object_get(partner, "text"), name, error))
+        if (!rules_members(partner, "text!t audience!s", name, error))
             return false;
         if (!audience || !json_object_get(audiences, audience))
             return rules_refuse(error, name, "\"audience\" is one of release.json");
@@ -34,8 +33,7 @@ static bool load_rule(const json_t *rule, const json_t *partners, GError **error
     const json_t *when = json_object_get(rule, "when");
     if (!id)
         return rules_refuse(error, "rules", "a rule has an \"id\"");
-    if (!rules_members(rule, "id! tell! urgent! mandated! reference! when! reason! sees!", id, error) ||
-        !rules_texts(json_object_get(rule, "reason"), id, error))
+    if (!rules_members(rule, "id!s tell!a urgent!b mandated!b reference!s when!a reason!t sees!a", id, error))
         return false;
     for (size_t i = 0; i < json_array_size(when); i++)
         if (!condition_check(json_array_get(when, i), id, error))
@@ -56,7 +54,7 @@ static bool load_rule(const json_t *rule, const json_t *partners, GError **error
 
 bool escalation_load(const json_t *data, GError **error) {
     const json_t *partners = json_object_get(data, "partners"), *list = json_object_get(data, "rules");
-    if (!rules_members(data, "partners! rules!", "escalation", error) || !load_partners(partners, error))
+    if (!rules_members(data, "partners!o rules!a", "escalation", error) || !load_partners(partners, error))
         return false;
     for (size_t i = 0; i < json_array_size(list); i++)
         if (!load_rule(json_array_get(list, i), partners, error))

@@ -93,15 +93,14 @@ static size_t type_of(const json_t *declared) {
 
 /* ---- The file --------------------------------------------------------------------------------------------- */
 static bool load_values(const json_t *values, const char *fact, GError **error) {
-    if (json_array_size(values) < 2)
-        return rules_refuse(error, fact, "\"values\" is a list of two at least");
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *value = json_array_get(values, i);
-        if (!rules_members(value, "name! text!", fact, error) ||
-            !rules_texts(json_object_get(value, "text"), fact, error))
+        if (!rules_members(value, "name!s text!t", fact, error))
             return false;
-        if (!json_is_string(json_object_get(value, "name")))
-            return rules_refuse(error, fact, "the name of a value is a text");
+        const char *name = json_string_value(json_object_get(value, "name"));
+        if (!g_hash_table_add(names, (void *)name))
+            return rules_refuse(error, fact, "two values have the same name");
     }
     return true;
 }
@@ -114,11 +113,10 @@ bool facts_load(const json_t *data, GError **error) {
         if (type == G_N_ELEMENTS(types))
             return rules_refuse(error, name,
                                 "\"type\" is choice, choices, flag, number, text, time or vector");
-        if (!rules_members(declared, "type! text! values max block of", name, error) ||
-            !rules_texts(json_object_get(declared, "text"), name, error))
+        if (!rules_members(declared, "type!s text!t values?a max?i block?s of?s", name, error))
             return false;
         json_t *values = json_object_get(declared, "values"), *max = json_object_get(declared, "max");
-        if (types[type].has_values != !!values || types[type].has_max != json_is_integer(max))
+        if (types[type].has_values != !!values || types[type].has_max != (json_integer_value(max) > 0))
             return rules_refuse(error, name, "a choice has \"values\"; a number and a text have \"max\"");
         if (json_integer_value(max) > FACT_TEXT_MAX && strcmp(types[type].name, "text") == 0)
             return rules_refuse(error, name, "20,000 bytes are the most of a text");

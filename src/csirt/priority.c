@@ -11,7 +11,7 @@ static bool load_bands(const json_t *bands, GError **error) {
     for (size_t i = 0; i < json_array_size(bands); i++) {
         const json_t *band = json_array_get(bands, i);
         json_int_t min = json_integer_value(json_object_get(band, "min"));
-        if (!rules_members(band, "band! min!", "bands", error))
+        if (!rules_members(band, "band!i min!i", "bands", error))
             return false;
         if (json_integer_value(json_object_get(band, "band")) != (json_int_t)i + 1 || min >= above)
             return rules_refuse(error, "bands",
@@ -30,8 +30,7 @@ static bool load_rule(const json_t *rule, json_int_t max, GHashTable *ids, GErro
     json_int_t points = json_integer_value(json_object_get(rule, "points"));
     json_t *floor = json_object_get(rule, "floor");
     json_int_t band = json_integer_value(floor);
-    if (!rules_members(rule, "id! when! points! floor text!", id, error) ||
-        !rules_texts(json_object_get(rule, "text"), id, error) ||
+    if (!rules_members(rule, "id!s when!o points!i floor?i text!t", id, error) ||
         !condition_check(json_object_get(rule, "when"), id, error))
         return false;
     if (points < 1 || points > max)
@@ -45,7 +44,7 @@ bool priority_load(const json_t *data, GError **error) {
     const json_t *factors = json_object_get(data, "factors");
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     json_int_t sum = 0;
-    if (!rules_members(data, "bands! factors!", "priority", error) ||
+    if (!rules_members(data, "bands!a factors!a", "priority", error) ||
         !load_bands(json_object_get(data, "bands"), error))
         return false;
     for (size_t i = 0; i < json_array_size(factors); i++) {
@@ -53,7 +52,7 @@ bool priority_load(const json_t *data, GError **error) {
         const json_t *list = json_object_get(factor, "rules");
         json_int_t max = json_integer_value(json_object_get(factor, "max"));
         const char *count = json_string_value(json_object_get(factor, "count"));
-        if (!rules_members(factor, "id! count! max! rules!", "factors", error))
+        if (!rules_members(factor, "id!s count!s max!i rules!a", "factors", error))
             return false;
         if (!count || (strcmp(count, "worst") != 0 && strcmp(count, "sum") != 0))
             return rules_refuse(error, "factors", "\"count\" is worst or sum");

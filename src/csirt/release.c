@@ -41,8 +41,7 @@ static bool load_audiences(const json_t *audiences, GError **error) {
     json_t *row = NULL;
     json_object_foreach(
         (json_t *)audiences, name,
-        row) if (!rules_members(row, "text! RED! AMBER+STRICT! AMBER! GREEN! CLEAR!", name, error) ||
-                 !rules_texts(json_object_get(row, "text"), name, error) ||
+        row) if (!rules_members(row, "text!t RED!s AMBER+STRICT!s AMBER!s GREEN!s CLEAR!s", name, error) ||
                  !load_cells(row, name, error)) return false;
     return true;
 }
@@ -54,8 +53,7 @@ static bool load_channels(const json_t *channels, GError **error) {
         const char *ceiling = json_string_value(json_object_get(channel, "ceiling"));
         const json_t *instead = json_object_get(channel, "instead");
         VigieTlp tlp;
-        if (!rules_members(channel, "text! confidential! ceiling instead", name, error) ||
-            !rules_texts(json_object_get(channel, "text"), name, error) ||
+        if (!rules_members(channel, "text!t confidential!b ceiling?s instead?o", name, error) ||
             (instead && !load_cells(instead, name, error)) ||
             (ceiling && !csirt_tlp_parse(ceiling, &tlp, error)))
             return false;
@@ -71,8 +69,7 @@ static bool load_members(const json_t *members, GError **error) {
     json_t *member = NULL;
     json_object_foreach((json_t *)members, name, member) {
         const json_t *from = json_object_get(member, "from");
-        if (!rules_members(member, "text! from!", name, error) ||
-            !rules_texts(json_object_get(member, "text"), name, error))
+        if (!rules_members(member, "text!t from!a", name, error))
             return false;
         for (size_t i = 0; i < json_array_size(from); i++) {
             const char *path = json_string_value(json_array_get(from, i));
@@ -97,7 +94,7 @@ static bool load_pap(const json_t *actions, GError **error) {
 }
 
 bool release_load(const json_t *data, GError **error) {
-    return rules_members(data, "members! channels! audiences! pap!", "release", error) &&
+    return rules_members(data, "members!o channels!o audiences!o pap!o", "release", error) &&
            load_members(json_object_get(data, "members"), error) &&
            load_channels(json_object_get(data, "channels"), error) &&
            load_audiences(json_object_get(data, "audiences"), error) &&

@@ -6,18 +6,6 @@
 enum { ROSTER_MAX = 2000, PEOPLE_MAX = 100, DAYS_MAX = 366 };
 
 /* ---- Checks ----------------------------------------------------------------------------------------------- */
-static bool check_person(const json_t *person, const char *known, const char *where, GError **error) {
-    if (!rules_members(person, known, where, error))
-        return false;
-    static const char *const texts[] = {"name", "phone", "account"};
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
-        const json_t *text = json_object_get(person, texts[i]);
-        if (text && !json_is_string(text))
-            return rules_refuse(error, where, "name, phone and account are texts");
-    }
-    return true;
-}
-
 static bool read_time(const json_t *line, const char *member, VigieTime *ret_time) {
     const char *text = json_string_value(json_object_get(line, member));
     return text && vigie_time_parse_rfc3339(text, ret_time, NULL);
@@ -26,12 +14,12 @@ static bool read_time(const json_t *line, const char *member, VigieTime *ret_tim
 static bool check_rotation(const json_t *line, const char *where, GError **error) {
     const json_t *people = json_object_get(line, "rotation");
     json_int_t days = json_integer_value(json_object_get(line, "days"));
-    if (!rules_members(line, "rotation! from! days! until", where, error))
+    if (!rules_members(line, "rotation!a from!s days!i until?s", where, error))
         return false;
     if (json_array_size(people) == 0 || json_array_size(people) > PEOPLE_MAX || days < 1 || days > DAYS_MAX)
         return rules_refuse(error, where, "a rotation has people, and \"days\" from 1 to 366");
     for (size_t i = 0; i < json_array_size(people); i++)
-        if (!check_person(json_array_get(people, i), "name! phone account", where, error))
+        if (!rules_members(json_array_get(people, i), "name!s phone?s account?s", where, error))
             return false;
     return true;
 }
@@ -40,7 +28,7 @@ static bool check_line(const json_t *line, const char *where, GError **error) {
     VigieTime from, until = INT64_MAX;
     bool rotation = json_object_get(line, "rotation");
     if (rotation ? !check_rotation(line, where, error)
-                 : !check_person(line, "name! phone account from! until!", where, error))
+                 : !rules_members(line, "name!s phone?s account?s from!s until!s", where, error))
         return false;
     bool ends = json_object_get(line, "until");
     if (!read_time(line, "from", &from) || (ends && !read_time(line, "until", &until)))

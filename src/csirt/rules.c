@@ -53,25 +53,54 @@ bool rules_texts(const json_t *texts, const char *where, GError **error) {
     return rules_refuse(error, where, "two texts are wanted, { \"fr\": \"…\", \"en\": \"…\" }");
 }
 
+static const struct {
+    char letter;
+    json_type type;
+    bool may_be_empty;
+    const char *wanted;
+} member_types[] = {
+    {'s', JSON_STRING, false, "a text"},
+    {'i', JSON_INTEGER, true, "a whole number"},
+    {'a', JSON_ARRAY, false, "a list that is not empty"},
+    {'A', JSON_ARRAY, true, "a list"},
+    {'o', JSON_OBJECT, false, "an object that is not empty"},
+    {'O', JSON_OBJECT, true, "an object"},
+    {'b', JSON_TRUE, true, "true or false"},
+    {'t', JSON_OBJECT, true, "two texts, { \"fr\": \"…\", \"en\": \"…\" }"},
+};
+
+static bool is_empty(const json_t *value) {
+    return json_string_length(value) + json_array_size(value) + json_object_size(value) == 0;
+}
+
+/* What is wrong with a member of the type that `letter` says; NULL: nothing. */
+static const char *wanted_of(const json_t *value, char letter) {
+    size_t i = 0;
+    while (member_types[i].letter != letter)
+        i++;
+    bool fits = member_types[i].type == JSON_TRUE ? json_is_boolean(value)
+                                                  : json_typeof(value) == member_types[i].type;
+    fits = fits && (member_types[i].may_be_empty || !is_empty(value));
+    if (letter == 't')
+        fits = fits && rules_texts(value, "", NULL);
+    return fits ? NULL : member_types[i].wanted;
+}
+
 bool rules_members(const json_t *object, const char *known, const char *where, GError **error) {
     g_auto(GStrv) names = g_strsplit(known, " ", -1);
+    size_t found = 0;
     if (!json_is_object(object))
         return rules_refuse(error, where, "an object is wanted");
-    size_t found = 0;
     for (char **name = names; *name; name++) {
-        bool required = g_str_has_suffix(*name, "!");
-        if (required)
-            (*name)[strlen(*name) - 1] = '\0';
-        bool there = json_object_get(object, *name);
-        found += there;
-        if (required && !there) {
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: \"%s\" is missing", where, *name);
-            return false;
-        }
+        char *mark = *name + strlen(*name) - 2, kind = mark[0], letter = mark[1];
+        mark[0] = '\0';
+        const json_t *value = json_object_get(object, *name);
+        const char *wanted = value ? wanted_of(value, letter) : kind == '!' ? "it is missing" : NULL;
+        g_autofree char *place = g_strdup_printf("%s, \"%s\"", where, *name);
+        if (wanted)
+            return rules_refuse(error, place, wanted);
+        found += value != NULL;
     }
-    if (found == json_object_size(object))
-        return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: a member is not known; those are %s", where,
-                known);
-    return false;
+    return found == json_object_size(object) ||
+           rules_refuse(error, where, "it has a member that is not known");
 }

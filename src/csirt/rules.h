@@ -23,7 +23,8 @@ const json_t *rules(RulesFile file);
 bool rules_refuse(GError **error, const char *where, const char *why);
 /* {"fr": …, "en": …}, both there and nothing else. */
 bool rules_texts(const json_t *texts, const char *where, GError **error);
-/* The members of `object` are among `known` (separated by spaces), and those marked with ! are there. */
+/* The members of `object` are those of `known` and of its types: "id!s text!t floor?i", ! for what must be there. Types: s text,
+ * i whole number, a list, o object (A and O may be empty), b true or false, t two texts. */
 bool rules_members(const json_t *object, const char *known, const char *where, GError **error);
 
 /* One a file: refuses what it does not know, what is missing, what refers to nothing. */
@@ -40,7 +41,7 @@ bool taxonomy_load(const json_t *data, GError **error);
 /* ---- Conditions on facts (condition.c) ----------------------------------------------------------------------
  * An object whose members must all hold: "care": "emergency" (equal, or among the choices), "care": [ any of ], "degraded": true,
  * "beds": { "min": 300 }, "threat": { "min": "high" } (that value or a later one), "cvss": { "min": 70 } (tenths). A fact
- * that is not known satisfies nothing. */
+ * that is not known satisfies nothing. What always holds has no condition. */
 bool condition_check(const json_t *when, const char *where, GError **error);
 bool condition_holds(const json_t *when, const json_t *facts);
 bool condition_any(const json_t *list, const json_t *facts); /* one of the conditions holds */

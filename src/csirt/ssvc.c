@@ -38,8 +38,7 @@ static bool load_named(const json_t *list, const char *where, GError **error) {
     if (size < 2 || size > VALUES_MAX)
         return rules_refuse(error, where, "two to nine values are wanted");
     for (size_t i = 0; i < size; i++)
-        if (!rules_members(json_array_get(list, i), "name! text!", where, error) || !name_at(list, i) ||
-            !rules_texts(json_object_get(json_array_get(list, i), "text"), where, error))
+        if (!rules_members(json_array_get(list, i), "name!s text!t", where, error))
             return false;
     return true;
 }
@@ -73,8 +72,8 @@ static bool load_points(const json_t *all, GError **error) {
     json_t *point = NULL;
     json_object_foreach((json_t *)all, name, point) {
         const json_t *from = json_object_get(point, "from"), *values = json_object_get(point, "values");
-        if (!rules_members(point, "version! text! values! from table", name, error) ||
-            !rules_texts(json_object_get(point, "text"), name, error) || !load_named(values, name, error))
+        if (!rules_members(point, "version!s text!t values!a from?a table?s", name, error) ||
+            !load_named(values, name, error))
             return false;
         if (from && !load_table(all, from, json_string_value(json_object_get(point, "table")),
                                 json_array_size(values), name, error))
@@ -90,12 +89,13 @@ bool ssvc_load(const json_t *data, GError **error) {
     const json_t *all = json_object_get(data, "points");
     const char *name = NULL;
     json_t *tree = NULL;
-    if (!rules_members(data, "source! reading! points! trees!", "ssvc", error) || !load_points(all, error))
+    if (!rules_members(data, "source!s reading!s points!o trees!o", "ssvc", error) ||
+        !load_points(all, error))
         return false;
     json_object_foreach(json_object_get(data, "trees"), name, tree) {
         const json_t *outcomes = json_object_get(tree, "outcomes");
-        if (!rules_members(tree, "version! text! points! outcomes! table!", name, error) ||
-            !rules_texts(json_object_get(tree, "text"), name, error) || !load_named(outcomes, name, error) ||
+        if (!rules_members(tree, "version!s text!t points!a outcomes!a table!s", name, error) ||
+            !load_named(outcomes, name, error) ||
             !load_table(all, json_object_get(tree, "points"),
                         json_string_value(json_object_get(tree, "table")), json_array_size(outcomes), name,
                         error))
