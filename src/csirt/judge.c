@@ -8,7 +8,7 @@ void judgement_clear(Judgement *judgement) {
 }
 
 /* The facts with those that are the case's own columns. */
-static json_t *all_facts(const CaseFacts *of) {
+json_t *case_all_facts(const CaseFacts *of) {
     json_t *facts = of->facts ? json_copy((json_t *)of->facts) : json_object();
     json_object_set_new(facts, "kind", json_string(of->kind));
     if (of->likelihood && *of->likelihood)
@@ -25,7 +25,7 @@ static void set_event(json_t *events, const char *name, VigieTime time) {
 }
 
 json_t *case_clocks(const VigieTeam *team, const CaseFacts *of, VigieTime now, GError **error) {
-    g_autoptr(json_t) facts = all_facts(of);
+    g_autoptr(json_t) facts = case_all_facts(of);
     g_autoptr(json_t) events = of->events ? json_copy((json_t *)of->events) : json_object();
     const json_t *found = json_object_get(of->facts, "found");
     if (json_is_string(found))
@@ -52,7 +52,7 @@ static VigieTime next_due(const json_t *clocks) {
 
 bool case_judged(const VigieTeam *team, const CaseFacts *of, VigieTime now, Judgement *ret_judgement,
                  GError **error) {
-    g_autoptr(json_t) facts = all_facts(of);
+    g_autoptr(json_t) facts = case_all_facts(of);
     g_autoptr(json_t) priority = csirt_priority(facts, error);
     g_autoptr(json_t) clocks = priority && team ? case_clocks(team, of, now, error) : NULL;
     if (!priority || (team && !clocks))
@@ -68,7 +68,7 @@ bool case_judged(const VigieTeam *team, const CaseFacts *of, VigieTime now, Judg
 }
 
 json_t *case_missing(const CaseFacts *of, GError **error) {
-    g_autoptr(json_t) facts = all_facts(of);
+    g_autoptr(json_t) facts = case_all_facts(of);
     return csirt_priority_missing(facts, error);
 }
 

@@ -14,6 +14,9 @@ void case_facts_clear(CaseFacts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CaseFacts, case_facts_clear)
 bool case_facts_load(VigieStore *store, int64_t id, CaseFacts *ret_facts, GError **error);
 
+/* The facts with those that are the case's own columns: what the rules ask. */
+json_t *case_all_facts(const CaseFacts *of);
+
 typedef struct {
     int64_t band, score;
     char *reasons;

@@ -76,6 +76,11 @@ const json_t *lookup_rules(GError **error) {
     return rules;
 }
 
+int64_t lookup_confidence(const char *source) {
+    const json_t *rules = lookup_rules(NULL);
+    return json_integer_value(json_object_get(json_object_get(rules, "confidence"), source));
+}
+
 bool lookup_speaks_of_security(const json_t *rules, const char *text) {
     g_autofree char *folded = vigie_text_fold(text);
     size_t i = 0;

@@ -129,9 +129,10 @@ json_t *csirt_notice_obstacles(VigieStore *store, const VigieAnalyst *who, int64
 bool csirt_notice_draft(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
                         const VigieAnalyst *who, int64_t case_id, const json_t *fields, VigieTime now,
                         int64_t *ret_id, GError **error);
-/* For each proposed escalation that was confirmed and has no message yet, the draft of what that partner may see. */
-bool csirt_escalation_drafts(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
-                             const VigieAnalyst *who, int64_t case_id, VigieTime now, GError **error);
+/* A partner (csirt_escalation_settle made it a party), a third party, or the declarant is told its part alone: { "observed": what to say besides, "expected" }. */
+bool csirt_part_draft(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
+                      const VigieAnalyst *who, int64_t case_id, int64_t party, const json_t *fields,
+                      VigieTime now, int64_t *ret_id, GError **error);
 json_t *csirt_notice_list(VigieStore *store, const VigieAnalyst *who, int64_t case_id, VigieTime now,
                           GError **error);
 json_t *csirt_notice_get(VigieStore *store, const VigieAnalyst *who, int64_t notice, VigieTime now,
@@ -153,8 +154,8 @@ bool csirt_notice_replied(VigieStore *store, const char *message_id, VigieTime n
 bool csirt_notice_bounced(VigieStore *store, const char *message_id, const char *why, VigieTime now,
                           GError **error);
 /* The script of a call: who we are, how they can call back, what to say and what not. In the language. Free with g_free. */
-char *csirt_notice_script(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t notice,
-                          VigieLang lang, GError **error);
+char *csirt_notice_script(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
+                          const VigieAnalyst *who, int64_t notice, VigieLang lang, GError **error);
 /* The code that opens a content-free notice's link: told by phone alone; each call makes a new one. Free with g_free. */
 char *csirt_notice_code(VigieStore *store, const VigieAnalyst *who, int64_t notice, VigieTime now,
                         GError **error);

@@ -333,7 +333,8 @@ static void ask_whois(Search *search) {
 }
 
 /* ---- The whole ---- */
-static bool read_domain(Search *search, const char *text, GError **error) {
+/* A name in A-labels or an address; port 0: none is named. */
+static char *read_host(const char *text, int *ret_port, GError **error) {
     g_autofree char *url = g_strconcat("https://", text, "/", NULL);
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
     const char *host = uri ? g_uri_get_host(uri) : NULL;
@@ -344,14 +345,31 @@ static bool read_domain(Search *search, const char *text, GError **error) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "“%s” is no domain: a name or an address is wanted, as in chu.example or 192.0.2.1",
                     text);
-        return false;
+        return NULL;
     }
-    search->address = g_hostname_is_ip_address(ascii);
-    search->root = search->address ? g_strdup(ascii) : fetch_registrable(ascii);
-    g_autofree char *bare = strchr(ascii, ':') ? g_strdup_printf("[%s]", ascii) : g_strdup(ascii);
-    search->site =
-        g_uri_get_port(uri) > 0 ? g_strdup_printf("%s:%d", bare, g_uri_get_port(uri)) : g_strdup(bare);
-    search->host = g_steal_pointer(&ascii);
+    *ret_port = g_uri_get_port(uri);
+    return g_steal_pointer(&ascii);
+}
+
+static char *site_of(const char *host, int port) {
+    g_autofree char *bare = strchr(host, ':') ? g_strdup_printf("[%s]", host) : g_strdup(host);
+    return port > 0 ? g_strdup_printf("%s:%d", bare, port) : g_steal_pointer(&bare);
+}
+
+char *csirt_domain_check(const char *text, GError **error) {
+    int port = 0;
+    g_autofree char *host = read_host(text, &port, error);
+    return host ? site_of(host, port) : NULL;
+}
+
+static bool read_domain(Search *search, const char *text, GError **error) {
+    int port = 0;
+    search->host = read_host(text, &port, error);
+    if (!search->host)
+        return false;
+    search->address = g_hostname_is_ip_address(search->host);
+    search->root = search->address ? g_strdup(search->host) : fetch_registrable(search->host);
+    search->site = site_of(search->host, port);
     return true;
 }
 
