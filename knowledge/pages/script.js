@@ -68,7 +68,7 @@ async function follow(id, seconds, going = () => true) {
 if (document.querySelector("#progress[data-going]")) follow("progress", 1, (fresh) => fresh.dataset.going);
 if (document.getElementById("live")) follow("live", 60);
 
-// When many declarations come, each shows some work: SHA-256 of "nonce:proof" begins with so many zero bits. It is sought while
+// When many declarations come, each shows some work: SHA-256 of "nonce:work" begins with so many zero bits. It is sought while
 // the form is filled in; a form that is sent before waits behind the others, and is not lost.
 async function prove(form) {
   const bits = Number(form.dataset.proof), nonce = form.elements.nonce.value, text = new TextEncoder();
@@ -76,7 +76,7 @@ async function prove(form) {
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text.encode(`${nonce}:${proof}`)));
     let zeroes = 0;
     while (zeroes < bits && !(digest[zeroes >> 3] & (0x80 >> (zeroes & 7)))) zeroes++;
-    if (zeroes === bits) { form.elements.proof.value = proof; return; }
+    if (zeroes === bits) { form.elements.work.value = proof; return; }
   }
 }
 const proving = document.querySelector("form[data-proof]");

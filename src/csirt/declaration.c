@@ -1,6 +1,7 @@
 /* What becomes of a declaration: a case, and the word to its declarant that it has come. */
 #include "csirt/declaration.h"
 #include "csirt/declaration-form.h"
+#include "csirt/internal.h"
 #include "document/document.h"
 
 #include <string.h>
@@ -252,6 +253,42 @@ static bool put_last(const VigieDeclarations *declarations, VigieStore *store,
                                "received during an attack on the form, without proof of work", now, error);
 }
 
+/* ---- Files -------------------------------------------------------------------------------------------------- */
+static bool has_file(VigieStore *store, int64_t id, int64_t message, VigieBytes content, bool *ret_has,
+                     GError **error) {
+    g_autofree char *sha256 = csirt_sha256(content);
+    int64_t count = 0;
+    if (!store_get_int(
+            store, &count, error,
+            "SELECT count(*) FROM csirt_artefact WHERE case_id = $1 AND message_id = $2 AND sha256 = $3",
+            "iit", id, message, sha256))
+        return false;
+    *ret_has = count > 0;
+    return true;
+}
+
+/* Each once, however often the form comes. */
+static bool add_files(VigieStore *store, const VigieTeam *team, int64_t id, int64_t message,
+                      const VigieDeclarationFile *files, size_t count, VigieTime now, GError **error) {
+    for (size_t i = 0; i < MIN(count, (size_t)CSIRT_FILES_MAX); i++) {
+        bool has = false;
+        if (!has_file(store, id, message, files[i].content, &has, error) ||
+            (!has && !csirt_artefact_add(store, team, NULL, id, message, files[i].name, files[i].content, now,
+                                         NULL, error)))
+            return false;
+    }
+    return true;
+}
+
+bool csirt_declaration_add(VigieStore *store, const VigieTeam *team, int64_t id, const char *text,
+                           const VigieDeclarationFile *files, size_t file_count, const char *unique_key,
+                           VigieTime now, GError **error) {
+    int64_t message = 0;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    return tx && csirt_receipt_add(store, team, id, text, NULL, unique_key, now, &message, error) &&
+           add_files(store, team, id, message, files, file_count, now, error) && store_commit(&tx, error);
+}
+
 json_t *csirt_declaration_accept(const VigieDeclarations *declarations, VigieStore *store,
                                  const VigieDeclaration *declaration, VigieTime now, GError **error) {
     if (!check_nonce(declaration->nonce, error))
@@ -262,7 +299,9 @@ json_t *csirt_declaration_accept(const VigieDeclarations *declarations, VigieSto
     g_autoptr(json_t) clocks = csirt_declaration_clocks(declarations, opening, now, error);
     g_autoptr(VigieTransaction) tx = clocks ? store_begin(store, error) : NULL;
     if (!tx || !open_case(declarations, store, declaration, receipt, now, &opened, error) ||
-        !put_last(declarations, store, declaration, &opened, now, error))
+        !put_last(declarations, store, declaration, &opened, now, error) ||
+        !add_files(store, declarations->team, opened.id, 0, declaration->files, declaration->file_count, now,
+                   error))
         return NULL;
     bool again = !opened.receipt;
     bool open = strcmp(text_at(opening, "source"), "open") == 0;

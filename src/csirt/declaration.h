@@ -30,6 +30,12 @@ json_t *csirt_declaration_check(const VigieDeclarations *declarations, const cha
                                 VigieTime now, json_t **ret_opening);
 
 typedef struct {
+    const char *name;
+    VigieBytes content;
+} VigieDeclarationFile;
+enum { CSIRT_FILES_MAX = 20 }; /* with one declaration or message */
+
+typedef struct {
     const char *channel; /* form api */
     const char *
         nonce; /* the form's secret: the same one twice is one declaration, and gives the same code; CSIRT_NONCE_MIN
@@ -38,6 +44,8 @@ typedef struct {
     bool
         unproven; /* came during an attack without the proof of work: waits behind the others, and is not acknowledged by mail */
     const json_t *opening; /* of csirt_declaration_check */
+    const VigieDeclarationFile *files;
+    size_t file_count;
 } VigieDeclaration;
 enum { CSIRT_NONCE_MIN = 22, CSIRT_NONCE_MAX = 64 };
 
@@ -54,8 +62,13 @@ json_t *csirt_declaration_clocks(const VigieDeclarations *declarations, const js
 /* When the team opens next: `now` while it is open. */
 VigieTime csirt_declarations_opening(const VigieDeclarations *declarations, VigieTime now);
 
+/* More, by receipt: csirt_receipt_add, with files. */
+bool csirt_declaration_add(VigieStore *store, const VigieTeam *team, int64_t id, const char *text,
+                           const VigieDeclarationFile *files, size_t file_count, const char *unique_key,
+                           VigieTime now, GError **error);
+
 /* ---- Proof of work ------------------------------------------------------------------------------------------
- * SHA-256 of "NONCE:PROOF" begins with `bits` zeroes. A nonce serves one declaration, so a proof does, too. */
+ * SHA-256 of "NONCE:WORK" begins with `bits` zeroes. A nonce serves one declaration, so a proof does, too. */
 enum { CSIRT_PROOF_BITS = 18 };
 bool csirt_proof_holds(const char *nonce, const char *proof, int bits);
 

@@ -92,6 +92,10 @@ static VigieSandbox *common_sandbox(const Settings *settings, GError **error) {
     if (folder)
         g_setenv("SQLITE_TMPDIR", folder, TRUE);
     allow_url_files(sandbox, vigie_config_text(settings->config, "store.url"));
+    static const char *const files[] = {"csirt.team", "csirt.artefact_key", "csirt.head_certificate"};
+    for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+        if (*vigie_config_text(settings->config, files[i]))
+            sandbox_allow_read(sandbox, vigie_config_text(settings->config, files[i]));
     return g_steal_pointer(&sandbox);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { RADIOS_MAX = 6 }; /* more are a menu */
+
 static const char *text_at(const json_t *object, const char *member) {
     const char *text = json_string_value(json_object_get(object, member));
     return text ? text : "";
@@ -136,9 +138,11 @@ static json_t *field_view(const Request *request, const json_t *field, const jso
                   rows ? rows : (json_int_t)3, "complete", text_at(field, "autocomplete"), "short",
                   strcmp(look->keys, "numeric") == 0 || json_is_true(json_object_get(field, "short")),
                   "chosen", *typed(request, id, "") && strcmp(typed(request, id, ""), "no") != 0);
-    static const char *const shown[] = {"line", "area", "radios", "checks", "box", "moment"};
+    static const char *const shown[] = {"line", "area", "radios", "menu", "checks", "box", "moment"};
+    bool many = json_array_size(json_object_get(field, "values")) > RADIOS_MAX;
+    const char *how = many && strcmp(look->shown, "radios") == 0 ? "menu" : look->shown;
     for (size_t i = 0; i < G_N_ELEMENTS(shown); i++)
-        json_object_set_new(view, shown[i], json_boolean(strcmp(look->shown, shown[i]) == 0));
+        json_object_set_new(view, shown[i], json_boolean(strcmp(how, shown[i]) == 0));
     if (strcmp(look->shown, "radios") == 0)
         json_object_set_new(view, "options", radios(request, field, id));
     else if (strcmp(look->shown, "checks") == 0)
@@ -214,6 +218,39 @@ json_t *declare_blocks(const Request *request, const json_t *form, const json_t 
     return views;
 }
 
+/* ---- Files -------------------------------------------------------------------------------------------------- */
+bool declare_takes_files(const Request *request) {
+    return *vigie_config_text(request->portal->config, "csirt.artefact_key") != '\0';
+}
+
+/* A field that was left empty comes as a file without content. */
+VigieDeclarationFile *declare_files(const Request *request, size_t *ret_count) {
+    guint count = request->uploads && declare_takes_files(request) ? request->uploads->len : 0;
+    g_autofree VigieDeclarationFile *files = g_new0(VigieDeclarationFile, count + 1);
+    size_t taken = 0;
+    for (guint i = 0; i < count; i++) {
+        const Upload *upload = g_ptr_array_index(request->uploads, i);
+        gsize size = 0;
+        const void *data = g_bytes_get_data(upload->bytes, &size);
+        if (size > 0)
+            files[taken++] = (VigieDeclarationFile){upload->name, vigie_bytes(data, size)};
+    }
+    *ret_count = taken;
+    return taken ? g_steal_pointer(&files) : NULL;
+}
+
+char *declare_text_with_files(const Request *request, const char *text) {
+    size_t count = 0;
+    g_autofree VigieDeclarationFile *files = declare_files(request, &count);
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (size_t i = 0; i < MIN(count, (size_t)CSIRT_FILES_MAX); i++)
+        g_string_append_printf(names, "%s%s", i ? ", " : "", files[i].name);
+    if (!count)
+        return g_strdup(text);
+    g_autofree char *line = vigie_words(request->lang, "declare.files.with", "names", names->str, NULL);
+    return g_strconcat(text, *text ? "\n\n" : "", line, NULL);
+}
+
 /* ---- The team ----------------------------------------------------------------------------------------------- */
 char *declare_phone_text(VigieLang lang, const char *number) {
     bool french = g_str_has_prefix(number, "+33") && strlen(number) == 12;
@@ -243,6 +280,8 @@ void declare_add_team(const Request *request, json_t *view) {
     g_autofree char *time = vigie_when_text(request->lang, request->portal->zone, opening, request->now);
     g_autofree char *opens = vigie_words(request->lang, "declare.closed", "time", time, NULL);
     g_autofree char *back = declare_phone_text(request->lang, text_at(call, "number"));
+    json_object_set_new(view, "file_max",
+                        json_integer(vigie_config_int(request->portal->config, "portal.upload_file")));
     json_object_set_new(
         view, "team",
         json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "name", text_at(team, "name"),

@@ -16,6 +16,13 @@ void declare_add_team(const Request *request, json_t *view);
 /* "+33 9 72 43 91 25" as it is dialled here. Free with g_free. */
 char *declare_phone_text(VigieLang lang, const char *number);
 
+/* The files that came, for as long as the request lives; *ret_count of them. NULL where none did. Free with g_free. */
+VigieDeclarationFile *declare_files(const Request *request, size_t *ret_count);
+/* `text` and, below it, the names of the files. Free with g_free. */
+char *declare_text_with_files(const Request *request, const char *text);
+/* Whether files may be sent at all. */
+bool declare_takes_files(const Request *request);
+
 /* The blocks of a form with what was typed and what is wrong: [ { "text", "hint", "essential", "open", "fields": [ … ] } ]. `problems`:
  * csirt_declaration_check's. */
 json_t *declare_blocks(const Request *request, const json_t *form, const json_t *problems);

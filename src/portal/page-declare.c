@@ -44,7 +44,7 @@ static bool under_attack(const Request *request) {
 
 /* Neither a trap that was filled in nor a missing proof loses a declaration: it waits behind the others. */
 static bool is_unproven(const Request *request, const char *nonce) {
-    const char *trap = request_form(request, "website"), *proof = request_form(request, "proof");
+    const char *trap = request_form(request, "website"), *proof = request_form(request, "work");
     Limit all = altogether(request);
     bool quiet = all.most == 0 || limits_take(request->portal->limits, &all, "*", request->now, NULL);
     bool proven = proof && strlen(proof) <= 20 && csirt_proof_holds(nonce, proof, CSIRT_PROOF_BITS);
@@ -134,12 +134,16 @@ static json_t *unsaved(Request *request, const char *form, const GError *failure
 
 static json_t *send(Request *request, const char *form, const char *nonce, const json_t *opening) {
     const char *draft = request_form(request, "draft");
+    size_t count = 0;
+    g_autofree VigieDeclarationFile *files = declare_files(request, &count);
     Sending sending = {.declarations = request->portal->declarations,
                        .declaration = {.channel = request->api ? "api" : "form",
                                        .nonce = nonce,
                                        .lang = request->lang,
                                        .unproven = is_unproven(request, nonce),
-                                       .opening = opening},
+                                       .opening = opening,
+                                       .files = files,
+                                       .file_count = count},
                        .draft = draft && *draft ? draft : NULL,
                        .now = request->now};
     g_autoptr(GError) failure = NULL;
@@ -195,6 +199,9 @@ RESOURCE(page_declaration) {
         request->status = 400;
         return form_resource(request, id, g_steal_pointer(&problems), NULL);
     }
+    g_autofree char *text =
+        declare_text_with_files(request, json_string_value(json_object_get(opening, "text")));
+    json_object_set_new(opening, "text", json_string(text));
     if (limit.most > 0 && !declare_allowed(request, &limit, &wait))
         return refused_for_now(request, id, wait);
     return send(request, id, nonce, opening);
@@ -248,10 +255,13 @@ static void dress_form(const Request *request, json_t *view, const char *id) {
                     *intro = g_strconcat("declare.intro.", id, NULL);
     g_autofree char *days = g_strdup_printf("%d", CSIRT_DRAFT_DAYS);
     json_object_set_new(view, "title", json_string(vigie_word(request->lang, title)));
+    json_object_set_new(view, "wrong_answers", json_boolean(json_array_size(problems) > 0));
     json_object_set_new(view, "filling",
-                        json_pack("{s:s, s:o, s:o, s:s}", "intro", vigie_word(request->lang, intro), "blocks",
-                                  declare_blocks(request, form, problems), "wrongs",
-                                  declare_problems(request, form, problems), "days", days));
+                        json_pack("{s:s, s:o, s:o, s:s, s:b, s:b}", "intro", vigie_word(request->lang, intro),
+                                  "blocks", declare_blocks(request, form, problems), "wrongs",
+                                  declare_problems(request, form, problems), "days", days, "files",
+                                  declare_takes_files(request), "files_again",
+                                  request->uploads && request->uploads->len > 0));
 }
 
 /* ---- The acknowledgement ---- */
@@ -261,6 +271,8 @@ static json_t *clock_view(const Request *request, const json_t *clock) {
                         json_string(vigie_text_in(request->lang, json_object_get(clock, "text"))));
     json_object_set_new(view, "delay",
                         json_string(vigie_text_in(request->lang, json_object_get(clock, "delay"))));
+    json_object_set_new(view, "law",
+                        json_string(vigie_text_in(request->lang, json_object_get(clock, "law"))));
     return view;
 }
 
@@ -280,6 +292,7 @@ static void dress_clocks(const Request *request, json_t *view) {
             g_free(answer);
         }
     }
+    json_object_set_new(view, "has_legal", json_boolean(json_array_size(legal) > 0));
     json_object_set_new(view, "legal", legal);
 }
 

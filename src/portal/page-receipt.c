@@ -67,13 +67,15 @@ typedef struct {
     const VigieTeam *team;
     int64_t id;
     const char *text, *unique_key;
+    const VigieDeclarationFile *files;
+    size_t file_count;
     VigieTime now;
 } Adding;
 
 static bool write_message(VigieStore *store, void *data, GError **error) {
     const Adding *adding = data;
-    return csirt_receipt_add(store, adding->team, adding->id, adding->text, NULL, adding->unique_key,
-                             adding->now, NULL, error);
+    return csirt_declaration_add(store, adding->team, adding->id, adding->text, adding->files,
+                                 adding->file_count, adding->unique_key, adding->now, error);
 }
 
 /* What came of it, as a word's key. */
@@ -81,8 +83,10 @@ static const char *add_message(Request *request, int64_t id, const char *text) {
     const char *nonce = request_form(request, "nonce");
     g_autofree char *hash = nonce ? g_compute_checksum_for_string(G_CHECKSUM_SHA256, nonce, -1) : NULL;
     g_autofree char *key = hash ? g_strdup_printf("receipt:%" G_GINT64_FORMAT ":%s", id, hash) : NULL;
-    g_autofree char *trimmed = g_strstrip(g_strdup(text));
-    Adding adding = {request->portal->team, id, trimmed, key, request->now};
+    size_t count = 0;
+    g_autofree VigieDeclarationFile *files = declare_files(request, &count);
+    g_autofree char *whole = declare_text_with_files(request, text), *trimmed = g_strstrip(g_strdup(whole));
+    Adding adding = {request->portal->team, id, trimmed, key, files, count, request->now};
     g_autoptr(GError) failure = NULL;
     if (!*trimmed) {
         request->status = 400;
@@ -143,6 +147,7 @@ DRESS(dress_receipt) {
     json_object_set_new(view, "code", json_string(receipt.code));
     json_object_set_new(view, "nonce", json_string(nonce));
     json_object_set_new(view, "opened", json_true());
+    json_object_set_new(view, "files", json_boolean(declare_takes_files(request)));
     json_object_set_new(view, "well", json_boolean(request->status < 400));
     dress_messages(json_object_get(view, "messages"));
     return true;
