@@ -197,12 +197,16 @@ static void test_typography(void) {
         g_autoptr(json_t) file = vigie_knowledge_json(files[i], NULL);
         each_french(file, files[i], false);
     }
-    g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), "words", NULL);
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
-        g_autofree char *path = g_build_filename("words", name, NULL);
-        g_autoptr(json_t) file = vigie_knowledge_json(path, NULL);
-        each_french(file, name, false);
+    static const char *const folders[] = {"words", "csirt"};
+    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), folders[i], NULL);
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
+            g_autofree char *path = g_build_filename(folders[i], name, NULL);
+            g_autoptr(json_t) file =
+                g_str_has_suffix(name, ".json") ? vigie_knowledge_json(path, NULL) : NULL;
+            each_french(file, name, false);
+        }
     }
 }
 
