@@ -136,7 +136,10 @@ static void allow_worker_files(VigieSandbox *sandbox, const VigieConfig *config)
     for (size_t i = 0; roots[i]; i++)
         sandbox_allow_read(sandbox, roots[i]);
     sandbox_allow_read(sandbox, vigie_config_text(config, "mail.ca_file"));
-    sandbox_allow_read(sandbox, vigie_config_text(config, "mail.password_file"));
+    static const char *const files[] = {"mail.password_file", "mailbox.ca_file",
+                                        "mailbox.incident.password_file", "mailbox.contact.password_file"};
+    for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
+        sandbox_allow_read(sandbox, vigie_config_text(config, files[i]));
 }
 
 static bool run_worker(const VigieServeOptions *options, GError **error) {
@@ -146,10 +149,12 @@ static bool run_worker(const VigieServeOptions *options, GError **error) {
         return false;
     allow_worker_files(sandbox, settings->config);
     sandbox->connects = true;
-    if (!sandbox_enter(sandbox, error))
+    /* What the worker itself may no longer do once it is confined: start gpg, and see the keys. */
+    VigieMailCell *cell = mail_cell_start(settings->config, error);
+    if (!cell || !sandbox_enter(sandbox, error))
         return false;
     child_watch();
-    return worker_run(settings, error);
+    return worker_run(settings, cell, error);
 }
 
 /* ---- The signer ---- */

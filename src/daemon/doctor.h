@@ -26,3 +26,6 @@ void doctor_jobs(Doctor *doctor);
 void doctor_trust(Doctor *doctor);
 void doctor_mail(Doctor *doctor);
 void doctor_queue(Doctor *doctor);
+/* doctor-mail.c */
+void doctor_mailboxes(Doctor *doctor);
+void doctor_keys(Doctor *doctor);

@@ -13,7 +13,7 @@ static const char *const depths[] = {
 static bool refuse(const Settings *settings, const char *key, const char *value, const char *wanted,
                    GError **error) {
     const char *path = vigie_config_path(settings->config);
-    const char *dot = strchr(key, '.');
+    const char *dot = strrchr(key, '.');
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: [%.*s] %s = %s: %s", path ? path : "default",
                 (int)(dot - key), key, dot + 1, value, wanted);
     return false;
@@ -56,6 +56,8 @@ static bool read_schedule(Settings *settings, GError **error) {
 static bool check_durations(const Settings *settings, GError **error) {
     if (settings->lease < 3)
         return refuse(settings, "process.lease", "too short", "3 s at least, as in: lease = 60 s", error);
+    if (settings->poll_every < 5)
+        return refuse(settings, "mailbox.every", "too short", "5 s at least, as in: every = 60 s", error);
     if (settings->keep_observations < 86400)
         return refuse(settings, "retention.observations", "too short",
                       "a day at least, as in: observations = 400 d", error);
@@ -82,6 +84,10 @@ Settings *settings_load(const char *config_path, GError **error) {
         g_propagate_error(error, failure);
         return NULL;
     }
+    settings->mailboxes = mail_mailboxes_load(settings->config, error);
+    if (!settings->mailboxes)
+        return NULL;
+    settings->poll_every = vigie_config_seconds(settings->config, "mailbox.every");
     settings->lease = vigie_config_seconds(settings->config, "process.lease");
     settings->give_up = vigie_config_seconds(settings->config, "mail.give_up");
     settings->keep_observations = vigie_config_seconds(settings->config, "retention.observations");
@@ -98,6 +104,7 @@ void settings_free(Settings *settings) {
     if (!settings)
         return;
     mail_server_free(settings->server);
+    g_clear_pointer(&settings->mailboxes, g_ptr_array_unref);
     vigie_config_free(settings->config);
     g_free(settings);
 }

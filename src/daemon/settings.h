@@ -9,11 +9,12 @@
 typedef struct {
     VigieConfig *config;     /* owned */
     VigieMailServer *server; /* owned; NULL: mail is off */
+    GPtrArray *mailboxes;    /* owned, of VigieMailbox */
     VigieFleetPolicy policy;
     VigieSchedule surveys;
     VigieDepth depth;
     unsigned parallel, rate;
-    int64_t lease, give_up, keep_observations, keep_mail;
+    int64_t poll_every, lease, give_up, keep_observations, keep_mail;
 } Settings;
 
 Settings *settings_load(const char *config_path, GError **error);

@@ -21,6 +21,10 @@ static VigieTime cleaning_slot(const Settings *settings, VigieTime now) {
     return daemon_schedule_last(&daily, vigie_config_zone(settings->config), now);
 }
 
+static VigieTime mailbox_slot(const Settings *settings, VigieTime now) {
+    return settings->mailboxes->len > 0 ? now - now % settings->poll_every : 0;
+}
+
 /* ---- What is done ---- */
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error) {
     g_autoptr(json_t) nothing = json_object();
@@ -71,6 +75,7 @@ bool worker_clean(Lane *lane, const VigieJob *job, GError **error) {
     return fleet_forget(lane->store, now - lane->settings->keep_observations, error) &&
            pki_acme_forget(lane->store, now, error) &&
            mail_queue_forget(lane->store, now - lane->settings->keep_mail, error) &&
+           mail_inbound_forget(lane->store, now - lane->settings->keep_mail, error) &&
            store_job_done(lane->store, job, lane->worker, error);
 }
 
@@ -81,6 +86,7 @@ static const struct {
 } timers[] = {
     {"alarms", alarms_slot, ask_alarms},
     {"surveys", survey_slot, request_surveys},
+    {"mailboxes", mailbox_slot, worker_ask_polls},
     {"cleaning", cleaning_slot, ask_cleaning},
 };
 

@@ -14,6 +14,7 @@ typedef struct {
 } Handler;
 
 static const Handler surveys[] = {{FLEET_JOB_SURVEY, worker_survey}, {0}};
+static const Handler polls[] = {{MAIL_JOB_POLL, worker_poll}, {0}};
 static const Handler errands[] = {
     {MAIL_JOB_KIND, worker_mail}, {WORKER_ALARMS, worker_alarms}, {WORKER_CLEANING, worker_clean}, {0}};
 
@@ -154,6 +155,10 @@ static void keep_leases(VigieStore *store, Track *tracks, size_t count, GMutex *
             vigie_log(VIGIE_LOG_NOTICE, "the name servers changed: the worker starts anew");
             child_stop = 1;
         }
+        if (!mail_cell_alive(tracks[0].lane.cell)) {
+            vigie_log(VIGIE_LOG_ERROR, "the process that reads mail ended: the worker starts anew");
+            child_stop = 1;
+        }
         if (g_get_monotonic_time() - renewed < lease * G_USEC_PER_SEC / 3)
             continue;
         renewed = g_get_monotonic_time();
@@ -168,18 +173,19 @@ static void keep_leases(VigieStore *store, Track *tracks, size_t count, GMutex *
     g_mutex_unlock(lock);
 }
 
-bool worker_run(const Settings *settings, GError **error) {
+bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error) {
     g_autoptr(VigieRules) rules = record_rules_load(error);
     g_autoptr(VigieStore) store =
         rules ? store_open(vigie_config_text(settings->config, "store.url"), error) : NULL;
     if (!store)
         return false;
     g_autofree char *name = g_strdup_printf("%s:%d:%08x", g_get_host_name(), (int)getpid(), g_random_int());
-    Lane lane = {.settings = settings, .rules = rules, .worker = name, .clock = vigie_time_now};
+    Lane lane = {.settings = settings, .rules = rules, .worker = name, .clock = vigie_time_now, .cell = cell};
     GMutex lock;
     g_mutex_init(&lock);
     Track tracks[] = {
         {.lane = lane, .handlers = surveys, .lock = &lock},
+        {.lane = lane, .handlers = polls, .lock = &lock},
         {.lane = lane, .handlers = challenges, .lock = &lock},
         {.lane = lane, .handlers = errands, .lock = &lock, .keeps_time = true},
     };

@@ -1,4 +1,5 @@
-/* The worker: takes jobs from the store and does them, in lanes, so that a mail does not wait for a survey. */
+/* The worker: takes jobs from the store and does them, in lanes, so that a mail waits neither for a survey nor for
+ * a mailbox. */
 #pragma once
 
 #include "daemon/settings.h"
@@ -11,23 +12,27 @@ typedef struct {
     const char *worker; /* this process, as leases name it */
     VigieTime (*clock)(void);
     VigieStore *store;
-    volatile int stop; /* end this job: the process ends, or the lease was lost */
+    VigieMailCell *cell; /* shared by all lanes: reads mail, holds the keys */
+    volatile int stop;   /* end this job: the process ends, or the lease was lost */
 } Lane;
 
 /* Does jobs until the process is told to end. */
-bool worker_run(const Settings *settings, GError **error);
+bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error);
 
 /* Each does one job and ends it in the store (done, handed back or failed). False with the error where it could not:
  * the job is then failed for that reason. */
 bool worker_survey(Lane *lane, const VigieJob *job, GError **error);
 bool worker_alarms(Lane *lane, const VigieJob *job, GError **error);
 bool worker_mail(Lane *lane, const VigieJob *job, GError **error);
+bool worker_poll(Lane *lane, const VigieJob *job, GError **error);
 bool worker_challenge(Lane *lane, const VigieJob *job, GError **error);
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 
 /* Jobs of these kinds have no payload; adding one that waits already changes nothing. */
 #define WORKER_ALARMS "alarms"
 #define WORKER_CLEANING "cleaning"
+/* Adds a job for each mailbox whose time has come. */
+bool worker_ask_polls(const Lane *lane, VigieTime now, GError **error);
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error);
 
 /* Starts what its time has come for: surveys, alarms, the removal of what is old. Call it every few seconds. */

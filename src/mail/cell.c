@@ -37,7 +37,6 @@ enum {
 struct VigieMailCell {
     int fd;
     pid_t pid;
-    volatile int dead;
 };
 
 typedef struct {
@@ -306,7 +305,8 @@ void mail_cell_free(VigieMailCell *cell) {
 }
 
 bool mail_cell_alive(const VigieMailCell *cell) {
-    return !cell->dead;
+    struct pollfd one = {.fd = cell->fd};
+    return poll(&one, 1, 0) == 0 || !(one.revents & (POLLHUP | POLLERR));
 }
 
 static bool pass(const VigieMailCell *cell, char letter, int fd) {
@@ -343,7 +343,6 @@ bool cell_ask(VigieMailCell *cell, CellRoom room, json_t *about, GBytes *bytes, 
     bool well = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0;
     if (well) {
         well = pass(cell, (char)room, pair[1]);
-        cell->dead = cell->dead || !well;
         close(pair[1]);
         if (!well)
             g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,

@@ -107,7 +107,7 @@ typedef struct {
     VigieTime oldest_queued; /* 0 where none is */
 } VigieMailCounts;
 bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **error);
-/* The same for Prometheus: vigie_mails{state}, vigie_mail_oldest_queued_timestamp_seconds. */
+/* The same and the mailboxes for Prometheus, doc/metrics.md. */
 bool mail_metrics_append(VigieStore *store, GString *out, GError **error);
 /* Removes messages that were sent before `before`; the others stay until somebody looked. */
 bool mail_queue_forget(VigieStore *store, VigieTime before, GError **error);

@@ -261,6 +261,29 @@ bool mail_queue_counts(VigieStore *store, VigieMailCounts *ret_counts, GError **
     return true;
 }
 
+static void append_gauge(GString *out, const json_t *states, const char *metric, const char *help,
+                         const char *member) {
+    size_t i = 0;
+    json_t *state = NULL;
+    g_string_append_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", metric, help, metric);
+    json_array_foreach(states, i, state)
+        g_string_append_printf(out, "%s{mailbox=\"%s\"} %" JSON_INTEGER_FORMAT "\n", metric,
+                               json_string_value(json_object_get(state, "mailbox")),
+                               json_integer_value(json_object_get(state, member)));
+}
+
+static bool append_mailboxes(VigieStore *store, GString *out, GError **error) {
+    g_autoptr(json_t) states = mail_mailboxes_state(store, error);
+    if (!states)
+        return false;
+    append_gauge(out, states, "vigie_mailbox_last_good_timestamp_seconds",
+                 "When the mailbox was last looked at without trouble; 0: never.", "last_good");
+    append_gauge(out, states, "vigie_mailbox_failures", "Looks that failed since then.", "failures");
+    append_gauge(out, states, "vigie_mail_inbound_waiting",
+                 "Messages taken from the mailbox and not filed yet.", "waiting");
+    return true;
+}
+
 bool mail_metrics_append(VigieStore *store, GString *out, GError **error) {
     VigieMailCounts counts;
     if (!mail_queue_counts(store, &counts, error))
@@ -284,7 +307,7 @@ bool mail_metrics_append(VigieStore *store, GString *out, GError **error) {
         "# TYPE vigie_mail_oldest_queued_timestamp_seconds gauge\n"
         "vigie_mail_oldest_queued_timestamp_seconds %" G_GINT64_FORMAT "\n",
         counts.oldest_queued);
-    return true;
+    return append_mailboxes(store, out, error);
 }
 
 bool mail_queue_forget(VigieStore *store, VigieTime before, GError **error) {

@@ -5,11 +5,14 @@ import logging
 import os
 import pathlib
 import pwd
+import shutil
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import certificates
+import servers
 import smtp
 import tap
 from daemon import PROGRAM, Daemon
@@ -138,6 +141,47 @@ def mail():
     assert str(server.port) in down.text("mail"), down.report
 
 
+def mailboxes():
+    """a mailbox that opens and one that does not"""
+    place = folder()
+    place.chmod(0o755)
+    authority = certificates.Authority(place)
+    (place / "password").write_text("secret\n")
+    (place / "password").chmod(0o600)
+    with servers.Dovecot(authority.issue(), "secret") as server:
+        keys = {"url": "imaps://127.0.0.1:%d" % server.secure_port, "user": "contact", "password_file": place / "password"}
+        groups = {"mailbox": {"ca_file": authority.root.certificate, "timeout": "5 s"}, "mailbox.contact": keys}
+        equal(Doctor(Daemon(**groups).config).states("mailbox"), ["well"])
+        groups["mailbox.incident"] = {**keys, "folder": "Nulle part"}
+        both = Doctor(Daemon(**groups).config)
+        equal(both.states("mailbox"), ["broken", "well"])
+        assert "Nulle part" in both.text("mailbox"), both.report
+    equal(Doctor(Daemon(**groups).config).states("mailbox"), ["broken", "broken"])
+
+
+def keys():
+    """a keyring without our key, with one that ends soon, and one open to others; an S/MIME key that is not there"""
+    home = folder()
+
+    def gpg(*words):
+        subprocess.run(["gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "", "--pinentry-mode", "loopback", *words],
+                       check=True, capture_output=True)
+    config = Daemon(mail={"gnupg_home": home, "smime_file": home / "none.pem"}).config
+    nothing = Doctor(config)
+    equal((nothing.states("openpgp"), nothing.states("smime")), (["broken"], ["broken"]))
+    try:
+        gpg("--quick-gen-key", "Vigie <vigie@chu.test>", "rsa2048", "sign,encr", "none")
+        equal(Doctor(config).states("openpgp"), ["well"])
+        gpg("--quick-gen-key", "Soon <soon@chu.test>", "rsa2048", "sign,encr", "10d")
+        home.chmod(0o750)
+        report = Doctor(config)
+        equal(report.states("openpgp"), ["soon", "soon", "well"])
+        assert "Soon <soon@chu.test> expires in " in report.text("openpgp"), report.text("openpgp")
+    finally:
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def in_both_languages():
     """French and English, aligned, with words for the states and no word missing"""
     config = Daemon().config
@@ -150,5 +194,5 @@ def in_both_languages():
         assert "doctor." not in done.stdout and "{" not in done.stdout and "\033" not in done.stdout, done.stdout
 
 
-tap.run([before_and_after_the_start, bad_configuration, example_is_valid, rights, store_open_to_others, roots, mail,
+tap.run([before_and_after_the_start, bad_configuration, example_is_valid, rights, store_open_to_others, roots, mail, mailboxes, keys,
          in_both_languages])

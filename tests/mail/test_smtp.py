@@ -4,6 +4,7 @@ import email
 import email.policy
 import logging
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -128,7 +129,7 @@ def refused():
         equal([s[0] for s in client.states()], ["failed", "failed"])
         equal(sorted(s[2] for s in client.states()), ["550 5.1.1 no such mailbox", "554 5.7.1 looks like spam"])
         metrics = client.tool("metrics").stdout.splitlines()
-        equal([line for line in metrics if "failed" in line or "sent" in line],
+        equal([line for line in metrics if line.startswith("vigie_mails") and ("failed" in line or "sent" in line)],
               ['vigie_mails{state="sent"} 0', 'vigie_mails{state="failed"} 2'])
         equal(server.handler.messages, [])
 
@@ -301,6 +302,36 @@ def bad_configuration():
         equal(done.stderr.count("\n"), 1)
 
 
+def sealed():
+    """what is to be encrypted is ciphertext from the moment it is queued, and arrives as such"""
+    home = path("gnupg")
+    os.mkdir(home, 0o700)
+
+    def gpg(*words, data=None):
+        return subprocess.run(["gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "", "--pinentry-mode", "loopback",
+                               *words], input=data, check=True, capture_output=True).stdout
+    try:
+        gpg("--quick-gen-key", "Vigie <vigie@chu.test>", "rsa2048", "sign", "none")
+        key = [line.split(":")[9] for line in gpg("--with-colons", "--list-keys").decode().splitlines() if line[:3] == "fpr"][0]
+        gpg("--quick-add-key", key, "rsa2048", "encr", "none")
+        with smtp.Server() as server:
+            client = Client(server.port, gnupg_home=home)
+            client.tool("seal", "Vigie <vigie@chu.test>", "RSSI <rssi@chu.test>", "Sujet confidentiel", "Corps confidentiel",
+                        key, key)
+            for file in pathlib.Path(FOLDER.name).glob("store-%d.*" % COUNT):
+                equal(b"confidentiel" in file.read_bytes(), False)
+            client.run()
+            (_, recipients, message), = server.handler.messages
+            equal((recipients, b"confidentiel" in message, b"Subject: ...\r\n" in message), (["rssi@chu.test"], False, True))
+            armor = message[message.index(b"-----BEGIN PGP"):message.index(b"-----END PGP")] + b"-----END PGP MESSAGE-----\n"
+            inside = email.message_from_bytes(gpg("--decrypt", data=armor), policy=email.policy.default)
+            equal((inside["Subject"], inside.get_content().strip()), ("Sujet confidentiel", "Corps confidentiel"))
+            done = client.tool("seal", "vigie@chu.test", "rssi@chu.test", "s", "t", key, "A" * 40, check=False)
+            equal((done.returncode, len(client.states())), (1, 1))
+    finally:
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], capture_output=True)
+
+
 make_certificate()
 tap.run([delivered_once, later, refused, down_then_up, kill_while_waiting, silence_after_dot, kill_before_dot,
-         secured, through_postfix, wrong_login, bad_configuration])
+         secured, through_postfix, wrong_login, bad_configuration, sealed])
