@@ -34,9 +34,11 @@ static const Key keys[] = {
     {"portal.proxy", TYPE_BOOL, "false", "true",
      "a proxy stands in front: the reader's address is the last of X-Forwarded-For"},
     {"portal.client_certificates", TYPE_BOOL, "false", "true",
-     "the proxy asks for client certificates and tells in X-SSL-Client-Verify and X-SSL-Client-Cert what it "
-     "saw; "
-     "portal.listen must be a Unix socket, so that nobody else can say so"},
+     "the proxy asks for client certificates, with which people log in and devices renew theirs, and tells "
+     "in "
+     "X-SSL-Client-Verify and X-SSL-Client-Cert what it saw; portal.listen must be a Unix socket, so that "
+     "nobody "
+     "else can say so"},
     {"portal.session_idle", TYPE_SECONDS, "2 h", "30 min", "a session ends when it was not used for so long"},
     {"portal.session_max", TYPE_SECONDS, "12 h", "7 d", "a session ends so long after its login"},
     {"portal.upload_file", TYPE_INT, "25", "10", "the largest file that may be sent to the portal, in MiB"},
@@ -50,7 +52,8 @@ static const Key keys[] = {
     {"pki.acme_tls_port", TYPE_INT, "443", "8443",
      "the port on which the challenge tls-alpn-01 of ACME is looked for"},
     {"pki.acme_resolvers", TYPE_TEXT, "", "10.0.0.53,10.0.1.53",
-     "the name servers that are asked for ACME's challenges, ADDRESS[:PORT] with commas between; empty: the system's"},
+     "the name servers that are asked for ACME's challenges, ADDRESS[:PORT] with commas between; empty: the "
+     "system's"},
     {"trust.roots", TYPE_LIST, "", "/etc/vigie/roots/ac-racine-chu.pem",
      "files of the hospital's own root certificates"},
     {"trust.system", TYPE_BOOL, "true", "false", "trust the system's roots too"},

@@ -30,6 +30,9 @@ static const char example[] =
     "  vigie user grant NAME ROLE [--organisation ID]      a role in the registration of certificates\n"
     "  vigie user withdraw NAME [ROLE [--organisation ID]]\n"
     "  vigie user grants [--json]\n"
+    "  vigie user certificate NAME SERIAL                  it lets the account in, and so do its successors\n"
+    "  vigie user no-certificate NAME\n"
+    "  vigie user certificates [--json]\n"
     "\n"
     "A password is asked for on the terminal; --password-stdin reads a line, --generate makes one and prints "
     "it once.\n"
@@ -190,17 +193,60 @@ static bool grants(const User *user, GError **error) {
     return true;
 }
 
+/* ---- Certificates instead of passwords ------------------------------------------------------------------------ */
+static bool certificate(const User *user, GError **error) {
+    if (user->argument)
+        return portal_user_certificate_add(user->store, user->name, user->argument, NULL, user->now, error);
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                        "a serial number is wanted, as vigie ca certificates prints it");
+    return false;
+}
+
+static bool no_certificate(const User *user, GError **error) {
+    return portal_user_certificate_remove(user->store, user->name, NULL, user->now, error);
+}
+
+static bool certificates(const User *user, GError **error) {
+    g_autoptr(json_t) list = portal_user_certificate_list(user->store, error);
+    size_t index;
+    json_t *one;
+    if (!list)
+        return false;
+    if (user->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "certificates", list);
+        g_autofree char *text = vigie_json_text(object);
+        printf("%s\n", text);
+        return true;
+    }
+    json_array_foreach(list, index, one) {
+        printf("%-24s %-16s %-28s %s\n", json_string_value(json_object_get(one, "account")),
+               json_string_value(json_object_get(one, "authority")),
+               json_string_value(json_object_get(one, "profile")),
+               json_string_value(json_object_get(one, "subject")));
+    }
+    if (json_array_size(list) == 0)
+        printf("%s\n", vigie_word(user->lang, "user.certificates.none"));
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*run)(const User *user, GError **error);
     bool named; /* wants NAME */
     bool more;  /* and may have an argument */
 } commands[] = {
-    {"add", add, true, false},           {"list", list, false, false},
-    {"password", password, true, false}, {"disable", disable, true, false},
-    {"enable", enable, true, false},     {"token", token, true, false},
-    {"grant", grant, true, true},        {"withdraw", withdraw, true, true},
+    {"add", add, true, false},
+    {"list", list, false, false},
+    {"password", password, true, false},
+    {"disable", disable, true, false},
+    {"enable", enable, true, false},
+    {"token", token, true, false},
+    {"grant", grant, true, true},
+    {"withdraw", withdraw, true, true},
     {"grants", grants, false, false},
+    {"certificate", certificate, true, true},
+    {"no-certificate", no_certificate, true, false},
+    {"certificates", certificates, false, false},
 };
 
 static bool run(User *user, int argc, char **argv, GError **error) {

@@ -301,7 +301,7 @@ bool portal_user_add(VigieStore *store, const char *name, VigieRole role, int64_
            store_commit(&tx, error);
 }
 
-static bool account_id(VigieStore *store, const char *name, int64_t *ret_id, GError **error) {
+bool account_id(VigieStore *store, const char *name, int64_t *ret_id, GError **error) {
     g_autofree char *folded = vigie_text_fold(name);
     if (store_get_int(store, ret_id, error, "SELECT id FROM account WHERE folded = $1", "t", folded))
         return true;

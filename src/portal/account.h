@@ -13,6 +13,12 @@ bool account_scope_may(const char *scope, unsigned *ret_may);
 bool account_login(const Portal *portal, VigieStore *store, const char *name, const char *password,
                    const char *address, VigieTime now, int64_t *ret_account, int64_t *ret_wait,
                    GError **error);
+/* Whose account the certificate is that a client proved over TLS to have the key of. It is checked here again: ours, not
+ * revoked, not ended. DENIED. */
+bool account_certificate_login(VigieStore *store, VigieBytes der, const char *address, VigieTime now,
+                               int64_t *ret_account, GError **error);
+/* NOT_FOUND */
+bool account_id(VigieStore *store, const char *name, int64_t *ret_id, GError **error);
 /* The hash of `password`. Free with g_free. */
 char *account_hash_password(const char *password, GError **error);
 bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GError **error);

@@ -1,5 +1,6 @@
 /* page-account: coming in, going out, one's own password, language and tokens; and the log. */
 #include "portal/account.h"
+#include "portal/enrol.h"
 #include "portal/pages.h"
 #include "portal/present.h"
 
@@ -14,12 +15,21 @@ static const char *safe_next(const char *next) {
     return ours ? next : "/";
 }
 
+/* Did the client prove over TLS that it has a certificate? Whose it is shows when it logs in. */
+static bool shows_certificate(const Request *request) {
+    GByteArray *shown = enrol_client_certificate(request, NULL);
+    if (shown)
+        g_byte_array_unref(shown);
+    return shown != NULL;
+}
+
 static json_t *login_form(Request *request, const char *problem) {
     const char *next = request_form(request, "next"), *name = request_form(request, "name");
     if (!next)
         next = request_query(request, "next");
-    return json_pack("{s:s, s:s, s:s, s:b}", "next", safe_next(next), "name", name ? name : "", "problem",
-                     problem ? problem : "", "declare", request->portal->declarations != NULL);
+    return json_pack("{s:s, s:s, s:s, s:b, s:b}", "next", safe_next(next), "name", name ? name : "",
+                     "problem", problem ? problem : "", "declare", request->portal->declarations != NULL,
+                     "certificate", shows_certificate(request));
 }
 
 RESOURCE(page_login_form) {
@@ -42,6 +52,17 @@ static json_t *login_refused(Request *request, const GError *failure, int64_t wa
     return login_form(request, vigie_word(request->lang, "portal.login.wrong"));
 }
 
+static json_t *come_in(Request *request, int64_t account, GError **error) {
+    g_autofree char *secret =
+        session_open(request->portal, request->store, account, request->address, request->now, error);
+    if (!secret)
+        return NULL;
+    request_cookie(request, "session", secret, request->portal->session_max);
+    request_cookie(request, "login", "", 0);
+    request->go = g_strdup(safe_next(request_form(request, "next")));
+    return json_object();
+}
+
 RESOURCE(page_login) {
     const char *name = request_form(request, "name"), *password = request_form(request, "password");
     int64_t account = 0, wait = 0;
@@ -54,14 +75,27 @@ RESOURCE(page_login) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
-    g_autofree char *secret =
-        session_open(request->portal, request->store, account, request->address, request->now, error);
-    if (!secret)
-        return NULL;
-    request_cookie(request, "session", secret, request->portal->session_max);
-    request_cookie(request, "login", "", 0);
-    request->go = g_strdup(safe_next(request_form(request, "next")));
-    return json_object();
+    return come_in(request, account, error);
+}
+
+static json_t *certificate_refused(Request *request, const char *word) {
+    request->status = 403;
+    return login_form(request, vigie_word(request->lang, word));
+}
+
+RESOURCE(page_login_certificate) {
+    int64_t account = 0;
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GByteArray) shown = enrol_client_certificate(request, NULL);
+    if (!shown)
+        return certificate_refused(request, "portal.login.no-certificate");
+    if (account_certificate_login(request->store, vigie_bytes(shown->data, shown->len), request->address,
+                                  request->now, &account, &failure))
+        return come_in(request, account, error);
+    if (g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_DENIED))
+        return certificate_refused(request, "portal.login.wrong-certificate");
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
 }
 
 RESOURCE(page_logout) {

@@ -318,7 +318,11 @@ static json_t *served_row(const Request *request, const json_t *endpoint, const 
     const char *served =
         json_string_value(json_object_get(json_object_get(endpoint, "certificate"), "sha256"));
     bool well = g_strcmp0(served, wanted) == 0;
-    const char *key = well ? "request.served.well" : served ? "request.served.other" : "request.served.none";
+    bool seen = json_is_string(json_object_get(endpoint, "checked"));
+    const char *key = well     ? "request.served.well"
+                      : served ? "request.served.other"
+                      : seen   ? "request.served.none"
+                               : "request.served.unseen";
     json_t *row = json_pack("{s:O, s:O, s:O, s:s, s:s}", "id", json_object_get(endpoint, "id"), "target",
                             json_object_get(endpoint, "target"), "checked",
                             json_object_get(endpoint, "checked"), "mark",

@@ -53,6 +53,7 @@ DRESS(dress_survey);
 /* page-account.c */
 RESOURCE(page_login);
 RESOURCE(page_login_form);
+RESOURCE(page_login_certificate);
 RESOURCE(page_logout);
 RESOURCE(page_account);
 RESOURCE(page_language);

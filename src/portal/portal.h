@@ -56,6 +56,15 @@ bool portal_user_disable(VigieStore *store, const char *name, bool disabled, con
                          GError **error);
 /* [ { "name", "role", "organisation", "language", "disabled", "created", "last_login", "tokens": n } ] */
 json_t *portal_user_list(VigieStore *store, GError **error);
+/* Certificates like the one of this serial number (of its authority, profile and subject) let the account in. Only of a
+ * profile with dual control, whose subjects are validated by a second person: DENIED. */
+bool portal_user_certificate_add(VigieStore *store, const char *name, const char *serial, const char *by,
+                                 VigieTime now, GError **error);
+/* All of the account's. NOT_FOUND where it had none. */
+bool portal_user_certificate_remove(VigieStore *store, const char *name, const char *by, VigieTime now,
+                                    GError **error);
+/* [ { "account", "authority", "profile", "subject", "added" } ] */
+json_t *portal_user_certificate_list(VigieStore *store, GError **error);
 /* A password of 24 random letters and digits (more than 120 bits), easy to read aloud. Free with g_free. */
 char *portal_password_generate(void);
 

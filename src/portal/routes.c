@@ -224,6 +224,8 @@ const Route routes[] = {
 
     {"GET", "/login", "login", MAY_NOTHING, false, page_login_form, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/login", "login", MAY_NOTHING, false, page_login, NULL, NULL, NULL, NULL, NULL},
+    {"POST", "/login/certificate", "login", MAY_NOTHING, false, page_login_certificate, NULL, NULL, NULL,
+     NULL, NULL},
     {"POST", "/logout", NULL, MAY_READ, false, page_logout, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/account/language", NULL, MAY_READ, false, page_language, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/account/password", "account", MAY_READ, false, page_password, dress_account, NULL, NULL, NULL,
@@ -239,8 +241,7 @@ const Route routes[] = {
     {"POST", "/pki/ocsp", NULL, MAY_NOTHING, false, NULL, NULL, feed_ocsp_post, NULL, NULL, NULL},
     {"GET", "/pki/{rest}", NULL, MAY_NOTHING, false, NULL, NULL, feed_published, NULL, NULL, NULL},
     {"GET", "/.well-known/est/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_est_get, NULL, NULL, NULL},
-    {"POST", "/.well-known/est/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_est_post, NULL, NULL,
-     NULL},
+    {"POST", "/.well-known/est/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_est_post, NULL, NULL, NULL},
     {"POST", "/.well-known/cmp", NULL, MAY_PUBLIC, false, NULL, NULL, feed_cmp, NULL, NULL, NULL},
     {"POST", "/.well-known/cmp/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_cmp, NULL, NULL, NULL},
     {"GET", "/scep", NULL, MAY_PUBLIC, false, NULL, NULL, feed_scep_get, NULL, NULL, NULL},
