@@ -191,11 +191,9 @@ static bool write_fields(const Change *change, GError **error) {
 }
 
 /* The new texts are found, too. */
-static bool add_words(const Change *change, GError **error) {
-    const char *title = json_text_at(change->fields, "title"),
-               *organisation = json_text_at(change->fields, "organisation_name");
-    const char *texts[] = {title ? title : "", organisation ? organisation : "", NULL};
-    return (!title && !organisation) || case_words_add(change->store, change->of->id, texts, error);
+static bool note_words(const Change *change, GError **error) {
+    bool texts = json_text_at(change->fields, "title") || json_text_at(change->fields, "organisation_name");
+    return !texts || case_words_changed(change->store, change->of->id, error);
 }
 
 bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
@@ -208,7 +206,7 @@ bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnal
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !case_load(store, who, id, &of, error) || !case_facts_load(store, id, &facts, error) ||
         !csirt_text_check("reason", reason, CSIRT_NOTE_BYTES, error) ||
-        !check_label(&change, reason, error) || !write_fields(&change, error) || !add_words(&change, error))
+        !check_label(&change, reason, error) || !write_fields(&change, error) || !note_words(&change, error))
         return false;
     json_t *details = json_pack("{s:O, s:s?}", "changes", changes, "reason", reason);
     return entry_add(store, id, analyst_name(who), "changed", details, now, error) &&

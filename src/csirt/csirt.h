@@ -91,7 +91,7 @@ bool csirt_receipt_add(VigieStore *store, const VigieTeam *team, int64_t id, con
                        GError **error);
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
-enum { CSIRT_PAGE_SIZE = 50, CSIRT_COUNT_MAX = 10000 };
+enum { CSIRT_PAGE_SIZE = 50, CSIRT_COUNT_MAX = 10000, CSIRT_LOAD_MAX = 1000 };
 
 typedef struct {
     const char *state;                 /* a state, "active" (also NULL), or "all" */
@@ -103,7 +103,8 @@ typedef struct {
 } VigieCaseFilter;
 bool csirt_filter_set(VigieCaseFilter *filter, const char *name, const char *value, GError **error);
 
-/* The queue: { "total" (CSIRT_COUNT_MAX: so many or more), "page", "pages", "items": [ case ] }, urgent and band first, then score, then age.
+/* The queue: { "total", "counted": false where there are that many or more, "page", "pages", "items": [ case ] }, by band, urgent
+ * first, then score, then age.
  * A case: { "id", "reference", "kind", "state", "channel", "title", "organisation": { "id", "name" }, "category", "likelihood", "verified",
  *   "tlp", "pap", "restricted", "source", "urgent", "band", "score", "reasons": [ { "id", "points", "text": { "fr", "en" } } ],
  *   "override": { "band", "reason", "by", "time" } or null, "assignee", "due", "received", "answered", "closed", "updated" } */
@@ -120,7 +121,10 @@ bool csirt_case_check(VigieStore *store, const VigieAnalyst *who, int64_t id, GE
 /* The id of a reference as people write it. */
 bool csirt_case_find(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, const char *reference,
                      int64_t *ret_id, GError **error);
-/* Counts stop at CSIRT_COUNT_MAX: { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
+/* Indexes the words of at most so many cases that came or changed since; a search does it for a few hundred, a job of the worker for
+ * the rest. *ret_indexed 0: none is left. */
+bool csirt_words_index(VigieStore *store, int64_t most, int64_t *ret_indexed, GError **error);
+/* Counts stop at CSIRT_LOAD_MAX: { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
  *   "tasks_due", "on_call": { "name", "phone" } or null, "open": bool (opening hours) } */
 json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, VigieTime now,
                    GError **error);

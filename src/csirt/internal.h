@@ -87,6 +87,8 @@ bool csirt_may(const VigieAnalyst *who, GError **error);
 bool csirt_head_only(const VigieAnalyst *who, const char *what, GError **error);
 /* " AND (…)": restricts rows of csirt_case `c` to what `who` may see. */
 void case_visible(VigieQuery *query, const VigieAnalyst *who);
+/* " AND …": of restricted rows, those that it hides. */
+void case_hidden(VigieQuery *query, const VigieAnalyst *who);
 const char *analyst_name(const VigieAnalyst *who); /* "" for the program */
 /* Keeps a look at a case marked RED. */
 bool reading_add(VigieStore *store, const VigieAnalyst *who, const Case *a_case, const char *what,
@@ -109,10 +111,8 @@ bool entry_add(VigieStore *store, int64_t id, const char *author, const char *ki
                VigieTime now, GError **error);
 
 /* ---- Search words (words.c) --------------------------------------------------------------------------------- */
-/* Adds the words of `text` (NULL-terminated list) to a case; those that it has stay. */
-bool case_words_add(VigieStore *store, int64_t id, const char *const *texts, GError **error);
-/* All its words anew, after messages left it. */
-bool case_words_again(VigieStore *store, int64_t id, GError **error);
+/* Its words changed: they are indexed again. */
+bool case_words_changed(VigieStore *store, int64_t id, GError **error);
 enum { QUERY_WORDS = 8 };
 /* The folded words of q: at most QUERY_WORDS, each a copy; NULL-terminated. INVALID where it is too long. */
 char **case_words_asked(const char *q, GError **error);

@@ -42,6 +42,13 @@ void case_visible(VigieQuery *query, const VigieAnalyst *who) {
               who->name);
 }
 
+void case_hidden(VigieQuery *query, const VigieAnalyst *who) {
+    if (who)
+        query_add(query,
+                  " AND NOT EXISTS (SELECT 1 FROM csirt_access a WHERE a.case_id = c.id AND a.account = ?t)",
+                  who->name);
+}
+
 static void read_case(const VigieRows *rows, Case *ret_case) {
     *ret_case = (Case){
         .id = rows_int(rows, 0),

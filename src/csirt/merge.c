@@ -21,8 +21,7 @@ static const char *const merge_steps[] = {
     "UPDATE csirt_escalation SET case_id = $1 WHERE case_id = $2 AND NOT EXISTS (SELECT 1 FROM "
     "csirt_escalation e WHERE "
     "e.case_id = $1 AND e.partner = csirt_escalation.partner)",
-    "INSERT INTO csirt_word (word, case_id) SELECT word, $1 FROM csirt_word WHERE case_id = $2 ON CONFLICT "
-    "DO NOTHING",
+    "UPDATE csirt_case SET indexed = 0 WHERE id = $1 AND $2 > 0",
     "DELETE FROM csirt_word WHERE case_id = $2 AND $1 > 0",
 };
 
@@ -171,7 +170,8 @@ static bool split_parts(VigieStore *store, const VigieOpened *to, const Case *fr
     for (size_t i = 0; i < count; i++)
         if (!move_message(store, to->id, from->id, messages[i], error))
             return false;
-    return case_words_again(store, to->id, error) && case_words_again(store, from->id, error);
+    return store_exec(store, error, "DELETE FROM csirt_word WHERE case_id = $1", "i", from->id) &&
+           case_words_changed(store, from->id, error);
 }
 
 bool csirt_case_split(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,

@@ -144,13 +144,11 @@ static bool note_answer(VigieStore *store, const VigieTeam *team, int64_t id, co
 
 static bool add_message(VigieStore *store, const VigieTeam *team, int64_t id, const VigieCaseMessage *message,
                         VigieTime now, int64_t message_id, GError **error) {
-    const char *texts[] = {message->subject ? message->subject : "", message->body ? message->body : "",
-                           NULL};
     json_t *details =
         json_pack("{s:I, s:s, s:s, s:I}", "message", (json_int_t)message_id, "direction", message->direction,
                   "channel", message->channel, "party", (json_int_t)message->party);
     return entry_add(store, id, message->author, "message", details, now, error) &&
-           note_answer(store, team, id, message, now, error) && case_words_add(store, id, texts, error);
+           note_answer(store, team, id, message, now, error) && case_words_changed(store, id, error);
 }
 
 bool csirt_message_add(VigieStore *store, const VigieTeam *team, int64_t id, const VigieCaseMessage *message,

@@ -164,11 +164,6 @@ static bool insert_message(const Opening *open, int64_t party, GError **error) {
                                       open->now, open->title, open->text);
 }
 
-static bool insert_words(const Opening *open, GError **error) {
-    const char *texts[] = {open->reference, open->title, open->organisation, open->text, NULL};
-    return case_words_add(open->store, open->id, texts, error);
-}
-
 /* The case's row and its first line, whose hash the row has from the start. */
 static bool insert_first(Opening *open, GError **error) {
     const VigieOpening *of = open->opening;
@@ -211,8 +206,7 @@ static bool open_new(Opening *open, VigieOpened *ret_opened, GError **error) {
         g_propagate_error(error, failure);
         return false;
     }
-    if (!insert_declarant(open, &party, error) || !insert_message(open, party, error) ||
-        !insert_words(open, error))
+    if (!insert_declarant(open, &party, error) || !insert_message(open, party, error))
         return false;
     *ret_opened = (VigieOpened){.id = open->id,
                                 .reference = g_steal_pointer(&open->reference),

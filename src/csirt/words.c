@@ -1,4 +1,5 @@
-/* Search: a case is found by the beginnings of its words. What holds a mark ("10.1.2.3", "CVE-2026-1234") counts whole and
+/* Search: a case is found by the beginnings of its words. They are indexed some time after they came, many cases to a commit:
+ * each word lies on another page of the index, and a declaration is to be acknowledged at once. What holds a mark ("10.1.2.3", "CVE-2026-1234") counts whole and
  * by its parts. */
 #include "csirt/internal.h"
 
@@ -66,10 +67,10 @@ static gint by_word(gconstpointer a, gconstpointer b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool case_words_add(VigieStore *store, int64_t id, const char *const *texts, GError **error) {
+static bool add_words(VigieStore *store, int64_t id, const GPtrArray *texts, GError **error) {
     g_autoptr(GHashTable) words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (; *texts; texts++)
-        take_text(words, *texts);
+    for (guint i = 0; i < texts->len; i++)
+        take_text(words, texts->pdata[i]);
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
     GHashTableIter iter;
     gpointer word;
@@ -83,7 +84,8 @@ bool case_words_add(VigieStore *store, int64_t id, const char *const *texts, GEr
     return true;
 }
 
-bool case_words_again(VigieStore *store, int64_t id, GError **error) {
+/* What is said of a case is what its title, organisation and messages say. */
+static bool index_case(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error,
         "SELECT reference || ' ' || title, organisation_name FROM csirt_case WHERE id = $1 UNION ALL "
@@ -94,10 +96,43 @@ bool case_words_again(VigieStore *store, int64_t id, GError **error) {
     while (rows && rows_next(rows, &failure))
         for (int column = 0; column < 2; column++)
             g_ptr_array_add(texts, g_strdup(rows_text(rows, column)));
-    g_ptr_array_add(texts, NULL);
-    return csirt_rows_ended(rows, &failure, error) &&
-           store_exec(store, error, "DELETE FROM csirt_word WHERE case_id = $1", "i", id) &&
-           case_words_add(store, id, (const char *const *)texts->pdata, error);
+    return csirt_rows_ended(rows, &failure, error) && add_words(store, id, texts, error);
+}
+
+static GArray *unindexed(VigieStore *store, int64_t most, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error, "SELECT id FROM csirt_case WHERE indexed = 0 ORDER BY id LIMIT $1", "i", most);
+    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    GError *failure = NULL;
+    while (rows && rows_next(rows, &failure)) {
+        int64_t id = rows_int(rows, 0);
+        g_array_append_val(ids, id);
+    }
+    return csirt_rows_ended(rows, &failure, error) ? g_steal_pointer(&ids) : NULL;
+}
+
+bool csirt_words_index(VigieStore *store, int64_t most, int64_t *ret_indexed, GError **error) {
+    g_autoptr(GArray) ids = unindexed(store, most, error);
+    if (ids && ids->len == 0) {
+        *ret_indexed = 0;
+        return true;
+    }
+    g_autoptr(VigieTransaction) tx = ids ? store_begin(store, error) : NULL;
+    for (guint i = 0; tx && i < ids->len; i++) {
+        int64_t id = g_array_index(ids, int64_t, i);
+        /* Marked before it is read: who adds a message meanwhile waits, and takes the mark away again. */
+        if (!store_exec(store, error, "UPDATE csirt_case SET indexed = 1 WHERE id = $1", "i", id) ||
+            !index_case(store, id, error))
+            return false;
+    }
+    if (!tx || !store_commit(&tx, error))
+        return false;
+    *ret_indexed = ids->len;
+    return true;
+}
+
+bool case_words_changed(VigieStore *store, int64_t id, GError **error) {
+    return store_exec(store, error, "UPDATE csirt_case SET indexed = 0 WHERE id = $1", "i", id);
 }
 
 char **case_words_asked(const char *q, GError **error) {

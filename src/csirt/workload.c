@@ -1,4 +1,4 @@
-/* The load of the desk. Counts stop at CSIRT_COUNT_MAX, so that they cost the same however many cases there are. */
+/* The load of the desk. Counts stop at CSIRT_LOAD_MAX, so that they cost the same however many cases there are. */
 #include "csirt/internal.h"
 
 #include <string.h>
@@ -12,10 +12,12 @@ typedef struct {
 /* Active cases of which `sql` ("" or " AND …", one ?i for `number`) holds. */
 static bool count(const Load *load, const char *sql, int64_t number, int64_t *ret_count, GError **error) {
     g_autoptr(VigieQuery) query = query_new();
-    query_add(query, "SELECT count(*) FROM (SELECT 1 FROM csirt_case c WHERE c.active = 1");
+    bool due = strstr(sql, "c.due") != NULL; /* has an index of its own */
+    query_add(query, "SELECT count(*) FROM (SELECT 1 FROM csirt_case c WHERE ");
+    query_add(query, due ? "c.active + 0 = 1" : "c.active = 1");
     query_add(query, sql, number);
     case_visible(query, load->who);
-    query_add(query, " LIMIT ?i) x", (int64_t)CSIRT_COUNT_MAX);
+    query_add(query, " LIMIT ?i) x", (int64_t)CSIRT_LOAD_MAX);
     return query_int(load->store, query, ret_count, error);
 }
 
@@ -67,11 +69,14 @@ static bool by_assignee(const Load *load, VigieTime now, GError **error) {
     query_add(
         query,
         "SELECT c.assignee, count(*), sum(CASE WHEN c.due > 0 AND c.due < ?i THEN 1 ELSE 0 END) FROM (SELECT "
-        "c.assignee, c.due FROM csirt_case c WHERE c.active = 1 AND c.assignee > ''",
+        "c.assignee, c.due FROM csirt_case c WHERE c.active = 1",
         now);
     case_visible(query, load->who);
-    query_add(query, " ORDER BY c.assignee LIMIT ?i) c GROUP BY c.assignee ORDER BY 2 DESC, 1",
-              (int64_t)CSIRT_COUNT_MAX);
+    query_add(
+        query,
+        " ORDER BY c.active DESC, c.band, c.urgent DESC, c.score DESC, c.received, c.id LIMIT ?i) c WHERE "
+        "c.assignee <> '' GROUP BY c.assignee ORDER BY 2 DESC, 1",
+        (int64_t)CSIRT_LOAD_MAX);
     json_t *assignees = cells_run(load->store, query, cells, error);
     json_object_set_new(load->load, "by_assignee", assignees ? assignees : json_null());
     return assignees != NULL;
@@ -86,7 +91,7 @@ static bool tasks_due(const Load *load, VigieTime now, GError **error) {
               "t.due > 0 AND t.due <= ?i",
               now);
     case_visible(query, load->who);
-    query_add(query, " LIMIT ?i) x", (int64_t)CSIRT_COUNT_MAX);
+    query_add(query, " LIMIT ?i) x", (int64_t)CSIRT_LOAD_MAX);
     if (!query_int(load->store, query, &due, error))
         return false;
     json_object_set_new(load->load, "tasks_due", json_integer(due));

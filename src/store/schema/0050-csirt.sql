@@ -44,16 +44,20 @@ CREATE TABLE csirt_case (
     receipt TEXT NOT NULL DEFAULT '',          -- SHA-256 of the declarant's secret code
     entries BIGINT NOT NULL DEFAULT 0,         -- of the timeline: how many, and the hash of the last
     head TEXT NOT NULL DEFAULT '',
+    indexed BIGINT NOT NULL DEFAULT 0,         -- its words are in csirt_word
     unique_key TEXT UNIQUE                     -- what was accepted once is not opened twice
 );
-CREATE INDEX csirt_case_queue ON csirt_case (band, urgent DESC, score DESC, received, id) WHERE active = 1;
-CREATE INDEX csirt_case_due ON csirt_case (due, id) WHERE active = 1 AND due > 0;
-CREATE INDEX csirt_case_assignee ON csirt_case (assignee, band, urgent DESC, score DESC, received, id) WHERE active = 1;
-CREATE INDEX csirt_case_state ON csirt_case (state, band, urgent DESC, score DESC, received, id);
-CREATE INDEX csirt_case_kind ON csirt_case (kind, band, urgent DESC, score DESC, received, id) WHERE active = 1;
-CREATE INDEX csirt_case_tlp ON csirt_case (tlp, band, urgent DESC, score DESC, received, id) WHERE active = 1;
-CREATE INDEX csirt_case_all ON csirt_case (band, urgent DESC, score DESC, received, id);
-CREATE INDEX csirt_case_organisation ON csirt_case (organisation_id, band, urgent DESC, score DESC, received, id);
+-- The queue's order, alone and behind each thing that it is filtered by (queue.c).
+CREATE INDEX csirt_case_queue ON csirt_case (active DESC, band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_state ON csirt_case (state, active DESC, band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_kind ON csirt_case (kind, active DESC, band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_tlp ON csirt_case (tlp, active DESC, band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_assignee ON csirt_case (assignee, active DESC, band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_organisation
+    ON csirt_case (organisation_id, active DESC, band, urgent DESC, score DESC, received, id);
+CREATE INDEX csirt_case_due ON csirt_case (due, id) WHERE due > 0; -- what is due is active
+CREATE INDEX csirt_case_unindexed ON csirt_case (id) WHERE indexed = 0;
+CREATE INDEX csirt_case_restricted ON csirt_case (id) WHERE restricted = 1;
 CREATE INDEX csirt_case_received ON csirt_case (received, id);
 
 -- What happened, in order; never changed. hash = SHA-256 of the one before and of this line.
