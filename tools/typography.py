@@ -31,7 +31,7 @@ def mend_member(match):
 
 knowledge = pathlib.Path(__file__).parent.parent / "knowledge"
 default = [knowledge / "diagnosis.json", knowledge / "glossary.json", *sorted((knowledge / "words").glob("*.json")),
-           *sorted((knowledge / "csirt").glob("*.json"))]
+           *sorted((knowledge / "csirt").glob("*.json")), *sorted((knowledge / "documents").glob("*.json"))]
 for path in map(pathlib.Path, sys.argv[1:] or default):
     before = path.read_text(encoding="utf-8")
     after = MEMBER.sub(mend_member, before)

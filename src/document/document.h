@@ -105,7 +105,8 @@ char *document_bars_svg(const char *title, const char *description, const VigieB
 bool document_model_check(const json_t *model, GError **error);
 
 /* A model from knowledge/documents/NAME.json and what it is about. The file is a model in which
- *   a text may be { "fr": …, "en": … }, and {name} in it stands for a member of the data (text or number);
+ *   a text may be { "fr": …, "en": … }, and {name} in it stands for a member of the data (text or number); alone, {a.b} for a
+ *     member's member, of whatever kind;
  *   an element of a list may be { "for": "name", "each": element }, once for each element of data's list: within it the
  *     element's own members come first, and {item} is an element that is no object; or { "if": "name", "then": [ … ],
  *     "else": [ … ] }: a member that is null, false, 0, "", [] or {} is not there.

@@ -15,13 +15,22 @@ static bool is_there(const json_t *value) {
            !(json_is_object(value) && json_object_size(value) == 0);
 }
 
+/* "month.rows": a member's member. */
+static json_t *find(const json_t *data, const char *path) {
+    g_auto(GStrv) names = g_strsplit(path, ".", 8);
+    json_t *value = (json_t *)data;
+    for (char **name = names; *name && value; name++)
+        value = json_object_get(value, *name);
+    return value;
+}
+
 /* What stands alone keeps its kind: a number stays one; of { "fr", "en" } the language is taken. */
 static json_t *fill_text(const char *text, const json_t *data, VigieLang lang) {
     size_t size = strlen(text);
     if (size >= 2 && text[0] == '{' && strchr(text, '}') == text + size - 1) {
         g_autofree char *name = g_strndup(text + 1, size - 2);
-        json_t *value = json_object_get(data, name);
-        if (json_is_string(value) || json_is_number(value))
+        json_t *value = find(data, name);
+        if (json_is_string(value) || json_is_number(value) || json_is_array(value))
             return json_incref(value);
         if (json_is_object(value))
             return json_string(vigie_text_in(lang, value));
@@ -49,12 +58,12 @@ static void append_filled(json_t *list, const json_t *element, const json_t *dat
     const char *condition = json_string_value(json_object_get(element, "if"));
     size_t index;
     if (over && each) {
-        json_array_foreach(json_object_get(data, over), index, one) {
+        json_array_foreach(find(data, over), index, one) {
             g_autoptr(json_t) inner = inner_data(data, one);
             append_filled(list, each, inner, lang, depth + 1);
         }
     } else if (condition) {
-        const char *branch = is_there(json_object_get(data, condition)) ? "then" : "else";
+        const char *branch = is_there(find(data, condition)) ? "then" : "else";
         json_array_foreach(json_object_get(element, branch), index, one)
             append_filled(list, one, data, lang, depth + 1);
     } else {
