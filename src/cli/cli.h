@@ -9,6 +9,7 @@ enum { CLI_WELL = 0, CLI_WRONG = 1, CLI_FAILED = 2 };
 
 int cli_audit_log(int argc, char **argv);
 int cli_ca(int argc, char **argv);
+int cli_case(int argc, char **argv);
 int cli_lint(int argc, char **argv);
 int cli_survey(int argc, char **argv);
 int cli_diagnose(int argc, char **argv);

@@ -25,6 +25,7 @@ static const Command commands[] = {
     {"lint", cli_lint, "lint.summary"},
     {"ca", cli_ca, "ca.summary"},
     {"request", cli_request, "request.summary"},
+    {"case", cli_case, "csirt.case.summary"},
     {"audit-log", cli_audit_log, "audit-log.summary"},
     {"serve", cli_serve, "serve.summary"},
     {"user", cli_user, "user.summary"},
