@@ -1,4 +1,5 @@
 /* page-case-escalate: what a partner would see, before a person says that they are told. */
+#include "csirt/notify.h"
 #include "portal/page-case.h"
 #include "portal/present.h"
 
@@ -73,15 +74,42 @@ DRESS(dress_case_escalation) {
     return case_present_head(request, view, error);
 }
 
+/* The message that tells them is made, to be read again and sent. */
+static bool draft(Request *request, const VigieAnalyst *who, const char *partner, GError **error) {
+    g_autoptr(json_t) item = page_case(request, error), fields = json_object();
+    size_t index;
+    json_t *party;
+    int64_t notice = 0;
+    json_array_foreach(json_object_get(item, "parties"), index, party) {
+        if (strcmp(text_of(party, "partner"), partner) == 0)
+            return csirt_part_draft(request->store, request->portal->config, request->portal->team, who,
+                                    request->id, json_integer_value(json_object_get(party, "id")), fields,
+                                    request->now, &notice, error);
+    }
+    return item != NULL;
+}
+
+static bool decide(Request *request, const VigieAnalyst *who, bool confirm, GError **error) {
+    const char *partner = form(request, "partner");
+    g_autoptr(VigieTransaction) tx = store_begin(request->store, error);
+    return tx &&
+           csirt_escalation_settle(request->store, request->portal->team, who, request->id, partner, confirm,
+                                   form(request, "reason"), request->now, error) &&
+           (!confirm || draft(request, who, partner, error)) && store_commit(&tx, error);
+}
+
 RESOURCE(page_case_escalate) {
     VigieAnalyst who = case_analyst(request);
     g_autoptr(GError) failure = NULL;
     bool confirm = strcmp(form(request, "decision"), "confirm") == 0;
     if (!case_desk(request, error))
         return NULL;
-    return csirt_escalation_settle(request->store, request->portal->team, &who, request->id,
-                                   form(request, "partner"), confirm, form(request, "reason"), request->now,
-                                   &failure)
-               ? case_done(request, "#escalations", error)
-               : case_refused(request, g_steal_pointer(&failure), error);
+    if (!decide(request, &who, confirm, &failure))
+        return case_refused(request, g_steal_pointer(&failure), error);
+    json_t *item = case_done(request, "#escalations", error);
+    if (item && confirm) { /* the draft is there, to be sent */
+        g_free(request->go);
+        request->go = g_strdup_printf("/cases/%" G_GINT64_FORMAT "/notify#notices", request->id);
+    }
+    return item;
 }

@@ -1,4 +1,5 @@
 /* page-case-shift: tasks, load, the note at the change of shift, and a case that an analyst opens. */
+#include "csirt/notify.h"
 #include "portal/page-case.h"
 #include "portal/present.h"
 
@@ -224,6 +225,14 @@ static bool open_case(Request *request, const VigieAnalyst *who, int64_t *ret_id
     return true;
 }
 
+static bool prove(Request *request, const VigieAnalyst *who, int64_t id, int64_t finding, GError **error) {
+    g_autoptr(json_t) fields = json_pack("{s:s, s:I}", "kind", "finding", "ref", (json_int_t)finding);
+    int64_t verification = 0;
+    return csirt_link_add(request->store, who, id, "finding", finding, "", request->now, error) &&
+           csirt_verification_add(request->store, request->portal->team, who, id, fields, request->now,
+                                  &verification, error);
+}
+
 /* The finding of a survey is itself the proof: linked, and kept as the verification. */
 static bool open_with_links(Request *request, const VigieAnalyst *who, int64_t *ret_id, GError **error) {
     int64_t finding = g_ascii_strtoll(form(request, "finding"), NULL, 10);
@@ -233,9 +242,7 @@ static bool open_with_links(Request *request, const VigieAnalyst *who, int64_t *
     g_autoptr(json_t) mine = json_pack("{s:s}", "assignee", who->name);
     return csirt_case_change(request->store, request->portal->team, who, *ret_id, mine, request->now,
                              error) &&
-           (!finding ||
-            csirt_link_add(request->store, who, *ret_id, "finding", finding, "", request->now, error)) &&
-           store_commit(&tx, error);
+           (!finding || prove(request, who, *ret_id, finding, error)) && store_commit(&tx, error);
 }
 
 RESOURCE(page_case_open) {

@@ -43,6 +43,18 @@ static const char *const case_write_form[] = {"do", "party", "subject", "text", 
 static const char *const case_call_form[] = {"party", "direction", "text", NULL};
 static const char *const case_partner_query[] = {"partner", NULL};
 static const char *const case_escalate_form[] = {"partner", "decision", "reason", NULL};
+static const char *const case_verify_form[] = {"kind", "ref", "outcome", "method", NULL};
+static const char *const case_search_form[] = {"domain", NULL};
+static const char *const case_contact_form[] = {"contact",  "kind",        "value", "name",
+                                                "language", "fingerprint", NULL};
+static const char *const case_decide_form[] = {"contact", "good", NULL};
+static const char *const case_notice_form[] = {"name", "language", "expected", "working_days", NULL};
+static const char *const case_part_form[] = {"party", "observed", "expected", NULL};
+static const char *const case_notice_change_form[] = {"notice", "subject", "body", "expected", NULL};
+static const char *const case_notice_reason_form[] = {"notice", "reason", NULL};
+static const char *const case_notice_outcome_form[] = {"notice", "outcome", "note", NULL};
+static const char *const case_notice_code_form[] = {"notice", NULL};
+static const char *const case_follow_form[] = {"days", NULL};
 static const char *const case_done_form[] = {"task", "outcome", NULL};
 static const char *const page_query[] = {"page", NULL};
 static const char *const request_query_names[] = {"state", "device", "before", NULL};
@@ -182,8 +194,36 @@ const Route routes[] = {
      dress_case_escalation, NULL, case_partner_query, "CaseEscalation", "What a partner would see if told"},
     {"POST", "/cases/{id}/escalate", "case", MAY_CASE, true, page_case_escalate, dress_case, NULL,
      case_escalate_form, "CaseDetail", "Confirm (decision: confirm) or decline to tell a partner"},
-    {"GET", "/cases/{id}/call", "case-call", MAY_CASE, false, page_case, dress_case_call, NULL, NULL, NULL,
-     NULL},
+    {"GET", "/cases/{id}/notify", "case-notify", MAY_CASE, true, page_case_notify, dress_case_notify, NULL,
+     NULL, "CaseNotify", "Verification, contacts, notices and follow-up of a case"},
+#define NOTIFY(path, function, form, summary)                                                                \
+    {"POST", "/cases/{id}/" path, "case-notify", MAY_CASE, true, function, dress_case_notify, NULL,          \
+     form,   "CaseNotify",        summary},
+    NOTIFY("verify", page_case_verify, case_verify_form,
+           "Record a verification: by a finding, or by a check that is described")
+        NOTIFY("contacts/search", page_case_contacts_search, case_search_form,
+               "Ask for a search for contacts") NOTIFY("contacts", page_case_contact, case_contact_form,
+                                                       "Add a contact, or change one")
+            NOTIFY("contacts/decide", page_case_contact_decide, case_decide_form,
+                   "Say that a contact is theirs, or not to be used")
+                NOTIFY("notices", page_case_notice, case_notice_form,
+                       "Draft a notice (members contact.ID: to whom)")
+                    NOTIFY("parts", page_case_part, case_part_form, "Draft what a party is told of its part")
+                        NOTIFY("notices/change", page_case_notice_change, case_notice_change_form,
+                               "Change a draft")
+                            NOTIFY("notices/confirm", page_case_notice_confirm, case_notice_reason_form,
+                                   "Confirm a draft: it is sent")
+                                NOTIFY("notices/withdraw", page_case_notice_withdraw, case_notice_reason_form,
+                                       "Withdraw a notice")
+                                    NOTIFY("notices/outcome", page_case_notice_outcome,
+                                           case_notice_outcome_form, "Say what came of a call")
+                                        NOTIFY("notices/code", page_case_notice_code, case_notice_code_form,
+                                               "Make a new code, to be said on the phone")
+                                            NOTIFY("follow", page_case_follow, case_follow_form,
+                                                   "Examine again every so many days; 0: no more")
+#undef NOTIFY
+                                                {"GET", "/cases/{id}/call", "case-call", MAY_CASE, false,
+                                                 page_case, dress_case_call, NULL, NULL, NULL, NULL},
     {"POST", "/cases/{id}/call", "case-call", MAY_CASE, true, page_case_call, dress_case_call, NULL,
      case_call_form, "CaseDetail", "Record what was said on the phone"},
     {"GET", "/cases/artefacts/{id}", NULL, MAY_CASE, false, NULL, NULL, page_case_artefact, NULL, NULL, NULL},
