@@ -67,7 +67,7 @@ static json_t *team_view(const json_t *team, VigieLang lang) {
     const char *fingerprint = json_text_at(openpgp, "fingerprint");
     g_autofree char *shown = fingerprint ? grouped(fingerprint) : NULL;
     const char *signature = vigie_text_in(lang, json_object_get(team, "signature"));
-    return json_pack("{s:O, s:O, s:O, s:s?, s:s?, s:s?, s:s}", "name", json_object_get(team, "name"),
+    return json_pack("{s:O, s:O?, s:O?, s:s?, s:s?, s:s?, s:s}", "name", json_object_get(team, "name"),
                      "address", json_object_get(team, "address"), "site", json_object_get(team, "site"),
                      "phone", number, "fingerprint", shown, "key_url", json_text_at(openpgp, "url"),
                      "signature", signature);

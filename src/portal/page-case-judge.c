@@ -195,6 +195,22 @@ static json_t *categories(const Request *request, const char *selected) {
     return groups;
 }
 
+/* Those of the fleet: with one, the contacts that are held for it are found. */
+static json_t *organisations(Request *request, const json_t *view, GError **error) {
+    VigieFleetFilter filter = {.page_size = FLEET_PAGE_SIZE_MAX};
+    g_autoptr(json_t) found = fleet_organisation_list(request->store, &filter, request->now, error);
+    json_int_t chosen = json_integer_value(json_object_get(json_object_get(view, "organisation"), "id"));
+    json_t *options = found ? json_array() : NULL, *item;
+    size_t index;
+    json_array_foreach(json_object_get(found, "items"), index, item) {
+        json_t *id = json_object_get(item, "id");
+        json_array_append_new(options, json_pack("{s:O, s:O, s:b}", "value", id, "label",
+                                                 json_object_get(item, "name"), "selected",
+                                                 json_integer_value(id) == chosen));
+    }
+    return options;
+}
+
 /* What was typed stands before what is stored, where the form was refused. */
 static const char *now_or(const Request *request, const json_t *view, const char *member) {
     const char *typed = request_form(request, member);
@@ -230,7 +246,10 @@ DRESS(dress_case_qualify) {
                                         ? form(request, "organisation_name")
                                         : text_of(json_object_get(view, "organisation"), "name")));
     json_object_set_new(view, "blocks", fact_blocks(request, facts));
-    return true;
+    json_t *known = organisations(request, view, error);
+    if (known)
+        json_object_set_new(view, "organisations", known);
+    return known != NULL;
 }
 
 /* ---- SSVC --------------------------------------------------------------------------------------------------- */

@@ -205,12 +205,30 @@ static void add_threads(const Request *request, json_t *view) {
 /* What present() put beside the facts of a line is not one of them. */
 static bool is_fact(const json_t *details, const char *member) {
     static const char *const ends[] = {"_text", "_when", "_in", "_day", "_full", "_past"};
+    static const char *const numbers[] = {"message", "party",    "notice",       "artefact", "task",
+                                          "contact", "contacts", "verification", "audience", NULL};
+    if (g_strv_contains(numbers, member) || json_is_null(json_object_get(details, member)))
+        return false; /* a row's number tells nobody anything */
     for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
         if (g_str_has_suffix(member, ends[i])) {
             g_autofree char *stem = g_strndup(member, strlen(member) - strlen(ends[i]));
             return !json_object_get(details, stem);
         }
     return true;
+}
+
+/* Parts of a case by their names; other texts as they are. */
+static char *say_members(const Request *request, const json_t *list) {
+    GString *text = g_string_new(NULL);
+    size_t index;
+    json_t *item;
+    json_array_foreach(list, index, item) {
+        const char *name = json_string_value(item);
+        const json_t *member = name ? json_object_get(csirt_members(), name) : NULL;
+        const char *word = member ? vigie_text_in(request->lang, json_object_get(member, "text")) : name;
+        g_string_append_printf(text, "%s%s", text->len ? ", " : "", word ? word : "");
+    }
+    return g_string_free(text, FALSE);
 }
 
 /* A value in words: of an enumeration its word, of a fact what the form calls it. */
@@ -224,6 +242,14 @@ char *case_say_value(const Request *request, const char *member, const json_t *v
                  {"channel", "csirt.channel."},
                  {"source", "csirt.source."},
                  {"likelihood", "csirt.likelihood."},
+                 {"role", "csirt.role."},
+                 {"decision", "csirt.escalation."},
+                 {"direction", "desk.direction."},
+                 {"outcome", "csirt.verification."},
+                 {"outcome", "desk.called."},
+                 {"kind", "csirt.notice.kind."},
+                 {"kind", "csirt.contact.kind."},
+                 {"kind", "csirt.link."},
                  {"expected", "csirt.expected."}};
     const char *text = json_string_value(value);
     const json_t *fact = json_object_get(csirt_facts(), member);
@@ -236,6 +262,8 @@ char *case_say_value(const Request *request, const char *member, const json_t *v
     }
     if (fact && !json_is_null(value))
         return say_fact(request, fact, value);
+    if (json_is_array(value))
+        return say_members(request, value);
     if (text && vigie_time_parse_rfc3339(text, &time, NULL))
         return vigie_date_time_text(request->lang, request->portal->zone, time);
     if (json_is_boolean(value))

@@ -108,7 +108,10 @@ static bool do_change(Request *request, const VigieAnalyst *who, GError **error)
                                 *form(request, clearable[i]) ? json_string(form(request, clearable[i]))
                                                              : json_null());
     if (request_form(request, "organisation"))
-        json_object_set_new(fields, "organisation", json_integer(number(request, "organisation")));
+        json_object_set_new(fields, "organisation",
+                            number(request, "organisation") > 0
+                                ? json_integer(number(request, "organisation"))
+                                : json_null());
     g_autoptr(GError) failure = NULL;
     json_t *facts = case_read_facts(request, &failure);
     if (facts)

@@ -11,13 +11,15 @@ import tap
 from hospital import Browser, Hospital, equal
 
 PAGES = ["/cases", "/cases/1", "/cases/1/qualify", "/cases/1/ssvc", "/cases/1/cvss", "/cases/1/write", "/cases/1/call",
-         "/cases/1/escalate?partner=corruss", "/cases/tasks", "/cases/load", "/cases/handover", "/cases/new",
+         "/cases/1/escalate?partner=corruss", "/cases/3/notify", "/cases/tasks", "/cases/load", "/cases/handover", "/cases/new",
          "/api/cases", "/api/cases/1", "/api/cases/changes", "/api/cases/1/changes", "/api/cases/tasks", "/api/cases/load",
          "/api/cases/handover", "/cases/artefacts/1"]
 FORMS = ["/cases", "/cases/1/take", "/cases/1/change", "/cases/1/move", "/cases/1/override", "/cases/1/event", "/cases/1/note",
          "/cases/1/merge", "/cases/1/split", "/cases/1/link", "/cases/1/unlink", "/cases/1/access", "/cases/1/consent",
          "/cases/1/consent/withdraw", "/cases/1/task", "/cases/1/task/done", "/cases/1/qualify", "/cases/1/judge",
-         "/cases/1/write", "/cases/1/call", "/cases/1/escalate", "/cases/handover", "/cases/handover/1/read"]
+         "/cases/1/write", "/cases/1/call", "/cases/1/escalate", "/cases/1/verify", "/cases/1/contacts/search", "/cases/1/contacts",
+         "/cases/1/contacts/decide", "/cases/1/notices", "/cases/1/parts", "/cases/1/notices/change", "/cases/1/notices/confirm",
+         "/cases/1/notices/withdraw", "/cases/1/notices/outcome", "/cases/1/notices/code", "/cases/1/follow", "/cases/handover", "/cases/handover/1/read"]
 RESTRICTED = 4  # of cases.c
 
 
@@ -56,7 +58,7 @@ def strangers():
 def restricted():
     """A restricted case does not exist for whom it does not name; the head reads it, and names who may"""
     analyst, head = hospital.browser("analyst"), hospital.browser("head")
-    for path in ("", "/changes", "/qualify", "/write"):
+    for path in ("", "/changes", "/qualify", "/write", "/notify"):
         prefix = "/api" if path == "/changes" else ""
         equal(analyst.get(f"{prefix}/cases/{RESTRICTED}{path}").status, 404, path)
     analyst.get("/cases")
@@ -261,6 +263,38 @@ def a_call_and_a_finding():
     assert 'value="Gardé"' in wrong.text
 
 
+def notices():
+    """Nobody is told before it is verified; then a contact, a draft that is read again, and a person's word that it leaves"""
+    browser = hospital.browser("analyst")
+    page = browser.get("/cases/3/notify").text
+    assert "Avant de prévenir" in page
+    equal(browser.post("/cases/3/contacts/search", domain="not a domain").status, 400)
+    equal(browser.post("/cases/3/contacts/search", domain="arvor.test").status, 303)
+    equal(browser.json("/api/cases/3/notify")["contacts"]["lookup"]["state"], "waiting")
+    browser.get("/cases/3/notify")
+    equal(browser.post("/cases/3/contacts", kind="mail", value="ssi@arvor.test", name="RSSI").status, 303)
+    contact = browser.json("/api/cases/3/notify")["contacts"]["contacts"][0]
+    equal((contact["value"], contact["source"], contact["confirmed_by"]), ("ssi@arvor.test", "person", "analyst"))
+    browser.get("/cases/3/notify")
+    equal(browser.post("/cases/3/notices", **{f"contact.{contact['id']}": "1", "language": "fr", "expected": "feedback"}).status, 303)
+    draft = browser.json("/api/cases/3/notify")["notices"][0]
+    equal((draft["state"], draft["ladder"][0]["value"]), ("draft", "ssi@arvor.test"))
+    browser.get("/cases/3/notify")
+    refused = browser.post("/cases/3/notices/confirm", notice=draft["id"])
+    equal(refused.status, 409, "it is not verified")
+    equal(browser.post("/cases/3/verify", kind="check", outcome="present", method="").status, 400, "a check says what was done")
+    equal(browser.post("/cases/3/verify", kind="check", outcome="present", method="Page de connexion vue sans compte").status, 303)
+    assert browser.json("/api/cases/3")["verified"]
+    browser.get("/cases/3/notify")
+    equal(browser.post("/cases/3/notices/change", notice=draft["id"], subject="PACS exposé {code}", body=draft["body"] + "\nMerci.").status, 303)
+    equal(browser.post("/cases/3/notices/confirm", notice=draft["id"]).status, 303)
+    equal(browser.json("/api/cases/3/notify")["notices"][0]["state"], "ready")
+    page = browser.get("/cases/3/notify").text
+    assert "à envoyer" in page
+    equal(browser.post("/cases/3/notices/withdraw", notice=draft["id"], reason="Déjà prévenus").status, 303)
+    equal(browser.post("/cases/3/notices/confirm", notice="999").status, 404)
+
+
 def split_and_merge():
     """Messages become a case of their own; merged back, the other's reference leads here"""
     browser = hospital.browser("analyst")
@@ -328,5 +362,5 @@ def no_team():
 
 with Hospital("--desk") as hospital:
     tap.run([who_may, strangers, restricted, looks_are_kept, in_words, hostile, artefacts, two_at_once, qualify,
-             overrides_need_reasons, escalation, letters, handover, a_call_and_a_finding, split_and_merge, changes, through_the_api,
+             overrides_need_reasons, escalation, letters, handover, a_call_and_a_finding, notices, split_and_merge, changes, through_the_api,
              filters, no_team])
