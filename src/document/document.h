@@ -116,7 +116,7 @@ json_t *document_fill(const char *name, const json_t *data, VigieLang lang, GErr
 /* A4, tagged for screen readers, with its language, title and author; TLP as FIRST asks on each page. The same model and
  * `created` give the same octets. Fonts are the system's sans serif. */
 GBytes *document_pdf(const json_t *model, VigieTime created, GError **error);
-/* What stands in a page: an <article>, without a style of its own (classes: document, facts, note, bars, tlp). Free with g_free. */
+/* What stands in a page: an <article>, without a style of its own (classes: document, facts, note, rows, bars, tlp). Free with g_free. */
 char *document_html(const json_t *model, GError **error);
 /* For mails and terminals: 72 columns; a table that is wider becomes a block a row. Free with g_free. */
 char *document_text(const json_t *model, GError **error);

@@ -1,6 +1,8 @@
 /* html: a model as what stands in a page. */
 #include "document/model.h"
 
+#include <string.h>
+
 static void append(GString *out, const char *text) {
     document_append_escaped(out, text, strlen(text));
 }
@@ -42,8 +44,10 @@ static void put_facts(GString *out, const json_t *content, const json_t *block) 
     json_t *fact;
     g_string_append(out, "<dl class=\"facts\">");
     json_array_foreach(content, index, fact) {
+        g_string_append(out, "<div>");
         element(out, "dt", "", json_array_get(fact, 0));
         element(out, "dd", "", json_array_get(fact, 1));
+        g_string_append(out, "</div>");
     }
     g_string_append(out, "</dl>");
 }
@@ -89,7 +93,7 @@ static void put_table(GString *out, const json_t *content, const json_t *block) 
         g_string_append(out, "</p>");
         return;
     }
-    g_string_append(out, bars ? "<table class=\"bars\">" : "<table>");
+    g_string_append(out, bars ? "<table class=\"rows bars\">" : "<table class=\"rows\">");
     if (*caption)
         element(out, "caption", "", json_object_get(content, "caption"));
     g_string_append(out, "<thead><tr>");
@@ -110,13 +114,23 @@ static void put_break(GString *out, const json_t *content, const json_t *block) 
     g_string_append(out, "<hr>");
 }
 
+/* "amber" of "AMBER+STRICT". */
+static const char *colour_class(const char *label) {
+    static const char *const classes[] = {"red", "amber", "green", "clear"};
+    for (size_t i = 0; i < G_N_ELEMENTS(classes); i++)
+        if (g_ascii_strncasecmp(label, classes[i], strlen(classes[i])) == 0)
+            return classes[i];
+    return "";
+}
+
 static void put_title(GString *out, const json_t *model) {
     static const char *const lines[][2] = {{"subtitle", "subtitle"}, {"author", "author"}, {"date", "date"}};
     unsigned colour = 0;
     const char *label = model_tlp(model, &colour);
     g_string_append(out, "<header>");
     if (label)
-        g_string_append_printf(out, "<p><span class=\"tlp\" data-tlp=\"%s\">TLP:%s</span></p>", label, label);
+        g_string_append_printf(out, "<p><span class=\"tlp %s\">TLP:%s</span></p>", colour_class(label),
+                               label);
     element(out, "h1", "", json_object_get(model, "title"));
     for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
         if (*model_string(model, lines[i][0]))

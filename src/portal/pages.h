@@ -83,6 +83,7 @@ RESOURCE(page_cases);
 RESOURCE(page_case);
 RESOURCE(page_case_changes);
 RESOURCE(page_case_load);
+RESOURCE(page_case_report);
 RESOURCE(page_case_tasks);
 RESOURCE(page_case_handover);
 RESOURCE(page_case_new);
@@ -135,6 +136,10 @@ DRESS(dress_case_write);
 DRESS(dress_case_call);
 DRESS(dress_case_handover);
 DRESS(dress_case_load);
+DRESS(dress_case_report);
+RAW(page_case_report_pdf);
+RAW(page_case_report_csv);
+RAW(page_case_review);
 DRESS(dress_case_tasks);
 RAW(page_case_artefact);
 

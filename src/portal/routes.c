@@ -56,6 +56,7 @@ static const char *const case_notice_outcome_form[] = {"notice", "outcome", "not
 static const char *const case_notice_code_form[] = {"notice", NULL};
 static const char *const case_follow_form[] = {"days", NULL};
 static const char *const case_done_form[] = {"task", "outcome", NULL};
+static const char *const year_query[] = {"year", NULL};
 static const char *const page_query[] = {"page", NULL};
 static const char *const request_query_names[] = {"state", "device", "before", NULL};
 static const char *const request_form_names[] = {"profile", "csr",        "names", "organisation",
@@ -152,6 +153,11 @@ const Route routes[] = {
      "CaseTasks", "What is to be done in all cases, the first due first"},
     {"GET", "/cases/load", "case-load", MAY_CASE, true, page_case_load, dress_case_load, NULL, NULL,
      "CaseLoad", "How much there is to do, and who does it"},
+    {"GET", "/cases/report", "case-report", MAY_CASE, true, page_case_report, dress_case_report, NULL,
+     year_query, "CaseReport", "A year in counts from which nobody is recognised"},
+    {"GET", "/cases/report.pdf", NULL, MAY_CASE, false, NULL, NULL, page_case_report_pdf, NULL, NULL, NULL},
+    {"GET", "/cases/report.csv", NULL, MAY_CASE, false, NULL, NULL, page_case_report_csv, NULL, NULL, NULL},
+    {"GET", "/cases/{id}/review.pdf", NULL, MAY_CASE, false, NULL, NULL, page_case_review, NULL, NULL, NULL},
     {"GET", "/cases/handover", "case-handover", MAY_CASE, true, page_case_handover, dress_case_handover, NULL,
      NULL, "Handover", "The notes of the last shifts, and the moment as it is"},
     {"POST", "/cases/handover", "case-handover", MAY_CASE, true, page_case_handover_add, dress_case_handover,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The CSIRT's desk over HTTP: who may, two analysts at once, hostile texts, what leaves, the same through the API."""
 import html
+import http.client
 import json
 import pathlib
 import re
@@ -11,7 +12,7 @@ import tap
 from hospital import Browser, Hospital, equal
 
 PAGES = ["/cases", "/cases/1", "/cases/1/qualify", "/cases/1/ssvc", "/cases/1/cvss", "/cases/1/write", "/cases/1/call",
-         "/cases/1/escalate?partner=corruss", "/cases/3/notify", "/cases/tasks", "/cases/load", "/cases/handover", "/cases/new",
+         "/cases/1/escalate?partner=corruss", "/cases/3/notify", "/cases/tasks", "/cases/load", "/cases/report", "/cases/handover", "/cases/new",
          "/api/cases", "/api/cases/1", "/api/cases/changes", "/api/cases/1/changes", "/api/cases/tasks", "/api/cases/load",
          "/api/cases/handover", "/cases/artefacts/1"]
 FORMS = ["/cases", "/cases/1/take", "/cases/1/change", "/cases/1/move", "/cases/1/override", "/cases/1/event", "/cases/1/note",
@@ -360,7 +361,33 @@ def no_team():
         equal(browser.get("/cases").status, 404)
 
 
+def report():
+    """The year is told with small counts held back, the same as a page, as data, as PDF and as CSV; a case has its review"""
+    browser = hospital.browser("analyst")
+    told = browser.json("/api/cases/report")
+    small = [count for table in told["tables"] for row in table["rows"] for count in row["counts"] if count and count < told["threshold"]]
+    equal(small, [])
+    page = browser.get("/cases/report").text
+    assert page.count("<h1") == 1 and "TLP:CLEAR" in page and f'/cases/report?year={told["year"] - 1}' in page
+    csv = browser.get("/cases/report.csv")
+    equal((csv.status, csv.headers["Content-Type"]), (200, "text/csv; charset=utf-8"))
+    lines = csv.text.split("\r\n")
+    equal(lines[0], "table,row,column,count")
+    assert all(line.count(",") == 3 for line in lines[:-1]) and lines[-1] == ""
+    headers = {"Cookie": f"session={browser.cookies['session']}"}
+    for path, name in ((f"/cases/report.pdf?year={told['year']}", f"rapport-annuel-{told['year']}.pdf"),
+                       ("/cases/1/review.pdf", "retour-experience-1.pdf")):
+        connection = http.client.HTTPConnection(hospital.host, hospital.port, timeout=20)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        equal((answer.status, answer.headers["Content-Type"]), (200, "application/pdf"), path)
+        equal(answer.headers["Content-Disposition"], f'attachment; filename="{name}"')
+        assert answer.read().startswith(b"%PDF-1.5"), path
+    equal(browser.get("/cases/99999/review.pdf").status, 404)
+    equal(hospital.browser("biomed").get("/cases/report.pdf").status, 403)
+
+
 with Hospital("--desk") as hospital:
     tap.run([who_may, strangers, restricted, looks_are_kept, in_words, hostile, artefacts, two_at_once, qualify,
              overrides_need_reasons, escalation, letters, handover, a_call_and_a_finding, notices, split_and_merge, changes, through_the_api,
-             filters, no_team])
+             filters, no_team, report])
