@@ -30,7 +30,7 @@ static void test_published(void) {
         count++;
     }
     g_test_message("%d published scores", count);
-    g_assert_cmpint(count, >, 90);
+    g_assert_cmpint(count, >, 440);
 }
 
 /* ---- All vectors ------------------------------------------------------------------------------------------ */
