@@ -73,6 +73,16 @@ static bool check_roots(const Settings *settings, GError **error) {
     return true;
 }
 
+static bool read_team(Settings *settings, GError **error) {
+    GError *failure = NULL;
+    if (!csirt_rules_load(error))
+        return false;
+    settings->team = csirt_team_load(settings->config, &failure);
+    if (failure)
+        g_propagate_error(error, failure);
+    return failure == NULL;
+}
+
 Settings *settings_load(const char *config_path, GError **error) {
     g_autoptr(Settings) settings = g_new0(Settings, 1);
     settings->config = vigie_config_load(config_path, error);
@@ -92,7 +102,7 @@ Settings *settings_load(const char *config_path, GError **error) {
     settings->give_up = vigie_config_seconds(settings->config, "mail.give_up");
     settings->keep_observations = vigie_config_seconds(settings->config, "retention.observations");
     settings->keep_mail = vigie_config_seconds(settings->config, "retention.mail");
-    bool good = fleet_policy_load(settings->config, &settings->policy, error) &&
+    bool good = read_team(settings, error) && fleet_policy_load(settings->config, &settings->policy, error) &&
                 read_schedule(settings, error) && read_depth(settings, error) &&
                 read_number(settings, "survey.parallel", 1, 20000, &settings->parallel, error) &&
                 read_number(settings, "survey.rate", 0, 100000, &settings->rate, error) &&
@@ -105,6 +115,7 @@ void settings_free(Settings *settings) {
         return;
     mail_server_free(settings->server);
     g_clear_pointer(&settings->mailboxes, g_ptr_array_unref);
+    csirt_team_free(settings->team);
     vigie_config_free(settings->config);
     g_free(settings);
 }

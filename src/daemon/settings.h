@@ -2,6 +2,7 @@
  * what a child would refuse later. */
 #pragma once
 
+#include "csirt/csirt.h"
 #include "daemon/daemon.h"
 #include "fleet/fleet.h"
 #include "mail/mail.h"
@@ -10,6 +11,7 @@ typedef struct {
     VigieConfig *config;     /* owned */
     VigieMailServer *server; /* owned; NULL: mail is off */
     GPtrArray *mailboxes;    /* owned, of VigieMailbox */
+    VigieTeam *team;         /* owned; NULL: no CSIRT works here */
     VigieFleetPolicy policy;
     VigieSchedule surveys;
     VigieDepth depth;

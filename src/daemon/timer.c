@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ALARMS_EVERY = 300, CLEAN_AFTER = 4 * 60 + 15 }; /* 04:15, local */
+enum { ALARMS_EVERY = 300, FOLLOW_EVERY = 300, CLEAN_AFTER = 4 * 60 + 15 }; /* 04:15, local */
 
 static VigieTime alarms_slot(const Settings *settings, VigieTime now) {
     (void)settings;
@@ -23,6 +23,10 @@ static VigieTime cleaning_slot(const Settings *settings, VigieTime now) {
 
 static VigieTime mailbox_slot(const Settings *settings, VigieTime now) {
     return settings->mailboxes->len > 0 ? now - now % settings->poll_every : 0;
+}
+
+static VigieTime follow_slot(const Settings *settings, VigieTime now) {
+    return settings->team ? now - now % FOLLOW_EVERY : 0;
 }
 
 /* ---- What is done ---- */
@@ -84,9 +88,8 @@ static const struct {
     VigieTime (*slot)(const Settings *settings, VigieTime now); /* the latest, 0: none */
     bool (*act)(const Lane *lane, VigieTime now, GError **error);
 } timers[] = {
-    {"alarms", alarms_slot, ask_alarms},
-    {"surveys", survey_slot, request_surveys},
-    {"mailboxes", mailbox_slot, worker_ask_polls},
+    {"alarms", alarms_slot, ask_alarms},           {"surveys", survey_slot, request_surveys},
+    {"mailboxes", mailbox_slot, worker_ask_polls}, {"follow", follow_slot, worker_ask_follow},
     {"cleaning", cleaning_slot, ask_cleaning},
 };
 

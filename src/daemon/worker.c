@@ -1,4 +1,6 @@
 #include "daemon/worker.h"
+#include "csirt/letter.h"
+#include "csirt/notify.h"
 #include "daemon/child.h"
 #include "pki/pki.h"
 
@@ -15,8 +17,14 @@ typedef struct {
 
 static const Handler surveys[] = {{FLEET_JOB_SURVEY, worker_survey}, {0}};
 static const Handler polls[] = {{MAIL_JOB_POLL, worker_poll}, {0}};
-static const Handler errands[] = {
-    {MAIL_JOB_KIND, worker_mail}, {WORKER_ALARMS, worker_alarms}, {WORKER_CLEANING, worker_clean}, {0}};
+static const Handler lookups[] = {{CSIRT_JOB_CONTACTS, worker_contacts}, {0}};
+static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},
+                                  {WORKER_ALARMS, worker_alarms},
+                                  {WORKER_CLEANING, worker_clean},
+                                  {CSIRT_JOB_NOTICE, worker_notice},
+                                  {CSIRT_JOB_LETTER, worker_letter},
+                                  {CSIRT_JOB_FOLLOW, worker_follow},
+                                  {0}};
 
 /* Speaks to servers that may never answer: a mail does not wait for that. */
 static const Handler challenges[] = {{PKI_JOB_CHALLENGE, worker_challenge}, {0}};
@@ -111,7 +119,7 @@ static void take_or_wait(Track *track, const char *const *kinds) {
 
 static void *run_lane(void *data) {
     Track *track = data;
-    const char *kinds[8] = {0};
+    const char *kinds[16] = {0};
     size_t count = 0;
     for (const Handler *handler = track->handlers; handler->kind; handler++)
         if (handler->work != worker_mail || track->lane.settings->server) /* without a server, mail waits */
@@ -186,6 +194,7 @@ bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error) {
     Track tracks[] = {
         {.lane = lane, .handlers = surveys, .lock = &lock},
         {.lane = lane, .handlers = polls, .lock = &lock},
+        {.lane = lane, .handlers = lookups, .lock = &lock},
         {.lane = lane, .handlers = challenges, .lock = &lock},
         {.lane = lane, .handlers = errands, .lock = &lock, .keeps_time = true},
     };

@@ -26,6 +26,10 @@ bool worker_alarms(Lane *lane, const VigieJob *job, GError **error);
 bool worker_mail(Lane *lane, const VigieJob *job, GError **error);
 bool worker_poll(Lane *lane, const VigieJob *job, GError **error);
 bool worker_challenge(Lane *lane, const VigieJob *job, GError **error);
+bool worker_contacts(Lane *lane, const VigieJob *job, GError **error);
+bool worker_notice(Lane *lane, const VigieJob *job, GError **error);
+bool worker_letter(Lane *lane, const VigieJob *job, GError **error);
+bool worker_follow(Lane *lane, const VigieJob *job, GError **error);
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 
 /* Jobs of these kinds have no payload; adding one that waits already changes nothing. */
@@ -33,6 +37,7 @@ bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 #define WORKER_CLEANING "cleaning"
 /* Adds a job for each mailbox whose time has come. */
 bool worker_ask_polls(const Lane *lane, VigieTime now, GError **error);
+bool worker_ask_follow(const Lane *lane, VigieTime now, GError **error);
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error);
 
 /* Starts what its time has come for: surveys, alarms, the removal of what is old. Call it every few seconds. */

@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 import certificates
+import daemon
 import publisher
 import smtp
 import tap
@@ -64,7 +65,7 @@ class Installation:
             f"[site]\nurl = https://vigie.test\n[store]\nurl = sqlite:{FOLDER}/store-{COUNT}.db\n"
             f"[trust]\nroots = {AUTHORITY.root.certificate}\nsystem = false\n"
             f"[mail]\nserver = smtp://127.0.0.1:{server.port}\ntls = none\nfrom = CSIRT <csirt@vigie.test>\ngnupg_home = {OURS}\n"
-            f"[csirt]\nteam = {FOLDER}/team-{COUNT}.json\nlookup_private = true\nlookup_timeout = 5 s\nrdap = {rdap}\n"
+            f"[portal]\nlisten = 127.0.0.1:{daemon.free_port()}\n[csirt]\nteam = {FOLDER}/team-{COUNT}.json\nlookup_private = true\nlookup_timeout = 5 s\nrdap = {rdap}\n"
             f"whois = 127.0.0.1:{whois}\n")
 
     def run(self, program, *words, status=0):
@@ -257,8 +258,37 @@ def test_unproven():
         assert server.handler.messages == []
 
 
+def test_served():
+    """The same by vigie serve, its worker in its sandbox: asked, found, confirmed, encrypted and sent, without anything else being done."""
+    hosts = {"chu.localhost": {"/": page("x")}}
+    with smtp.Server() as server, site(hosts, gpg(THEIRS, "--armor", "--export", THEIR)) as web:
+        installation = Installation(server)
+        process = daemon.Daemon(program=VIGIE)
+        process.config.write_text(installation.config.read_text())
+        process.start()
+        try:
+            reference = installation.open()
+            installation.case("verify", reference, "present", "GET /status sans compte rend la liste des patients")
+            installation.case("contacts", reference, "--ask", "--domain", f"chu.localhost:{web.port}")
+
+            def found():
+                """the search to be over"""
+                return installation.case("contacts", reference)["lookup"]["state"] == "done"
+            daemon.wait_for(found, 60, 0.5)
+            notice = installation.case("notify", reference, "--observed", "Secret-de-fabrique")
+            installation.case("confirm", notice["id"])
+            assert server.handler.delivered.wait(60), process.log()
+            inside, _ = opened(server.handler.messages[0][2])
+            assert "Secret-de-fabrique" in inside.get_content()
+        except AssertionError:
+            print("# " + process.log().replace("\n", "\n# "))
+            raise
+        finally:
+            process.stop()
+
+
 try:
-    tap.run([test_encrypted, test_held_key, test_sick_key, test_reminders, test_refused_recipient, test_unproven])
+    tap.run([test_served, test_encrypted, test_held_key, test_sick_key, test_reminders, test_refused_recipient, test_unproven])
 finally:
     for home in ("ours", "theirs", "others", "old"):
         subprocess.run(["gpgconf", "--homedir", str(FOLDER / home), "--kill", "all"], capture_output=True)
