@@ -80,8 +80,8 @@ def test_delta():
     both = ["equipements", "equipements-delta"]
     vigie.equal(verify(chu, "second", "equipements").returncode, 0)
     assert "certificate revoked" in verify(chu, "second", *both, flags=deltas).stderr
-    # With a delta, OpenSSL 3.0.20 no longer finds what is in the full list; 3.0.22 does.
-    assert "certificate revoked" in verify(chu, "first", "equipements").stderr
+    # Before 3.0.22, without -extended_crl, OpenSSL may take the delta for the full list.
+    assert "certificate revoked" in verify(chu, "first", *both, flags=[*deltas, "-extended_crl"]).stderr
     vigie.equal(verify(chu, "person", *both, flags=deltas).returncode, 0)
     told = text(chu, "equipements-delta")
     for wanted in ("X509v3 Delta CRL Indicator: critical", "Remove From CRL", second.upper()):
