@@ -1,7 +1,6 @@
 /* Notices as mails: what the fleet says is to be told, in the words of knowledge/mail, into the outgoing queue. The
  * notice counts as sent in the same transaction, so each is queued once, whoever runs this. */
 #include "daemon/worker.h"
-#include "document/document.h"
 
 #include <string.h>
 
@@ -102,42 +101,6 @@ static json_t *notice_view(const json_t *notice, const Reader *reader, const Vig
 }
 
 /* ---- The mail ---- */
-static char *render(const json_t *view, VigieLang lang, GError **error) {
-    g_autofree char *name = g_strdup_printf("mail/alarm.%s.mustache", vigie_lang_code(lang));
-    gsize size = 0;
-    g_autofree char *text = vigie_knowledge_text(name, &size, error);
-    g_autoptr(VigieTemplate) template = text ? document_template_compile(text, size, error) : NULL;
-    g_autoptr(GString) out = g_string_new(NULL);
-    if (!template || !document_template_render(template, view, NULL, NULL, out, error)) {
-        g_prefix_error(error, "%s: ", name);
-        return NULL;
-    }
-    return g_strdup(out->str);
-}
-
-/* The template's first line is the subject, then an empty line, then the text. Names from a GMAO may hold anything:
- * what cannot stand in a header becomes a space. */
-static bool split(char *rendered, char **ret_text, GError **error) {
-    char *end = strchr(rendered, '\n');
-    if (!end || end[1] != '\n') {
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                            "knowledge/mail: the first line is the subject, the second is empty");
-        return false;
-    }
-    *end = '\0';
-    *ret_text = end + 2;
-    return true;
-}
-
-static char *subject_of(const char *line) {
-    GString *out = g_string_new(NULL);
-    for (const char *p = line; *p && out->len < 250; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
-        g_string_append_unichar(out, g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 ? ' ' : c);
-    }
-    return g_string_free(out, FALSE);
-}
-
 static char *address_of(const json_t *recipient) {
     return g_strdup(json_string_value(json_object_get(recipient, "mail")));
 }
@@ -151,11 +114,9 @@ static bool queue_notice(Lane *lane, const json_t *notice, VigieTime now, GError
         vigie_lang_parse(language, &reader.lang);
     int64_t id = json_integer_value(json_object_get(notice, "id"));
     g_autoptr(json_t) view = notice_view(notice, &reader, config);
-    g_autofree char *rendered = render(view, reader.lang, error);
-    char *text = NULL;
-    if (!rendered || !split(rendered, &text, error))
+    g_autofree char *subject = NULL, *text = NULL;
+    if (!worker_mail_words("alarm", view, reader.lang, &subject, &text, error))
         return false;
-    g_autofree char *subject = subject_of(rendered);
     g_autofree char *to = address_of(recipient);
     g_autofree char *key = g_strdup_printf("notice:%" G_GINT64_FORMAT, id);
     VigieMail mail = {.from = vigie_config_text(config, "mail.from"),

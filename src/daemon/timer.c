@@ -29,6 +29,11 @@ static VigieTime follow_slot(const Settings *settings, VigieTime now) {
     return settings->team ? now - now % FOLLOW_EVERY : 0;
 }
 
+static VigieTime hour_slot(const Settings *settings, VigieTime now) {
+    (void)settings;
+    return now - now % 3600;
+}
+
 /* ---- What is done ---- */
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error) {
     g_autoptr(json_t) nothing = json_object();
@@ -90,7 +95,7 @@ static const struct {
 } timers[] = {
     {"alarms", alarms_slot, ask_alarms},           {"surveys", survey_slot, request_surveys},
     {"mailboxes", mailbox_slot, worker_ask_polls}, {"follow", follow_slot, worker_ask_follow},
-    {"cleaning", cleaning_slot, ask_cleaning},
+    {"cleaning", cleaning_slot, ask_cleaning},     {"certificates-end", hour_slot, worker_remind},
 };
 
 /* ---- Claiming ---- */

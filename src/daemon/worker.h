@@ -42,3 +42,9 @@ bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error);
 
 /* Starts what its time has come for: surveys, alarms, the removal of what is old. Call it every few seconds. */
 bool worker_keep_time(Lane *lane, VigieTime now, GError **error);
+
+/* Subject and text of knowledge/mail/NAME.LANG.mustache over a view. Free both with g_free. INVALID: the template is wrong. */
+bool worker_mail_words(const char *name, const json_t *view, VigieLang lang, char **ret_subject,
+                       char **ret_text, GError **error);
+/* Queues the reminders that are due of certificates that end. */
+bool worker_remind(const Lane *lane, VigieTime now, GError **error);

@@ -224,6 +224,12 @@ bool pki_evidence_add(VigieStore *store, int64_t request, const char *name, cons
 GByteArray *pki_evidence_get(VigieStore *store, int64_t request, int64_t id, char **ret_name, char **ret_type,
                              GError **error);
 
+/* What is to be told now of certificates that end, to the address that their request gave: [ { "certificate": id, "days": 90 30
+ * 7, "serial", "subject", "not_after", "mail", "request": number, "profile", "device": number } ], each once it was said to
+ * be sent no more. None of what was revoked or has a successor. */
+json_t *pki_reminders_due(VigieStore *store, VigieTime now, GError **error);
+bool pki_reminder_sent(VigieStore *store, int64_t certificate, int64_t days, VigieTime now, GError **error);
+
 /* ---- Enrolments ---------------------------------------------------------------------------------------------
  * A validation given in advance, for machines that ask by a protocol: what may be asked for, how often, until when, and
  * the secret that proves the right to it. For profiles without dual control. */

@@ -225,13 +225,15 @@ bool request_refuse(Journal *journal, int64_t id, const char *reason, GError **e
 GByteArray *pki_request_key(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT sealed_key FROM pki_request WHERE id = $1 AND sealed_key IS NOT NULL", "i", id);
-    if (!row_first(rows, error, "there is no key to give out: it stays with the device, or was given out once"))
+    if (!row_first(rows, error,
+                   "there is no key to give out: it stays with the device, or was given out once"))
         return NULL;
     VigieBytes bytes = rows_blob(rows, 0);
     return g_byte_array_append(g_byte_array_new(), bytes.data, (guint)bytes.size);
 }
 
-bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, VigieTime now, GError **error) {
+bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, VigieTime now,
+                           GError **error) {
     Journal journal;
     int64_t taken = 0;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
