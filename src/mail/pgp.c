@@ -91,24 +91,55 @@ static const char *state_of(gpgme_signature_t signature) {
     return "error";
 }
 
-static json_t *signature_json(gpgme_ctx_t context, gpgme_signature_t signature) {
-    g_auto(gpgme_key_t) key = NULL;
-    if (signature->fpr && gpgme_get_key(context, signature->fpr, &key, 0) != 0)
-        key = NULL;
-    const char *fingerprint = key && key->fpr ? key->fpr : signature->fpr ? signature->fpr : "";
-    const char *user = key && key->uids && key->uids->uid ? key->uids->uid : "";
-    g_autofree char *clean = g_utf8_make_valid(user, -1);
-    json_t *time = signature->timestamp ? json_integer((json_int_t)signature->timestamp) : json_null();
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "kind", "openpgp", "state", state_of(signature),
-                     "fingerprint", fingerprint, "signer", clean, "time", time, "whole", 1);
+/* What gpg says of signatures and GPGME does not pass on: asking for the keys would start gpg again for each. */
+typedef struct {
+    GHashTable *primaries; /* of the fingerprint that signed: the key's own */
+    GHashTable *users;     /* of the long key id */
+} Heard;
+
+static gpgme_error_t hear(void *opaque, const char *keyword, const char *arguments) {
+    Heard *heard = opaque;
+    static const char *const named[] = {"GOODSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "BADSIG"};
+    g_auto(GStrv) words = g_strsplit(arguments, " ", 10);
+    guint count = g_strv_length(words);
+    if (strcmp(keyword, "VALIDSIG") == 0 && count == 10)
+        g_hash_table_insert(heard->primaries, g_strdup(words[0]), g_strdup(words[9]));
+    for (size_t i = 0; i < G_N_ELEMENTS(named); i++)
+        if (strcmp(keyword, named[i]) == 0 && count > 1) {
+            char *user = g_uri_unescape_string(strchr(arguments, ' ') + 1, NULL);
+            g_hash_table_insert(heard->users, g_strdup(words[0]), user ? user : g_strdup(""));
+        }
+    return 0;
 }
 
-static json_t *signatures_json(gpgme_ctx_t context) {
+static void listen_to(gpgme_ctx_t context, Heard *heard) {
+    heard->primaries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    heard->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    gpgme_set_ctx_flag(context, "full-status", "1");
+    gpgme_set_status_cb(context, hear, heard);
+}
+
+static json_t *signature_json(const Heard *heard, gpgme_signature_t signature) {
+    const char *made_by = signature->fpr ? signature->fpr : "";
+    const char *primary = g_hash_table_lookup(heard->primaries, made_by);
+    const char *id = strlen(made_by) > 16 ? made_by + strlen(made_by) - 16 : made_by;
+    const char *user = g_hash_table_lookup(heard->users, id);
+    g_autofree char *clean = g_utf8_make_valid(user ? user : "", -1);
+    json_t *time = signature->timestamp ? json_integer((json_int_t)signature->timestamp) : json_null();
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "kind", "openpgp", "state", state_of(signature),
+                     "fingerprint", primary ? primary : made_by, "signer", clean, "time", time, "whole", 1);
+}
+
+/* Takes `heard`. */
+static json_t *signatures_json(gpgme_ctx_t context, Heard *heard) {
     json_t *list = json_array();
     gpgme_verify_result_t result = gpgme_op_verify_result(context);
     for (gpgme_signature_t one = result ? result->signatures : NULL; one && json_array_size(list) < 20;
          one = one->next)
-        json_array_append_new(list, signature_json(context, one));
+        json_array_append_new(list, signature_json(heard, one));
+    gpgme_set_status_cb(context, NULL, NULL);
+    g_hash_table_unref(heard->primaries);
+    g_hash_table_unref(heard->users);
     return list;
 }
 
@@ -144,13 +175,15 @@ bool work_open_pgp(const Means *means, const Parcel *request, Parcel *answer, GE
     const void *data = g_bytes_get_data(request->bytes, &size);
     PgpSink inside = {g_byte_array_new(), MAIL_READ_MAX, false};
     g_auto(gpgme_data_t) source = pgp_source(data, size), sink = pgp_sink(&inside);
+    Heard heard;
+    listen_to(context, &heard);
     gpgme_error_t code =
         clear ? gpgme_op_verify(context, source, NULL, sink) : gpgme_op_decrypt_verify(context, source, sink);
     g_autofree char *reason = code ? why_not(code, &inside) : NULL;
     json_t *keys = clear ? json_array() : recipient_keys(context);
-    json_object_update_new(answer->about,
-                           json_pack("{s:b, s:b, s:o, s:s?, s:o}", "opened", code == 0, "encrypted", !clear,
-                                     "keys", keys, "error", reason, "signatures", signatures_json(context)));
+    json_object_update_new(answer->about, json_pack("{s:b, s:b, s:o, s:s?, s:o}", "opened", code == 0,
+                                                    "encrypted", !clear, "keys", keys, "error", reason,
+                                                    "signatures", signatures_json(context, &heard)));
     if (code)
         g_byte_array_set_size(inside.bytes, 0);
     answer->bytes = take_sink(&inside);
@@ -171,8 +204,10 @@ bool work_verify_pgp(const Means *means, const Parcel *request, Parcel *answer, 
     g_auto(gpgme_data_t) signature =
         pgp_source(beside ? data + split : data, beside ? size - (gsize)split : size);
     g_auto(gpgme_data_t) covered = beside ? pgp_source(data, (gsize)split) : pgp_sink(&inside);
+    Heard heard;
+    listen_to(context, &heard);
     gpgme_op_verify(context, signature, beside ? covered : NULL, beside ? NULL : covered);
-    json_t *signatures = signatures_json(context);
+    json_t *signatures = signatures_json(context, &heard);
     if (json_array_size(signatures) == 0)
         json_array_append_new(signatures,
                               json_pack("{s:s, s:s, s:s, s:s, s:n, s:b}", "kind", "openpgp", "state", "error",
