@@ -8,7 +8,8 @@ static const char example[] = "Examples:\n"
                               "  vigie case contacts VIG-2026-000123-K --ask\n"
                               "  vigie case verify-finding VIG-2026-000123-K 4711\n"
                               "  vigie case notify VIG-2026-000123-K --observed 'SSLv3 is accepted.'\n"
-                              "  vigie case confirm 12\n\n"
+                              "  vigie case confirm 12\n"
+                              "  vigie case report --year 2026 --out report.pdf\n\n"
                               "Whoever can read the configuration and write to the store works as the head "
                               "of the CSIRT, under the name\n"
                               "of their account or that of --as; every step stands in the case's timeline.\n";
@@ -53,9 +54,11 @@ const char *case_text(const json_t *value, const char *member) {
 }
 
 static const CaseCommand *find(const char *name, int count) {
-    for (const CaseCommand *command = case_notify_commands; command->name; command++)
-        if (strcmp(command->name, name) == 0 && count >= command->least && count <= command->most)
-            return command;
+    static const CaseCommand *const tables[] = {case_notify_commands, case_report_commands};
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
+        for (const CaseCommand *command = tables[i]; command->name; command++)
+            if (strcmp(command->name, name) == 0 && count >= command->least && count <= command->most)
+                return command;
     return NULL;
 }
 
@@ -109,6 +112,9 @@ int cli_case(int argc, char **argv) {
          "confirm: in spite of what stands in the way; withdraw", "TEXT"},
         {"note", 0, 0, G_OPTION_ARG_STRING, &call.note, "outcome: what was said", "TEXT"},
         {"every", 0, 0, G_OPTION_ARG_INT, &call.every, "follow: days between two surveys", "N"},
+        {"year", 0, 0, G_OPTION_ARG_INT, &call.year, "report: which; default: this one", "YEAR"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &call.out, "report, review: a file that does not exist yet",
+         "FILE"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &call.json, "one JSON object", NULL},
         {0},
     };
@@ -117,9 +123,9 @@ int cli_case(int argc, char **argv) {
         g_autoptr(GError) error = NULL;
         status = run(&call, argc, argv, &error) ? CLI_WELL : cli_fail("case", error);
     }
-    char *const texts[] = {call.config, call.account,  call.domain,   call.observed,
-                           call.advice, call.expected, call.language, call.reason,
-                           call.note,   call.target,   call.name,     call.fingerprint};
+    char *const texts[] = {call.config,   call.account,     call.domain, call.observed, call.advice,
+                           call.expected, call.language,    call.reason, call.note,     call.target,
+                           call.name,     call.fingerprint, call.out};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     return status;

@@ -6,8 +6,8 @@
 
 typedef struct {
     char *config, *account, *domain, *observed, *advice, *expected, *language, *reason, *note, *target, *name,
-        *fingerprint;
-    int days, every;
+        *fingerprint, *out;
+    int days, every, year;
     gboolean json, ask, reject;
     VigieLang lang;
     VigieStore *store;
@@ -33,5 +33,5 @@ bool case_show(const CaseCall *call, json_t *value, void (*print)(const CaseCall
 /* A member's text, "–" where there is none. */
 const char *case_text(const json_t *value, const char *member);
 
-/* case-notify.c: contacts, verification, notices, follow-up; the last row is zero. */
-extern const CaseCommand case_notify_commands[];
+/* case-notify.c: contacts, verification, notices, follow-up; case-report.c: documents. The last row is zero. */
+extern const CaseCommand case_notify_commands[], case_report_commands[];

@@ -95,7 +95,7 @@ char *document_bars_svg(const char *title, const char *description, const VigieB
  *   "note": text                                a paragraph that stands out
  *   "list": [ text … ], "ordered": bool
  *   "facts": [ [ label, text ] … ]              what is known, line by line
- *   "table": { "caption", "columns": [ { "title", "align": "left" or "right" } ], "rows": [ [ text or number … ] … ],
+ *   "table": { "caption", "columns": [ { "title", "align": "left" or "right", "width": percent } ], "rows": [ [ text or number … ] … ],
  *              "empty": what to say where there is no row }
  *   "bars": { "caption", "columns": [ title, title ], "rows": [ [ label, number or text ] … ], "empty" }
  *                                               a table whose numbers are drawn too; a text ("< 5") draws nothing

@@ -93,7 +93,8 @@ static void put_table(GString *out, const json_t *content, const json_t *block) 
         g_string_append(out, "</p>");
         return;
     }
-    g_string_append(out, bars ? "<table class=\"rows bars\">" : "<table class=\"rows\">");
+    g_string_append(out, bars ? "<div class=\"wide\" tabindex=\"0\"><table class=\"rows bars\">"
+                              : "<div class=\"wide\" tabindex=\"0\"><table class=\"rows\">");
     if (*caption)
         element(out, "caption", "", json_object_get(content, "caption"));
     g_string_append(out, "<thead><tr>");
@@ -105,7 +106,7 @@ static void put_table(GString *out, const json_t *content, const json_t *block) 
     }
     g_string_append(out, "</tr></thead><tbody>");
     put_rows(out, content, bars);
-    g_string_append(out, "</tbody></table>");
+    g_string_append(out, "</tbody></table></div>");
 }
 
 static void put_break(GString *out, const json_t *content, const json_t *block) {

@@ -75,6 +75,10 @@ static bool check_column(Check *check, const json_t *column) {
     const char *align = json_string_value(json_object_get(column, "align"));
     if (align && strcmp(align, "left") != 0 && strcmp(align, "right") != 0)
         return refuse(check, "a column's align is left or right");
+    const json_t *width = json_object_get(column, "width");
+    if (width &&
+        !(json_is_integer(width) && json_integer_value(width) > 0 && json_integer_value(width) <= 100))
+        return refuse(check, "a column's width is its part of the table, in percent");
     return is_text(check, json_is_object(column) ? json_object_get(column, "title") : column, false);
 }
 

@@ -76,7 +76,10 @@ static void set_columns(Paper *paper, Table *table) {
     double natural[COLUMNS_MAX] = {0}, least[COLUMNS_MAX] = {0}, x = PAPER_SIDE;
     const json_t *columns = json_object_get(table->table, "columns");
     for (size_t i = 0; i < table->columns; i++) {
+        const json_t *part = json_object_get(json_array_get(columns, i), "width");
         measure_column(paper, table, i, &natural[i], &least[i]);
+        if (part)
+            natural[i] = least[i] = PAPER_INNER * json_number_value(part) / 100;
         table->right[i] = model_column_right(json_array_get(columns, i)) || (table->bars && i == 1);
     }
     if (table->bars)
@@ -152,11 +155,13 @@ static void next_page(Paper *paper, const Table *table) {
     set_head(paper, table);
 }
 
-static void set_row(Paper *paper, const Table *table, const json_t *cells) {
+/* The last but one stays with the last, which may be the sum of all. */
+static void set_row(Paper *paper, const Table *table, const json_t *cells, bool last_but_one) {
     Row row;
     open_row(paper, table, &row, cells, false);
     double page = PAPER_FLOOR - PAPER_TOP - 60; /* beside the head */
-    if (row.height > paper_left(paper) && (row.height <= page || paper_left(paper) < 80))
+    double wanted = row.height + (last_but_one ? 20 : 0);
+    if (wanted > paper_left(paper) && (wanted <= page || paper_left(paper) < 80))
         next_page(paper, table);
     while (!set_part(paper, table, &row, "TD", paper_left(paper)))
         next_page(paper, table);
@@ -202,7 +207,7 @@ void paper_table(Paper *paper, const json_t *content, bool bars) {
         if (*caption)
             set_caption(paper, caption);
         set_head(paper, &table);
-        json_array_foreach(rows, index, row) set_row(paper, &table, row);
+        json_array_foreach(rows, index, row) set_row(paper, &table, row, index + 2 == json_array_size(rows));
         paper_untag(paper);
     }
     paper_space(paper, 12);
