@@ -91,6 +91,8 @@ RESOURCE(page_declare_form) {
     const char *id = request->path + strlen("/declare/");
     if (!declare_ready(request, error) || !find_form(request, id, error))
         return NULL;
+    /* Not no-store: a browser that goes back finds the form as it was, with its nonce, and sends the same declaration. */
+    request_header(request, "Cache-Control", "private, no-cache");
     return form_resource(request, id, NULL, NULL);
 }
 
