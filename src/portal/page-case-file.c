@@ -13,19 +13,34 @@ static char *disposition(const char *name) {
                            plain->len && plain->str[0] != '.' ? plain->str : "artefact", encoded);
 }
 
+/* Takes `content`. */
+static void answer_download(Request *request, GBytes *content, const char *name) {
+    g_autofree char *header = disposition(name);
+    request->type = "application/octet-stream";
+    request_header(request, "Content-Disposition", header);
+    request_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
+    request->file = content;
+}
+
 RAW(page_case_artefact) {
     VigieAnalyst who = case_analyst(request);
     g_autofree char *name = NULL;
     if (!case_desk(request, error))
         return false;
-    g_autoptr(GBytes) content = csirt_artefact_open(request->store, request->portal->team, &who, request->id,
-                                                    request->now, &name, error);
-    if (!content)
+    GBytes *content = csirt_artefact_open(request->store, request->portal->team, &who, request->id,
+                                          request->now, &name, error);
+    if (content)
+        answer_download(request, content, name);
+    return content != NULL;
+}
+
+/* Sealed to the head's key: opened elsewhere, by nobody else. */
+RAW(page_case_source) {
+    VigieAnalyst who = case_analyst(request);
+    if (!case_desk(request, error))
         return false;
-    g_autofree char *header = disposition(name);
-    request->type = "application/octet-stream";
-    request_header(request, "Content-Disposition", header);
-    request_header(request, "Content-Security-Policy", "sandbox; default-src 'none'");
-    request->file = g_steal_pointer(&content);
-    return true;
+    GBytes *sealed = csirt_source_get(request->store, &who, request->id, request->now, error);
+    if (sealed)
+        answer_download(request, sealed, "source.p7m");
+    return sealed != NULL;
 }

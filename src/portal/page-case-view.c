@@ -450,6 +450,8 @@ bool case_present_page(Request *request, json_t *view, GError **error) {
     add_kept(request, view);
     json_object_set_new(view, "case_id", json_integer((json_int_t)request->id));
     json_object_set_new(view, "head", json_boolean(who.head));
+    json_object_set_new(view, "sealed", json_boolean(strcmp(text_of(view, "source"), "protected") == 0));
+    json_object_set_new(view, "nameless", json_boolean(strcmp(text_of(view, "source"), "anonymous") == 0));
     if (who.head) {
         json_t *readings = csirt_reading_list(request->store, &who, request->id, error);
         if (!readings)
@@ -486,6 +488,8 @@ static json_t *member_options(const Request *request) {
 
 static void add_forms(const Request *request, json_t *view) {
     static const char *const bands[] = {"0", "1", "2", "3", "4", NULL};
+    static const char *const roles[] = {"isp",       "csirt",        "authority", "supplier",
+                                        "declarant", "organisation", "other",     NULL};
     static const char *const audiences[] = {"declarant", "organisation", "authority", "partner",
                                             "supplier",  "community",    "public",    NULL};
     static const char *const links[] = {"device", "endpoint", "finding", "case", NULL};
@@ -495,6 +499,7 @@ static void add_forms(const Request *request, json_t *view) {
         json_integer_value(json_object_get(json_is_object(override) ? override : view, "band")));
     json_object_set_new(view, "band_options", present_options(request, "desk.band-long.", bands, band));
     json_object_set_new(view, "link_kinds", present_options(request, "csirt.link.", links, NULL));
+    json_object_set_new(view, "party_roles", present_options(request, "csirt.role.", roles, NULL));
     json_object_set_new(view, "consent_members", member_options(request));
     json_object_set_new(view, "consent_audiences",
                         present_options(request, "desk.audience.", audiences, NULL));

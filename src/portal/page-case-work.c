@@ -324,6 +324,48 @@ RESOURCE(page_case_withdraw) {
     return work(request, do_withdraw, "#consents", error);
 }
 
+/* ---- Parties and artefacts ---------------------------------------------------------------------------------- */
+/* "members" of a program, or the boxes "member.NAME" of the part that the party sees. */
+static bool do_party(Request *request, const VigieAnalyst *who, GError **error) {
+    static const char *const names[] = {"role", "name", "mail", "phone", "language", "fingerprint"};
+    g_autoptr(json_t) fields = json_object();
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        if (*form(request, names[i]))
+            json_object_set_new(fields, names[i], json_string(form(request, names[i])));
+    json_object_set_new(fields, "sees", words_of(request, "members", "member."));
+    return csirt_case_check(request->store, who, request->id, error) &&
+           csirt_party_save(request->store, who->name, request->id, number(request, "party"), fields,
+                            request->now, NULL, NULL, error);
+}
+
+RESOURCE(page_case_party) {
+    return work(request, do_party, "#threads", error);
+}
+
+static bool do_artefact(Request *request, const VigieAnalyst *who, GError **error) {
+    guint count = request->uploads ? request->uploads->len : 0;
+    if (!csirt_case_check(request->store, who, request->id, error))
+        return false;
+    if (count == 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "file: none came; choose one");
+        return false;
+    }
+    for (guint i = 0; i < count; i++) {
+        const Upload *upload = g_ptr_array_index(request->uploads, i);
+        gsize size = 0;
+        const uint8_t *data = g_bytes_get_data(upload->bytes, &size);
+        int64_t id = 0;
+        if (!csirt_artefact_add(request->store, request->portal->team, who->name, request->id, 0,
+                                upload->name, vigie_bytes(data, size), request->now, &id, error))
+            return false;
+    }
+    return true;
+}
+
+RESOURCE(page_case_artefact_add) {
+    return work(request, do_artefact, "#artefacts", error);
+}
+
 /* ---- Tasks -------------------------------------------------------------------------------------------------- */
 /* Nothing: no deadline. */
 static bool read_due(const Request *request, VigieTime *ret_due, GError **error) {
@@ -341,9 +383,7 @@ static bool do_task(Request *request, const VigieAnalyst *who, GError **error) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "title: what is to be done is wanted");
         return false;
     }
-    /* Whether the reader may see the case at all is the reading's business. */
-    int64_t changes = 0;
-    return csirt_changes(request->store, who, request->id, &changes, error) &&
+    return csirt_case_check(request->store, who, request->id, error) &&
            csirt_task_add(request->store, who->name, request->id, *kind ? kind : "todo",
                           form(request, "title"), NULL, *assignee ? assignee : NULL, due, request->now, &id,
                           error);

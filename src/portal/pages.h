@@ -93,6 +93,8 @@ RESOURCE(page_case_change);
 RESOURCE(page_case_move);
 RESOURCE(page_case_override);
 RESOURCE(page_case_note);
+RESOURCE(page_case_party);
+RESOURCE(page_case_artefact_add);
 RESOURCE(page_case_merge);
 RESOURCE(page_case_split);
 RESOURCE(page_case_link);
@@ -142,6 +144,7 @@ RAW(page_case_report_csv);
 RAW(page_case_review);
 DRESS(dress_case_tasks);
 RAW(page_case_artefact);
+RAW(page_case_source);
 
 /* feeds.c */
 RESOURCE(page_glossary);

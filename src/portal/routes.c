@@ -38,6 +38,8 @@ static const char *const case_link_form[] = {"kind", "ref", "note", NULL};
 static const char *const case_access_form[] = {"account", "may", NULL};
 static const char *const case_consent_form[] = {"owner", "audiences", "members", "evidence", "ends", NULL};
 static const char *const case_withdraw_form[] = {"consent", NULL};
+static const char *const case_party_form[] = {"party",    "role",        "name",    "mail", "phone",
+                                              "language", "fingerprint", "members", NULL};
 static const char *const case_task_form[] = {"kind", "title", "due", "assignee", NULL};
 static const char *const case_write_form[] = {"do", "party", "subject", "text", NULL};
 static const char *const case_call_form[] = {"party", "direction", "text", NULL};
@@ -187,13 +189,16 @@ const Route routes[] = {
                                              "Record the owner's consent that something is shared")
                                             WORK("consent/withdraw", page_case_withdraw, case_withdraw_form,
                                                  "Record that a consent was withdrawn")
-                                                WORK("task", page_case_task, case_task_form, "Add a task")
-                                                    WORK("task/done", page_case_task_done, case_done_form,
-                                                         "Say that a task is done, and what came of it")
+                                                WORK("party", page_case_party, case_party_form,
+                                                     "Add a party, or change one, and the part of the case "
+                                                     "that it sees")
+                                                    WORK("task", page_case_task, case_task_form, "Add a task")
+                                                        WORK("task/done", page_case_task_done, case_done_form,
+                                                             "Say that a task is done, and what came of it")
 #undef WORK
-                                                        {"GET", "/cases/{id}/write", "case-write", MAY_CASE,
-                                                         false, page_case, dress_case_write, NULL, NULL, NULL,
-                                                         NULL},
+                                                            {"GET", "/cases/{id}/write", "case-write",
+                                                             MAY_CASE, false, page_case, dress_case_write,
+                                                             NULL, NULL, NULL, NULL},
     {"POST", "/cases/{id}/write", "case-write", MAY_CASE, true, page_case_write, dress_case_write, NULL,
      case_write_form, "CaseDetail", "Write to a party; do: look (what would leave, in \"preview\") or send"},
     {"GET", "/cases/{id}/escalate", "case-escalate", MAY_CASE, true, page_case_escalation,
@@ -232,6 +237,9 @@ const Route routes[] = {
                                                  page_case, dress_case_call, NULL, NULL, NULL, NULL},
     {"POST", "/cases/{id}/call", "case-call", MAY_CASE, true, page_case_call, dress_case_call, NULL,
      case_call_form, "CaseDetail", "Record what was said on the phone"},
+    {"POST", "/cases/{id}/artefact", "case", MAY_CASE, ROUTE_FILES, page_case_artefact_add, dress_case, NULL,
+     NULL, NULL, NULL},
+    {"GET", "/cases/{id}/source", NULL, MAY_HEAD, false, NULL, NULL, page_case_source, NULL, NULL, NULL},
     {"GET", "/cases/artefacts/{id}", NULL, MAY_CASE, false, NULL, NULL, page_case_artefact, NULL, NULL, NULL},
     {"GET", "/cases/{id}/qualify", "case-qualify", MAY_CASE, false, page_case, dress_case_qualify, NULL, NULL,
      NULL, NULL},

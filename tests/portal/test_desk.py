@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The CSIRT's desk over HTTP: who may, two analysts at once, hostile texts, what leaves, the same through the API."""
+import hashlib
 import html
 import http.client
 import json
@@ -20,7 +21,7 @@ FORMS = ["/cases", "/cases/1/take", "/cases/1/change", "/cases/1/move", "/cases/
          "/cases/1/consent/withdraw", "/cases/1/task", "/cases/1/task/done", "/cases/1/qualify", "/cases/1/judge",
          "/cases/1/write", "/cases/1/call", "/cases/1/escalate", "/cases/1/verify", "/cases/1/contacts/search", "/cases/1/contacts",
          "/cases/1/contacts/decide", "/cases/1/notices", "/cases/1/parts", "/cases/1/notices/change", "/cases/1/notices/confirm",
-         "/cases/1/notices/withdraw", "/cases/1/notices/outcome", "/cases/1/notices/code", "/cases/1/follow", "/cases/handover", "/cases/handover/1/read"]
+         "/cases/1/notices/withdraw", "/cases/1/notices/outcome", "/cases/1/notices/code", "/cases/1/follow", "/cases/1/party", "/cases/handover", "/cases/handover/1/read"]
 RESTRICTED = 4  # of cases.c
 
 
@@ -129,6 +130,36 @@ def artefacts():
         equal(answer.headers["X-Content-Type-Options"], "nosniff")
     kinds = [entry["kind"] for entry in browser.json("/api/cases/1")["timeline"]]
     assert any("artefact" in kind and kind != "artefact" for kind in kinds), kinds
+
+
+def artefacts_added():
+    """An analyst adds a file; it comes back as it was, and its digest stands beside it; a form without the session's token adds none"""
+    browser = hospital.browser("analyst")
+    browser.get("/cases/3")
+    content = bytes(range(256)) * 40
+    def body(csrf):
+        return b"".join([b'--edge\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n', csrf.encode(), b'\r\n--edge\r\nContent-Disposition: '
+                         b'form-data; name="file"; filename="../../journal.log"\r\nContent-Type: text/html\r\n\r\n', content, b"\r\n--edge--\r\n"])
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    equal(browser.ask("POST", "/cases/3/artefact", body("0" * 64), headers).status, 403)
+    equal(browser.ask("POST", "/cases/3/artefact", body(browser.csrf), headers).status, 303)
+    artefact = browser.json("/api/cases/3")["artefacts"][-1]
+    equal((artefact["name"], artefact["size"], artefact["sha256"]), ("journal.log", len(content), hashlib.sha256(content).hexdigest()))
+    connection = hospital.raw(f"GET /cases/artefacts/{artefact['id']} HTTP/1.0\r\nHost: x\r\nCookie: session={browser.cookies['session']}\r\n\r\n".encode())
+    equal(connection.split(b"\r\n\r\n", 1)[1], content)
+    equal(hospital.browser("admin").post("/cases/3/artefact").status, 403)
+
+
+def parties():
+    """A third party gets a thread of its own and sees the parts that were ticked; the sealed source is the head's alone"""
+    browser = hospital.browser("analyst")
+    browser.get("/cases/3")
+    equal(browser.post("/cases/3/party", role="supplier", name="Éditeur du PACS", mail="psirt@editeur.test", **{"member.technical": "1"}).status, 303)
+    party = browser.json("/api/cases/3")["parties"][-1]
+    equal((party["role"], party["sees"]), ("supplier", ["technical"]))
+    equal(browser.post("/cases/3/party", role="supplier", name="x", **{"member.nonsense": "1"}).status, 400)
+    equal(browser.get("/cases/3/source").status, 403)
+    equal(hospital.browser("head").get("/cases/3/source").status, 404, "its source is open")
 
 
 def two_at_once():
@@ -388,6 +419,6 @@ def report():
 
 
 with Hospital("--desk") as hospital:
-    tap.run([who_may, strangers, restricted, looks_are_kept, in_words, hostile, artefacts, two_at_once, qualify,
+    tap.run([who_may, strangers, restricted, looks_are_kept, in_words, hostile, artefacts, artefacts_added, parties, two_at_once, qualify,
              overrides_need_reasons, escalation, letters, handover, a_call_and_a_finding, notices, split_and_merge, changes, through_the_api,
              filters, no_team, report])
