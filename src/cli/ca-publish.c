@@ -76,6 +76,27 @@ bool ca_publish(Ca *ca, GError **error) {
     return true;
 }
 
+bool ca_directory(Ca *ca, GError **error) {
+    VigieDirectory directory;
+    int64_t changed = 0;
+    g_autoptr(VigieProfiles) profiles = pki_profiles_load(error);
+    if (!profiles)
+        return false;
+    if (!pki_directory_settings(ca->settings, &directory))
+        return ca_refuse(error,
+                         "pki.directory is empty: name the directory, as in ldaps://annuaire.chu.example");
+    if (!pki_directory_publish(ca->store, profiles, &directory, ca->now, &changed, error))
+        return false;
+    g_autoptr(json_t) object = json_pack("{s:I}", "changed", (json_int_t)changed);
+    g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, changed);
+    g_autofree char *line = vigie_words(ca->lang, "ca.directory", "n", number, NULL);
+    if (ca->json)
+        ca_print_json(object);
+    else
+        printf("%s\n", line);
+    return true;
+}
+
 /* ---- OCSP --------------------------------------------------------------------------------------------------- */
 bool ca_responder(Ca *ca, GError **error) {
     g_autofree char *name = g_strconcat(ca->rest[0], "-ocsp", NULL);

@@ -18,6 +18,7 @@ static const char example[] =
     "  vigie ca revoke SERIAL --reason REASON\n"
     "  vigie ca crl NAME … [--full]       make the lists that are due\n"
     "  vigie ca publish FOLDER            write lists and authorities' certificates there\n"
+    "  vigie ca directory                 send what is due to the LDAP directory now\n"
     "  vigie ca responder NAME            make or renew who answers OCSP requests for it\n"
     "  vigie ca answers NAME …            sign the OCSP answers that are due\n"
     "  vigie ca answer NAME REQUEST --out FILE\n"
@@ -174,6 +175,7 @@ static const struct {
     {"revoke", ca_revoke, 1, 1},
     {"crl", ca_crl, 1, 64},
     {"publish", ca_publish, 1, 1},
+    {"directory", ca_directory, 0, 0},
     {"responder", ca_responder, 1, 1},
     {"answers", ca_answers, 1, 64},
     {"answer", ca_answer, 2, 2},

@@ -36,6 +36,7 @@ bool ca_profiles(Ca *ca, GError **error);
 /* ca-publish.c */
 bool ca_crl(Ca *ca, GError **error);
 bool ca_publish(Ca *ca, GError **error);
+bool ca_directory(Ca *ca, GError **error);
 bool ca_responder(Ca *ca, GError **error);
 bool ca_answers(Ca *ca, GError **error);
 bool ca_answer(Ca *ca, GError **error);

@@ -138,8 +138,12 @@ static void allow_worker_files(VigieSandbox *sandbox, const VigieConfig *config)
     sandbox_allow_read(sandbox, vigie_config_text(config, "mail.ca_file"));
     if (g_path_is_absolute(vigie_config_text(config, "csirt.rdap")))
         sandbox_allow_read(sandbox, vigie_config_text(config, "csirt.rdap"));
-    static const char *const files[] = {"mail.password_file", "mailbox.ca_file",
-                                        "mailbox.incident.password_file", "mailbox.contact.password_file"};
+    static const char *const files[] = {"mail.password_file",
+                                        "mailbox.ca_file",
+                                        "mailbox.incident.password_file",
+                                        "mailbox.contact.password_file",
+                                        "pki.directory_password_file",
+                                        "pki.directory_ca_file"};
     for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
         sandbox_allow_read(sandbox, vigie_config_text(config, files[i]));
 }

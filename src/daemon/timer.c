@@ -5,11 +5,20 @@
 
 #include <string.h>
 
-enum { ALARMS_EVERY = 300, FOLLOW_EVERY = 300, CLEAN_AFTER = 4 * 60 + 15 }; /* 04:15, local */
+enum {
+    ALARMS_EVERY = 300,
+    FOLLOW_EVERY = 300,
+    DIRECTORY_EVERY = 60,
+    CLEAN_AFTER = 4 * 60 + 15
+}; /* 04:15, local */
 
 static VigieTime alarms_slot(const Settings *settings, VigieTime now) {
     (void)settings;
     return now - now % ALARMS_EVERY;
+}
+
+static VigieTime directory_slot(const Settings *settings, VigieTime now) {
+    return *vigie_config_text(settings->config, "pki.directory") ? now - now % DIRECTORY_EVERY : 0;
 }
 
 static VigieTime survey_slot(const Settings *settings, VigieTime now) {
@@ -73,6 +82,11 @@ static bool request_surveys(const Lane *lane, VigieTime now, GError **error) {
                : request_survey(lane, 0, now, error);
 }
 
+static bool ask_directory(const Lane *lane, VigieTime now, GError **error) {
+    g_autoptr(json_t) nothing = json_object();
+    return store_job_add(lane->store, PKI_JOB_DIRECTORY, nothing, now, PKI_JOB_DIRECTORY, NULL, error);
+}
+
 /* Not in the claim's transaction: it may take a while. */
 static bool ask_cleaning(const Lane *lane, VigieTime now, GError **error) {
     g_autoptr(json_t) nothing = json_object();
@@ -96,6 +110,7 @@ static const struct {
     {"alarms", alarms_slot, ask_alarms},           {"surveys", survey_slot, request_surveys},
     {"mailboxes", mailbox_slot, worker_ask_polls}, {"follow", follow_slot, worker_ask_follow},
     {"cleaning", cleaning_slot, ask_cleaning},     {"certificates-end", hour_slot, worker_remind},
+    {"directory", directory_slot, ask_directory},
 };
 
 /* ---- Claiming ---- */

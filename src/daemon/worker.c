@@ -27,7 +27,8 @@ static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},
                                   {0}};
 
 /* Speaks to servers that may never answer: a mail does not wait for that. */
-static const Handler challenges[] = {{PKI_JOB_CHALLENGE, worker_challenge}, {0}};
+static const Handler elsewhere[] = {
+    {PKI_JOB_CHALLENGE, worker_challenge}, {PKI_JOB_DIRECTORY, worker_directory}, {0}};
 
 /* A lane, and what its thread shares with the keeper of leases. */
 typedef struct {
@@ -42,16 +43,6 @@ bool worker_mail(Lane *lane, const VigieJob *job, GError **error) {
     const Settings *settings = lane->settings;
     return mail_queue_send(lane->store, settings->server, job, lane->worker, settings->give_up,
                            vigie_config_zone(settings->config), lane->clock, error);
-}
-
-bool worker_challenge(Lane *lane, const VigieJob *job, GError **error) {
-    const VigieConfig *config = lane->settings->config;
-    const VigieAcmeReach reach = {.http_port = (int)vigie_config_int(config, "pki.acme_http_port"),
-                                  .tls_port = (int)vigie_config_int(config, "pki.acme_tls_port"),
-                                  .resolvers = vigie_config_text(config, "pki.acme_resolvers")};
-    int64_t authorization = json_integer_value(json_object_get(job->payload, "authorization"));
-    return pki_acme_look(lane->store, &reach, authorization, lane->clock(), error) &&
-           store_job_done(lane->store, job, lane->worker, error);
 }
 
 /* ---- A lane ---- */
@@ -195,7 +186,7 @@ bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error) {
         {.lane = lane, .handlers = surveys, .lock = &lock},
         {.lane = lane, .handlers = polls, .lock = &lock},
         {.lane = lane, .handlers = lookups, .lock = &lock},
-        {.lane = lane, .handlers = challenges, .lock = &lock},
+        {.lane = lane, .handlers = elsewhere, .lock = &lock},
         {.lane = lane, .handlers = errands, .lock = &lock, .keeps_time = true},
     };
     GThread *threads[G_N_ELEMENTS(tracks)];

@@ -30,6 +30,7 @@ bool worker_contacts(Lane *lane, const VigieJob *job, GError **error);
 bool worker_notice(Lane *lane, const VigieJob *job, GError **error);
 bool worker_letter(Lane *lane, const VigieJob *job, GError **error);
 bool worker_follow(Lane *lane, const VigieJob *job, GError **error);
+bool worker_directory(Lane *lane, const VigieJob *job, GError **error);
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 
 /* Jobs of these kinds have no payload; adding one that waits already changes nothing. */

@@ -368,6 +368,22 @@ bool pki_published_number(VigieStore *store, const char *file, int64_t *ret_numb
 /* Names of all that is published: [ "racine.cer", "racine.crl" … ]. */
 json_t *pki_published_list(VigieStore *store, GError **error);
 
+/* ---- The directory ------------------------------------------------------------------------------------------------
+ * Certificates and lists in an LDAP directory (RFC 4523), below `base`: the authorities' own, and those of profiles that say
+ * `directory`. */
+typedef struct {
+    const char *url, *base; /* "ldaps://annuaire.chu.example", "ou=certificats,dc=chu,dc=example" */
+    const char *user, *password_file, *ca_file; /* "": none */
+    bool start_tls;                             /* on ldap:// */
+} VigieDirectory;
+/* Of the configuration (pki.directory…), which it borrows; false where none is named. */
+bool pki_directory_settings(const VigieConfig *config, VigieDirectory *ret_directory);
+#define PKI_JOB_DIRECTORY "pki-directory"
+/* Sends what differs from what was sent before. UNAVAILABLE where the directory does not answer or refuses: what was sent stays
+ * sent, and the rest is due. ret_changed, may be NULL. */
+bool pki_directory_publish(VigieStore *store, const VigieProfiles *profiles, const VigieDirectory *directory,
+                           VigieTime now, int64_t *ret_changed, GError **error);
+
 /* ---- OCSP --------------------------------------------------------------------------------------------------- */
 /* Makes a key and a certificate (profile ocsp-responder) of `authority` for answering in its name; the one before is
  * replaced. The key is sealed beside the authority's. */

@@ -303,6 +303,10 @@ static bool read_no_check(const Reading *reading, const char *name, const json_t
     return read_bool(reading, name, value, &reading->profile->no_check);
 }
 
+static bool read_directory(const Reading *reading, const char *name, const json_t *value) {
+    return read_bool(reading, name, value, &reading->profile->directory);
+}
+
 static bool read_dual(const Reading *reading, const char *name, const json_t *value) {
     return read_bool(reading, name, value, &reading->profile->dual);
 }
@@ -340,6 +344,7 @@ static const struct {
     {"private_key_days", false, read_private_key_days},
     {"hold", true, read_hold},
     {"no_check", false, read_no_check},
+    {"directory", false, read_directory},
     {"dual_control", true, read_dual},
     {"validators", true, read_validators},
     {"extensions", false, read_extensions},
@@ -451,6 +456,18 @@ void pki_profiles_free(VigieProfiles *profiles) {
         return;
     g_hash_table_unref(profiles->by_name);
     g_free(profiles);
+}
+
+char **profile_in_directory(const VigieProfiles *profiles) {
+    GPtrArray *names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer profile;
+    g_hash_table_iter_init(&iter, profiles->by_name);
+    while (g_hash_table_iter_next(&iter, NULL, &profile))
+        if (((const Profile *)profile)->directory)
+            g_ptr_array_add(names, g_strdup(((const Profile *)profile)->name));
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
 }
 
 const Profile *profile_find(const VigieProfiles *profiles, const char *name) {

@@ -43,7 +43,8 @@ typedef struct {
     unsigned rsa_min, rsa_max;  /* 0: no RSA */
     int days, private_key_days; /* private_key_days 0: no privateKeyUsagePeriod */
     bool hold, no_check;
-    bool dual; /* who asks does not validate */
+    bool directory; /* its certificates stand in the directory */
+    bool dual;      /* who asks does not validate */
     char **validators;
     char **waivers;
 } Profile;
@@ -52,6 +53,8 @@ void profile_free(Profile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 /* `text` is the file, `name` what it is called. INVALID says which member. */
 Profile *profile_parse(const char *text, size_t size, const char *name, GError **error);
+/* Names of those whose certificates stand in the directory. Free with g_strfreev. */
+char **profile_in_directory(const VigieProfiles *profiles);
 const Profile *profile_find(const VigieProfiles *profiles, const char *name);
 
 /* RPPS (11 digits), FINESS (9), SIRET (14), by their check digits; NULL where well. */

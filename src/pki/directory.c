@@ -1,0 +1,304 @@
+/* directory: certificates and revocation lists in an LDAP directory (RFC 4523): of each authority cACertificate;binary,
+ * certificateRevocationList;binary and deltaRevocationList;binary, of each subscriber whose profile says so
+ * userCertificate;binary.
+ *
+ * What stands there is compared with what should, and the difference is sent: a directory that was down is brought up to
+ * date when it is back, and one that was emptied is filled again after pki_directory has forgotten it. */
+#include "pki/pki.h"
+#include "pki/profile.h"
+
+#define LDAP_DEPRECATED 0
+#include <ldap.h>
+#include <string.h>
+
+enum { TIMEOUT_SECONDS = 10, PAGE = 500, PASSWORD_MAX = 512 };
+
+typedef struct {
+    LDAP *ldap;
+    const VigieDirectory *directory;
+    VigieStore *store;
+    VigieTime now;
+    int64_t done;
+} Sync;
+
+static bool fail(const Sync *sync, const char *what, int code, GError **error) {
+    char *more = NULL;
+    ldap_get_option(sync->ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "pki.directory: %s: %s: %s%s%s",
+                sync->directory->url, what, ldap_err2string(code), more && *more ? ": " : "",
+                more && *more ? more : "");
+    ldap_memfree(more);
+    return false;
+}
+
+/* ---- The connection ------------------------------------------------------------------------------------------------- */
+static bool set_options(LDAP *ldap, const VigieDirectory *directory) {
+    const struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
+    int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, fresh = 0;
+    bool well = ldap_set_option(ldap, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_SUCCESS &&
+                ldap_set_option(ldap, LDAP_OPT_NETWORK_TIMEOUT, &limit) == LDAP_SUCCESS &&
+                ldap_set_option(ldap, LDAP_OPT_TIMEOUT, &limit) == LDAP_SUCCESS &&
+                ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_SUCCESS &&
+                ldap_set_option(ldap, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_SUCCESS;
+    if (well && directory->ca_file && *directory->ca_file)
+        well = ldap_set_option(ldap, LDAP_OPT_X_TLS_CACERTFILE, directory->ca_file) == LDAP_SUCCESS;
+    return well && ldap_set_option(ldap, LDAP_OPT_X_TLS_NEWCTX, &fresh) == LDAP_SUCCESS;
+}
+
+static bool bind_to(Sync *sync, GError **error) {
+    const VigieDirectory *directory = sync->directory;
+    g_autofree char *password = NULL;
+    gsize size = 0;
+    g_autoptr(GError) why = NULL;
+    if (*directory->password_file && !g_file_get_contents(directory->password_file, &password, &size, &why)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "pki.directory_password_file: %s", why->message);
+        return false;
+    }
+    size = password ? strcspn(password, "\r\n") : 0;
+    struct berval credentials = {.bv_len = MIN(size, PASSWORD_MAX), .bv_val = password};
+    int code =
+        ldap_sasl_bind_s(sync->ldap, directory->user, LDAP_SASL_SIMPLE, &credentials, NULL, NULL, NULL);
+    if (password)
+        explicit_bzero(password, size);
+    return code == LDAP_SUCCESS || fail(sync, "login", code, error);
+}
+
+static bool open_directory(Sync *sync, GError **error) {
+    int code = ldap_initialize(&sync->ldap, sync->directory->url);
+    if (code != LDAP_SUCCESS || !set_options(sync->ldap, sync->directory)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "pki.directory: \"%s\": an LDAP address is wanted, as in ldaps://annuaire.chu.example",
+                    sync->directory->url);
+        return false;
+    }
+    bool clear = g_str_has_prefix(sync->directory->url, "ldap://");
+    if (clear && sync->directory->start_tls &&
+        (code = ldap_start_tls_s(sync->ldap, NULL, NULL)) != LDAP_SUCCESS)
+        return fail(sync, "StartTLS", code, error);
+    return bind_to(sync, error);
+}
+
+/* ---- Entries ----------------------------------------------------------------------------------------------------------- */
+/* "cn=…,BASE": the name escaped (RFC 4514). Free with g_free. */
+static char *entry_name(const char *name, const char *base) {
+    LDAPAVA ava = {.la_attr = {2, (char *)(uintptr_t) "cn"},
+                   .la_value = {strlen(name), (char *)(uintptr_t)name},
+                   .la_flags = LDAP_AVA_STRING};
+    LDAPAVA *parts[] = {&ava, NULL};
+    LDAPRDN rdns[] = {parts, NULL};
+    char *text = NULL;
+    if (ldap_dn2str(rdns, &text, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
+        return NULL;
+    char *whole = g_strconcat(text, ",", base, NULL);
+    ldap_memfree(text);
+    return whole;
+}
+
+/* One value, added, replaced or taken away. A value that is there already, or gone already, is what was wanted. */
+static bool change(Sync *sync, const char *dn, int operation, const char *attribute, VigieBytes value,
+                   GError **error) {
+    struct berval octets = {value.size, (char *)(uintptr_t)value.data}, *values[] = {&octets, NULL};
+    LDAPMod mod = {.mod_op = operation | LDAP_MOD_BVALUES,
+                   .mod_type = (char *)(uintptr_t)attribute,
+                   .mod_bvalues = values};
+    LDAPMod *mods[] = {&mod, NULL};
+    int code = ldap_modify_ext_s(sync->ldap, dn, mods, NULL, NULL);
+    bool gone =
+        operation == LDAP_MOD_DELETE && (code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_NO_SUCH_OBJECT);
+    return code == LDAP_SUCCESS || code == LDAP_TYPE_OR_VALUE_EXISTS || gone || fail(sync, dn, code, error);
+}
+
+/* Makes the entry where it is missing. `classes` has the auxiliary ones. */
+static bool make_entry(Sync *sync, const char *dn, const char *name, const char *const *classes,
+                       GError **error) {
+    char *cn[] = {(char *)(uintptr_t)name, NULL};
+    LDAPMod class_mod = {.mod_op = LDAP_MOD_ADD,
+                         .mod_type = (char *)(uintptr_t) "objectClass",
+                         .mod_values = (char **)(uintptr_t)classes};
+    LDAPMod cn_mod = {.mod_op = LDAP_MOD_ADD, .mod_type = (char *)(uintptr_t) "cn", .mod_values = cn};
+    LDAPMod *mods[] = {&class_mod, &cn_mod, NULL};
+    int code = ldap_add_ext_s(sync->ldap, dn, mods, NULL, NULL);
+    return code == LDAP_SUCCESS || code == LDAP_ALREADY_EXISTS || fail(sync, dn, code, error);
+}
+
+static bool remember(Sync *sync, const char *kind, int64_t ref, int64_t version, GError **error) {
+    sync->done++;
+    return store_exec(sync->store, error,
+                      "INSERT INTO pki_directory (kind, ref, version, at) VALUES ($1, $2, $3, $4) "
+                      "ON CONFLICT (kind, ref) DO UPDATE SET version = excluded.version, at = excluded.at",
+                      "tiii", kind, ref, version, sync->now);
+}
+
+/* ---- Authorities and their lists ------------------------------------------------------------------------------------------ */
+typedef struct {
+    int64_t id, version;
+    char *kind, *title;
+    GByteArray *value;
+} Item;
+
+static void item_free(void *data) {
+    Item *item = data;
+    g_free(item->kind);
+    g_free(item->title);
+    g_byte_array_unref(item->value);
+    g_free(item);
+}
+
+static Item *item_read(const VigieRows *rows) {
+    Item *item = g_new0(Item, 1);
+    VigieBytes value = rows_blob(rows, 4);
+    item->kind = g_strdup(rows_text(rows, 0));
+    item->id = rows_int(rows, 1);
+    item->version = rows_int(rows, 2);
+    item->title = g_strdup(rows_text(rows, 3));
+    item->value = g_byte_array_append(g_byte_array_new(), value.data, (guint)value.size);
+    return item;
+}
+
+/* All rows first: writing while reading is not for every database. */
+static GPtrArray *read_items(VigieRows *rows, GError **error) {
+    g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func(item_free);
+    g_autoptr(GError) failure = NULL;
+    while (rows && rows_next(rows, &failure))
+        g_ptr_array_add(items, item_read(rows));
+    if (failure)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    else if (rows)
+        return g_steal_pointer(&items);
+    return NULL;
+}
+
+static const char *attribute_of(const char *kind) {
+    static const char *const attributes[][2] = {{"authority", "cACertificate;binary"},
+                                                {"crl", "certificateRevocationList;binary"},
+                                                {"delta", "deltaRevocationList;binary"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        if (strcmp(attributes[i][0], kind) == 0)
+            return attributes[i][1];
+    g_return_val_if_reached(NULL);
+}
+
+static bool publish_authority(Sync *sync, const Item *item, GError **error) {
+    static const char *const classes[] = {"applicationProcess", "pkiCA", "deltaCRL", NULL};
+    g_autofree char *dn = entry_name(item->title, sync->directory->base);
+    VigieBytes value = vigie_bytes(item->value->data, item->value->len);
+    return dn && make_entry(sync, dn, item->title, classes, error) &&
+           change(sync, dn, LDAP_MOD_REPLACE, attribute_of(item->kind), value, error) &&
+           remember(sync, item->kind, item->id, item->version, error);
+}
+
+/* A divided list's parts have no place in one attribute: those are found by their distribution points. */
+static bool publish_authorities(Sync *sync, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(sync->store, error,
+                    "SELECT x.kind, x.id, x.version, x.title, x.der FROM ("
+                    "SELECT 'authority' AS kind, id, 1 AS version, title, certificate AS der FROM "
+                    "pki_authority UNION ALL "
+                    "SELECT CASE l.delta WHEN 0 THEN 'crl' ELSE 'delta' END, a.id, l.number, a.title, l.der "
+                    "FROM pki_crl l "
+                    "JOIN pki_authority a ON a.id = l.authority WHERE l.shard = 0) x "
+                    "LEFT JOIN pki_directory d ON d.kind = x.kind AND d.ref = x.id "
+                    "WHERE d.version IS NULL OR d.version <> x.version ORDER BY x.id, x.kind",
+                    "");
+    g_autoptr(GPtrArray) items = read_items(rows, error);
+    for (guint i = 0; items && i < items->len; i++)
+        if (!publish_authority(sync, items->pdata[i], error))
+            return false;
+    return items != NULL;
+}
+
+/* ---- Subscribers ------------------------------------------------------------------------------------------------------------- */
+/* The CN of a subject (RFC 4514), or all of it where it has none. Free with g_free. */
+static char *name_of(const char *subject) {
+    LDAPDN dn = NULL;
+    char *name = NULL;
+    if (ldap_str2dn(subject, &dn, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
+        for (size_t i = 0; dn && dn[i]; i++)
+            for (size_t j = 0; dn[i][j]; j++)
+                if (!name &&
+                    g_ascii_strncasecmp(dn[i][j]->la_attr.bv_val, "cn", dn[i][j]->la_attr.bv_len) == 0)
+                    name = g_strndup(dn[i][j]->la_value.bv_val, dn[i][j]->la_value.bv_len);
+    ldap_dnfree(dn);
+    return name ? name : g_strdup(subject);
+}
+
+static bool publish_certificate(Sync *sync, const Item *item, GError **error) {
+    static const char *const classes[] = {"applicationProcess", "pkiUser", NULL};
+    g_autofree char *name = name_of(item->title), *dn = entry_name(name, sync->directory->base);
+    VigieBytes value = vigie_bytes(item->value->data, item->value->len);
+    return dn && make_entry(sync, dn, name, classes, error) &&
+           change(sync, dn, LDAP_MOD_ADD, "userCertificate;binary", value, error) &&
+           remember(sync, "certificate", item->id, 0, error);
+}
+
+static bool withdraw_certificate(Sync *sync, const Item *item, GError **error) {
+    g_autofree char *name = name_of(item->title), *dn = entry_name(name, sync->directory->base);
+    VigieBytes value = vigie_bytes(item->value->data, item->value->len);
+    sync->done++;
+    return dn && change(sync, dn, LDAP_MOD_DELETE, "userCertificate;binary", value, error) &&
+           store_exec(sync->store, error, "DELETE FROM pki_directory WHERE kind = 'certificate' AND ref = $1",
+                      "i", item->id);
+}
+
+static bool each_page(Sync *sync, const char *sql, bool (*act)(Sync *, const Item *, GError **),
+                      const char *profile, GError **error) {
+    for (guint count = PAGE; count == PAGE;) {
+        g_autoptr(VigieRows) rows =
+            store_query(sync->store, error, sql, "iti", sync->now, profile, (int64_t)PAGE);
+        g_autoptr(GPtrArray) items = read_items(rows, error);
+        if (!items)
+            return false;
+        for (guint i = 0; i < items->len; i++)
+            if (!act(sync, items->pdata[i], error))
+                return false;
+        count = items->len;
+    }
+    return true;
+}
+
+#define COLUMNS "SELECT 'certificate', c.id, CAST(0 AS BIGINT), c.subject, c.der FROM pki_certificate c "
+
+static bool publish_profile(Sync *sync, const char *profile, GError **error) {
+    return each_page(sync,
+                     COLUMNS "LEFT JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id "
+                             "LEFT JOIN pki_revocation r ON r.certificate = c.id "
+                             "WHERE d.ref IS NULL AND c.not_after > $1 AND c.profile = $2 "
+                             "AND (r.reason IS NULL OR r.reason = 8) ORDER BY c.id LIMIT $3",
+                     publish_certificate, profile, error);
+}
+
+/* What was revoked, is held or has ended is no one's to use. */
+static bool withdraw_ended(Sync *sync, const char *profile, GError **error) {
+    return each_page(
+        sync,
+        COLUMNS "JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id "
+                "LEFT JOIN pki_revocation r ON r.certificate = c.id "
+                "WHERE (c.not_after <= $1 OR (r.reason IS NOT NULL AND r.reason <> 8)) AND c.profile = $2 "
+                "ORDER BY c.id LIMIT $3",
+        withdraw_certificate, profile, error);
+}
+
+bool pki_directory_publish(VigieStore *store, const VigieProfiles *profiles, const VigieDirectory *directory,
+                           VigieTime now, int64_t *ret_changed, GError **error) {
+    Sync sync = {.directory = directory, .store = store, .now = now};
+    g_auto(GStrv) names = profile_in_directory(profiles);
+    bool well = open_directory(&sync, error) && publish_authorities(&sync, error);
+    for (char **name = names; well && *name; name++)
+        well = publish_profile(&sync, *name, error) && withdraw_ended(&sync, *name, error);
+    if (sync.ldap)
+        ldap_unbind_ext_s(sync.ldap, NULL, NULL);
+    if (ret_changed)
+        *ret_changed = sync.done;
+    return well;
+}
+
+bool pki_directory_settings(const VigieConfig *config, VigieDirectory *ret_directory) {
+    *ret_directory =
+        (VigieDirectory){.url = vigie_config_text(config, "pki.directory"),
+                         .base = vigie_config_text(config, "pki.directory_base"),
+                         .user = vigie_config_text(config, "pki.directory_user"),
+                         .password_file = vigie_config_text(config, "pki.directory_password_file"),
+                         .ca_file = vigie_config_text(config, "pki.directory_ca_file"),
+                         .start_tls = vigie_config_bool(config, "pki.directory_start_tls")};
+    return *ret_directory->url != '\0';
+}
