@@ -191,6 +191,7 @@ static json_t *page_of(VigieStore *store, const VigieTeam *team, int64_t id, Vig
         !notice_may_leave(store, &notice, "page", false, now, &may, NULL, error) ||
         (!may && !denied(error)) ||
         !store_exec(store, error, "UPDATE csirt_notice SET link_tries = 0 WHERE id = $1", "i", id) ||
+        (strcmp(notice.state, "waiting") == 0 && !reached(store, &notice, now, error)) ||
         !entry_add(store, notice.case_id, "", "notice-read", json_pack("{s:I}", "notice", (json_int_t)id),
                    now, error))
         return NULL;

@@ -63,7 +63,7 @@ RESOURCE(page_token_remove);
 RESOURCE(page_audit);
 DRESS(dress_account);
 
-/* page-declare.c, page-receipt.c: for anyone, without an account */
+/* page-declare.c, page-receipt.c, page-notice.c: for anyone, without an account */
 RESOURCE(page_declare);
 RESOURCE(page_declare_form);
 RESOURCE(page_declaration);
@@ -73,10 +73,13 @@ RESOURCE(page_receipt_form);
 RESOURCE(page_receipt);
 RESOURCE(page_verify_form);
 RESOURCE(page_verify);
+RESOURCE(page_notice_form);
+RESOURCE(page_notice);
 DRESS(dress_declare);
 DRESS(dress_declaration);
 DRESS(dress_receipt);
 DRESS(dress_verify);
+DRESS(dress_notice);
 
 /* page-case*.c: the CSIRT's desk */
 RESOURCE(page_cases);

@@ -275,6 +275,8 @@ const Route routes[] = {
      receipt_form, "Receipt", "Add a message; ticket number and code as Basic credentials"},
     {"GET", "/verify", "verify", MAY_PUBLIC, false, page_verify_form, dress_verify, NULL, NULL, NULL, NULL},
     {"POST", "/verify", "verify", MAY_PUBLIC, false, page_verify, dress_verify, NULL, NULL, NULL, NULL},
+    {"GET", "/notice", "notice", MAY_PUBLIC, false, page_notice_form, dress_notice, NULL, NULL, NULL, NULL},
+    {"POST", "/notice", "notice", MAY_PUBLIC, false, page_notice, dress_notice, NULL, NULL, NULL, NULL},
 
     {"GET", "/login", "login", MAY_NOTHING, false, page_login_form, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/login", "login", MAY_NOTHING, false, page_login, NULL, NULL, NULL, NULL, NULL},

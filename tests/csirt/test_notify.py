@@ -9,6 +9,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import certificates
 import daemon
@@ -55,6 +58,7 @@ class Installation:
     def __init__(self, server, whois=1, rdap="https://chu.localhost:1/"):
         global COUNT
         COUNT += 1
+        self.port = daemon.free_port()
         team = json.loads((pathlib.Path(os.environ["VIGIE_KNOWLEDGE"]) / "csirt/teams/cert-sante.json").read_text())
         team["openpgp"] = {"fingerprint": OUR, "url": "https://vigie.test/key.asc"}
         team["mailboxes"] = {"incident": "csirt@vigie.test", "contact": "csirt@vigie.test"}
@@ -65,7 +69,7 @@ class Installation:
             f"[site]\nurl = https://vigie.test\n[store]\nurl = sqlite:{FOLDER}/store-{COUNT}.db\n"
             f"[trust]\nroots = {AUTHORITY.root.certificate}\nsystem = false\n"
             f"[mail]\nserver = smtp://127.0.0.1:{server.port}\ntls = none\nfrom = CSIRT <csirt@vigie.test>\ngnupg_home = {OURS}\n"
-            f"[portal]\nlisten = 127.0.0.1:{daemon.free_port()}\n[csirt]\nteam = {FOLDER}/team-{COUNT}.json\nlookup_private = true\nlookup_timeout = 5 s\nrdap = {rdap}\n"
+            f"[portal]\nlisten = 127.0.0.1:{self.port}\n[csirt]\nteam = {FOLDER}/team-{COUNT}.json\nlookup_private = true\nlookup_timeout = 5 s\nrdap = {rdap}\n"
             f"whois = 127.0.0.1:{whois}\n")
 
     def run(self, program, *words, status=0):
@@ -258,14 +262,19 @@ def test_unproven():
         assert server.handler.messages == []
 
 
+def served(installation):
+    """vigie serve with that configuration."""
+    process = daemon.Daemon(program=VIGIE)
+    process.config.write_text(installation.config.read_text())
+    return process.start()
+
+
 def test_served():
     """The same by vigie serve, its worker in its sandbox: asked, found, confirmed, encrypted and sent, without anything else being done."""
     hosts = {"chu.localhost": {"/": page("x")}}
     with smtp.Server() as server, site(hosts, gpg(THEIRS, "--armor", "--export", THEIR)) as web:
         installation = Installation(server)
-        process = daemon.Daemon(program=VIGIE)
-        process.config.write_text(installation.config.read_text())
-        process.start()
+        process = served(installation)
         try:
             reference = installation.open()
             installation.case("verify", reference, "present", "GET /status sans compte rend la liste des patients")
@@ -287,8 +296,49 @@ def test_served():
             process.stop()
 
 
+def post(url, **fields):
+    try:
+        with urllib.request.urlopen(url, urllib.parse.urlencode(fields).encode(), timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as failure:
+        return failure.code, failure.read().decode()
+
+
+def test_page():
+    """What could not be encrypted is read on the page that the mail names, with the code that comes by phone, and not without;
+    the page by which a message is checked knows its code."""
+    with smtp.Server() as server, site({"chu.localhost": {"/": page("x")}}) as web:
+        installation = Installation(server)
+        reference = proven(installation, f"chu.localhost:{web.port}")
+        notice = told(installation, reference)
+        content = email.message_from_bytes(server.handler.messages[0][2], policy=email.policy.default).get_body(
+            preferencelist=("plain",)).get_content()
+        link = re.search(r"notice\?link=([0-9a-f]{32})", content.replace("\n", "")).group(1)
+        check = re.search(r"Code +([0-9A-Z-]{14})", content).group(1)
+        process = served(installation)
+        try:
+            here = f"http://127.0.0.1:{installation.port}"
+            with urllib.request.urlopen(f"{here}/notice?link={link}", timeout=20) as answer:
+                form = answer.read().decode()
+            assert link in form and "Secret-de-fabrique" not in form and reference not in form
+            assert post(f"{here}/notice", link=link, code="AAAA-BBBB-CCCC")[0] == 403
+            code = installation.case("code", notice["id"]).split()[0]
+            status, shown = post(f"{here}/notice", link=link, code=code.lower().replace("-", " "))
+            assert status == 200 and "Secret-de-fabrique" in shown and "TLP:AMBER" in shown, (status, shown)
+            no_source(shown)
+            assert post(f"{here}/notice", link="0" * 32, code=code)[0] == 403
+            assert post(f"{here}/notice", link="<script>", code=code)[0] == 403
+            for _ in range(30):
+                status, _ = post(f"{here}/notice", link=link, code="AAAA-BBBB-CCCC")
+            assert status == 429, status
+            status, shown = post(f"{here}/verify", reference=reference, code=check)
+            assert status == 200 and ("Authentique" in shown or "Genuine" in shown), shown
+        finally:
+            process.stop()
+
+
 try:
-    tap.run([test_served, test_encrypted, test_held_key, test_sick_key, test_reminders, test_refused_recipient, test_unproven])
+    tap.run([test_served, test_page, test_encrypted, test_held_key, test_sick_key, test_reminders, test_refused_recipient, test_unproven])
 finally:
     for home in ("ours", "theirs", "others", "old"):
         subprocess.run(["gpgconf", "--homedir", str(FOLDER / home), "--kill", "all"], capture_output=True)
