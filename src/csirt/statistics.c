@@ -72,19 +72,19 @@ typedef struct {
 typedef struct {
     Counts tables[TABLES];
     GArray *answers, *degraded; /* hours */
-    int64_t cases;
     bool left_out;
 } Year;
 
 static void set_dimensions(Year *year) {
     static const char *const months[] = {"01", "02", "03", "04", "05", "06", "07",
                                          "08", "09", "10", "11", "12", NULL};
+    static const char *const kinds[] = {"incident", "vulnerability", "request", NULL};
     static const char *const yes_no[] = {"yes", "no", "unknown", NULL}, *const kept[] = {"kept", "late",
                                                                                          "running", NULL};
     size_t index;
     json_t *class_;
     add_words(&year->tables[BY_MONTH].rows, "report.month.", months);
-    add_words(&year->tables[BY_MONTH].columns, "csirt.kind.", csirt_kinds);
+    add_words(&year->tables[BY_MONTH].columns, "report.kind.", kinds);
     json_array_foreach(csirt_taxonomy(), index, class_)
         add_value(&year->tables[BY_TYPE].rows, json_text_at(class_, "id"),
                   json_incref(json_object_get(class_, "name")));
@@ -141,11 +141,12 @@ static bool count_case(Year *year, const VigieTeam *team, const CaseFacts *of, c
     g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, team_zone(team));
     if (!clocks)
         return false;
-    year->cases++;
     Counts *month = &year->tables[BY_MONTH];
-    count_one(month, g_date_time_get_month(local) - 1, index_of(&month->columns, of->kind));
+    bool incident = strcmp(of->kind, "incident") == 0 || strcmp(of->kind, "incident-report") == 0;
+    count_one(month, g_date_time_get_month(local) - 1,
+              index_of(&month->columns, incident ? "incident" : of->kind));
     count_clocks(&year->tables[BY_DELAY], clocks);
-    if (strcmp(of->kind, "incident") == 0 || strcmp(of->kind, "incident-report") == 0)
+    if (incident)
         count_incident(year, of, category);
     double hours = (double)(of->answered - of->received) / HOUR;
     if (of->answered)
@@ -224,11 +225,22 @@ static int64_t sum(const Counts *table, int row, int column) {
     return total;
 }
 
+/* The incidents of all months are those of all types and of all structures: what one of these tables shows, the others cannot hide. */
+static void mark_known(VigieTable *cells, const char *id, const Counts *table, bool *known) {
+    int incidents = index_of(&table->columns, "incident");
+    cells->total_known = strcmp(id, table_ids[BY_TYPE]) == 0 || strcmp(id, table_ids[BY_STRUCTURE]) == 0;
+    if (incidents >= 0)
+        known[incidents] = true;
+    cells->column_known = known;
+}
+
 static json_t *tell_table(const char *id, const Counts *table, int64_t threshold, GError **error) {
+    bool known[VALUES_MAX] = {false};
     size_t rows = table->rows.count, columns = table->columns.count;
     g_autofree bool *hidden = g_new0(bool, rows *columns + 1), *row_hidden = g_new0(bool, rows + 1),
                     *column_hidden = g_new0(bool, columns + 1);
-    VigieTable cells = {rows, columns, table->counts, hidden, row_hidden, column_hidden, false};
+    VigieTable cells = {rows, columns, table->counts, hidden, row_hidden, column_hidden, false, NULL, false};
+    mark_known(&cells, id, table, known);
     if (rows > 0 && threshold > 1 && !csirt_suppress(&cells, threshold, error))
         return NULL;
     g_autofree char *title = g_strconcat("report.table.", id, NULL),
@@ -271,15 +283,16 @@ static json_t *median(GArray *values, int64_t threshold) {
 
 static json_t *tell(Year *year, int number, int64_t threshold, VigieTime now, GError **error) {
     g_autoptr(json_t) told =
-        json_pack("{s:i, s:I, s:o, s:o, s:b, s:o, s:o, s:[]}", "year", number, "threshold",
-                  (json_int_t)threshold, "as_of", csirt_json_time(now), "cases",
-                  count_or_null(year->cases, year->cases > 0 && year->cases < threshold), "left_out",
+        json_pack("{s:i, s:I, s:o, s:n, s:b, s:o, s:o, s:[]}", "year", number, "threshold",
+                  (json_int_t)threshold, "as_of", csirt_json_time(now), "cases", "left_out",
                   (int)year->left_out, "median_answer_hours", median(year->answers, threshold),
                   "median_degraded_hours", median(year->degraded, threshold), "tables");
     for (size_t i = 0; i < TABLES; i++) {
         json_t *table = tell_table(table_ids[i], &year->tables[i], threshold, error);
         if (!table)
             return NULL;
+        if (i == BY_MONTH)
+            json_object_set(told, "cases", json_object_get(table, "total"));
         json_array_append_new(json_object_get(told, "tables"), table);
     }
     return g_steal_pointer(&told);

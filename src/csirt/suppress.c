@@ -19,6 +19,7 @@ typedef struct {
     int64_t count[SIDE_MAX][SIDE_MAX];
     int64_t moved[SIDE_MAX][SIDE_MAX]; /* by the flow; of a total, the opposite of its change */
     bool hidden[SIDE_MAX][SIDE_MAX];
+    bool known[SIDE_MAX][SIDE_MAX]; /* from another table */
 } Grid;
 
 /* A total changes against its cells: all but the grand total, which changes against those. */
@@ -111,10 +112,12 @@ static bool wide(Grid *grid, size_t r, size_t c) {
 }
 
 /* ---- Choosing --------------------------------------------------------------------------------------------- */
-/* The counts that would no longer be shown; a total weighs more, since it says more. */
+/* The counts that would no longer be shown; a total weighs more, since it says more. What is known anyway protects nothing. */
 static int64_t cost(const Grid *grid, size_t r, size_t c) {
     if (grid->hidden[r][c])
         return 0;
+    if (grid->known[r][c])
+        return PLENTY;
     bool total = r == grid->rows - 1 || c == grid->columns - 1;
     return grid->count[r][c] + 1 +
            (total ? 4 * grid->threshold + grid->count[grid->rows - 1][grid->columns - 1] : 0);
@@ -133,7 +136,7 @@ static bool carries(const Grid *grid, size_t r, size_t c, size_t other_r, size_t
     return true;
 }
 
-/* Hides the cheapest rectangle on the cell. There is always one: the totals of its row and column and the grand total rise with it. */
+/* Hides the cheapest rectangle on the cell; where each has a corner that is known, all that is not. */
 static void hide_rectangle(Grid *grid, size_t r, size_t c) {
     int64_t best = PLENTY, by = MAX(grid->threshold - 1 - grid->count[r][c], 1);
     size_t best_r = 0, best_c = 0;
@@ -147,8 +150,11 @@ static void hide_rectangle(Grid *grid, size_t r, size_t c) {
             best_c = j;
         }
     }
-    g_assert(best < PLENTY);
-    grid->hidden[best_r][best_c] = grid->hidden[r][best_c] = grid->hidden[best_r][c] = true;
+    for (size_t i = 0; best >= PLENTY && i < grid->rows; i++)
+        for (size_t j = 0; j < grid->columns; j++)
+            grid->hidden[i][j] = !grid->known[i][j];
+    if (best < PLENTY)
+        grid->hidden[best_r][best_c] = grid->hidden[r][best_c] = grid->hidden[best_r][c] = true;
 }
 
 /* The first small cell whose interval is too narrow; false where there is none. */
@@ -163,22 +169,33 @@ static bool find_narrow(Grid *grid, size_t *ret_r, size_t *ret_c) {
     return false;
 }
 
-static void protect(Grid *grid) {
+static size_t count_hidden(const Grid *grid) {
+    size_t count = 0;
+    for (size_t r = 0; r < grid->rows; r++)
+        for (size_t c = 0; c < grid->columns; c++)
+            count += grid->hidden[r][c];
+    return count;
+}
+
+/* False where what is known from other tables leaves no way. */
+static bool protect(Grid *grid) {
     size_t r, c;
     for (r = 0; r < grid->rows; r++)
         for (c = 0; c < grid->columns; c++)
             grid->hidden[r][c] = small(grid, r, c);
-    while (find_narrow(grid, &r, &c))
+    while (find_narrow(grid, &r, &c)) {
+        size_t before = count_hidden(grid);
         hide_rectangle(grid, r, c);
+        if (count_hidden(grid) == before)
+            return false;
+    }
+    return true;
 }
 
 /* Shows again what the others protect without: the totals first, then the largest counts. */
 static void show_again(Grid *grid) {
-    size_t hidden = 0, r, c;
-    for (r = 0; r < grid->rows; r++)
-        for (c = 0; c < grid->columns; c++)
-            hidden += grid->hidden[r][c];
-    if (hidden > PRUNE_MAX)
+    size_t r, c;
+    if (count_hidden(grid) > PRUNE_MAX)
         return;
     for (size_t i = grid->rows; i-- > 0;)
         for (size_t j = grid->columns; j-- > 0;) {
@@ -222,7 +239,16 @@ bool csirt_suppress(VigieTable *table, int64_t threshold, GError **error) {
     grid->threshold = threshold;
     if (!fill(grid, table, error))
         return false;
-    protect(grid);
+    for (size_t c = 0; c < table->columns; c++)
+        grid->known[table->rows][c] =
+            table->column_known && table->column_known[c] && !small(grid, table->rows, c);
+    grid->known[table->rows][table->columns] =
+        table->total_known && !small(grid, table->rows, table->columns);
+    if (!protect(grid)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "the totals that are shown elsewhere give small counts of this table away");
+        return false;
+    }
     show_again(grid);
     for (size_t r = 0; r < table->rows; r++) {
         table->row_hidden[r] = grid->hidden[r][table->columns];

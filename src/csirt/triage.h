@@ -210,8 +210,12 @@ typedef struct {
     size_t rows, columns;
     const int64_t *counts;            /* rows × columns, none negative */
     bool *hidden;                     /* the same */
-    bool *row_hidden, *column_hidden; /* totals that are themselves small */
+    bool *row_hidden, *column_hidden; /* totals that are held back too */
     bool total_hidden;
+    const bool *
+        column_known; /* totals that another table of the same publication shows, or lets be computed; may be NULL */
+    bool total_known;
 } VigieTable;
-/* Hides counts of 1 to threshold - 1, small totals alike, and as few others as protect those. */
+/* Hides counts of 1 to threshold - 1, small totals alike, and as few others as protect those: never a total that is known and not
+ * small, since that would protect nothing. INVALID where what is known gives a small count away, whatever is hidden. */
 bool csirt_suppress(VigieTable *table, int64_t threshold, GError **error);

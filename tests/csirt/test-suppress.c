@@ -10,18 +10,28 @@ typedef struct {
     size_t rows, columns;
     int64_t counts[SIDE * SIDE];
     bool hidden[SIDE * SIDE], row_hidden[SIDE], column_hidden[SIDE], total_hidden;
+    bool column_known[SIDE], total_known; /* from another table */
 } Published;
 
-static void publish(Published *published, int64_t threshold) {
+static bool is_small(int64_t count, int64_t threshold) {
+    return count > 0 && count < threshold;
+}
+
+/* False where what is known gives a small count away. */
+static bool publish(Published *published, int64_t threshold) {
     g_autoptr(GError) error = NULL;
     VigieTable table = {.rows = published->rows,
                         .columns = published->columns,
                         .counts = published->counts,
                         .hidden = published->hidden,
                         .row_hidden = published->row_hidden,
-                        .column_hidden = published->column_hidden};
-    g_assert_true(csirt_suppress(&table, threshold, &error));
+                        .column_hidden = published->column_hidden,
+                        .column_known = published->column_known,
+                        .total_known = published->total_known};
+    bool done = csirt_suppress(&table, threshold, &error);
+    g_assert_true(done == !error);
     published->total_hidden = table.total_hidden;
+    return done;
 }
 
 /* ---- The attacker ----------------------------------------------------------------------------------------- */
@@ -128,19 +138,19 @@ static void check(bool small, bool hidden, int64_t low, int64_t high, int64_t th
     }
 }
 
-static bool is_small(int64_t count, int64_t threshold) {
-    return count > 0 && count < threshold;
-}
-
 static long defend(Published *p, int64_t threshold) {
     Attack attack;
-    publish(p, threshold);
+    if (!publish(p, threshold))
+        return 0;
     attack_on(&attack, p, threshold);
     for (size_t i = 0; i < p->rows * p->columns; i++)
         check(is_small(p->counts[i], threshold), p->hidden[i], attack.low[i], attack.high[i], threshold, p);
     for (size_t r = 0; r < p->rows; r++)
         check(is_small(attack.row[r], threshold), p->row_hidden[r], attack.row_low[r], attack.row_high[r],
               threshold, p);
+    for (size_t c = 0; c < p->columns; c++)
+        g_assert_false(p->column_known[c] && p->column_hidden[c] && !is_small(attack.column[c], threshold));
+    g_assert_false(p->total_known && p->total_hidden && !is_small(attack.total, threshold));
     for (size_t c = 0; c < p->columns; c++)
         check(is_small(attack.column[c], threshold), p->column_hidden[c], attack.column_low[c],
               attack.column_high[c], threshold, p);
@@ -153,15 +163,32 @@ static void test_attacks(void) {
     g_autoptr(GRand) random = g_rand_new_with_seed(11);
     static const size_t shapes[][2] = {{1, 1}, {1, 3}, {3, 1}, {2, 2}, {2, 3}, {3, 2}};
     long tried = 0;
+    int refused = 0;
     for (int round = 0; round < 900; round++) {
         const size_t *shape = shapes[round % (int)G_N_ELEMENTS(shapes)];
         Published published = {.rows = shape[0], .columns = shape[1]};
         for (size_t i = 0; i < shape[0] * shape[1]; i++)
             published.counts[i] = g_rand_int_range(random, 0, 2 + round % 8);
-        tried += defend(&published, 3 + round % 4);
+        published.total_known = g_rand_int_range(random, 0, 4) == 0;
+        for (size_t c = 0; c < shape[1]; c++)
+            published.column_known[c] = g_rand_int_range(random, 0, 5) == 0;
+        long guesses = defend(&published, 3 + round % 4);
+        refused += guesses == 0;
+        tried += guesses;
     }
-    g_test_message("%ld guesses", tried);
+    g_assert_cmpint(refused, <, 60);
+    g_test_message("%ld guesses, %d refused", tried, refused);
     g_assert_cmpint(tried, >, 100000);
+}
+
+/* One structure alone, in a year whose total the other tables show: nothing can hide it, and nothing is published. */
+static void test_given_away(void) {
+    Published published = {
+        .rows = 2, .columns = 2, .counts = {2, 0, 0, 30}, .column_known = {true, false}, .total_known = true};
+    g_assert_true(publish(&published, 5));
+    Published alone = {
+        .rows = 1, .columns = 2, .counts = {2, 30}, .column_known = {false, true}, .total_known = true};
+    g_assert_false(publish(&alone, 5));
 }
 
 /* Without the complementary cells, the attacker wins: the attack itself can find something. */
@@ -186,7 +213,7 @@ static void test_sparing(void) {
     enum { ROWS = 12, COLUMNS = 10 };
     int64_t counts[ROWS * COLUMNS];
     bool hidden[ROWS * COLUMNS], row_hidden[ROWS], column_hidden[COLUMNS];
-    VigieTable table = {ROWS, COLUMNS, counts, hidden, row_hidden, column_hidden, true};
+    VigieTable table = {ROWS, COLUMNS, counts, hidden, row_hidden, column_hidden, true, NULL, false};
     for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
         counts[i] = i % 7 == 0 ? 0 : 20 + (int64_t)(i * 37 % 50);
     g_assert_true(csirt_suppress(&table, 5, NULL));
@@ -203,7 +230,8 @@ static void test_large(void) {
     static int64_t counts[CSIRT_TABLE_MAX * CSIRT_TABLE_MAX];
     static bool hidden[CSIRT_TABLE_MAX * CSIRT_TABLE_MAX], row_hidden[CSIRT_TABLE_MAX],
         column_hidden[CSIRT_TABLE_MAX];
-    VigieTable table = {CSIRT_TABLE_MAX, CSIRT_TABLE_MAX, counts, hidden, row_hidden, column_hidden, false};
+    VigieTable table = {CSIRT_TABLE_MAX, CSIRT_TABLE_MAX, counts, hidden, row_hidden,
+                        column_hidden,   false,           NULL,   false};
     g_autoptr(GRand) random = g_rand_new_with_seed(5);
     for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
         counts[i] = g_rand_int_range(random, 0, 40);
@@ -218,7 +246,7 @@ static void test_large(void) {
 static void test_refusals(void) {
     int64_t counts[4] = {1, 2, 3, -1};
     bool hidden[4], row_hidden[2], column_hidden[2];
-    VigieTable table = {2, 2, counts, hidden, row_hidden, column_hidden, false};
+    VigieTable table = {2, 2, counts, hidden, row_hidden, column_hidden, false, NULL, false};
     g_assert_false(csirt_suppress(&table, 5, NULL));
     counts[3] = 4;
     g_assert_false(csirt_suppress(&table, 1, NULL));
@@ -231,6 +259,7 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/suppress/attack-works", test_attack_works);
     g_test_add_func("/suppress/attacks", test_attacks);
+    g_test_add_func("/suppress/given-away", test_given_away);
     g_test_add_func("/suppress/sparing", test_sparing);
     g_test_add_func("/suppress/large", test_large);
     g_test_add_func("/suppress/refusals", test_refusals);
