@@ -106,7 +106,7 @@ static void print_ladder(const CaseCall *call, const json_t *value) {
     for (size_t i = 0; i < json_array_size(ladder); i++) {
         const json_t *rung = json_array_get(ladder, i);
         printf("  %s %s, %s, %" JSON_INTEGER_FORMAT "\n", word(call, "rung", case_text(rung, "rung")),
-               case_text(rung, "value"), case_text(rung, "state"),
+               case_text(rung, "value"), word(call, "rung", case_text(rung, "state")),
                json_integer_value(json_object_get(rung, "tries")));
     }
 }

@@ -233,7 +233,12 @@ static json_t *call_view(VigieLang lang, void *data) {
     json_object_set_new(view, "code", json_string(call->notice->code));
     json_object_set_new(view, "spelt", spelt ? json_string(spelt) : json_null());
     const json_t *own = json_object_get(json_object_get(csirt_team_json(call->team), "call_back"), "script");
-    json_object_set_new(view, "own", json_string(vigie_text_in(lang, own)));
+    const json_t *team = json_object_get(view, "team");
+    g_autoptr(json_t) values = json_pack(
+        "{s:O, s:s, s:O, s:O}", "team", json_object_get(team, "name"), "reference", call->notice->reference,
+        "number", json_object_get(team, "phone"), "site", json_object_get(view, "site"));
+    g_autofree char *filled = vigie_text_fill(vigie_text_in(lang, own), values);
+    json_object_set_new(view, "own", json_string(filled));
     return view;
 }
 

@@ -59,18 +59,27 @@ static char *grouped(const char *fingerprint) {
     return g_string_free(out, FALSE);
 }
 
+/* "+33972439125" as it is written: +33 9 72 43 91 25; others as they are. */
+static char *phone_text(const char *number) {
+    if (!g_str_has_prefix(number, "+33") || strlen(number) != 12)
+        return g_strdup(number);
+    return g_strdup_printf("+33 %c %.2s %.2s %.2s %.2s", number[3], number + 4, number + 6, number + 8,
+                           number + 10);
+}
+
 static json_t *team_view(const json_t *team, VigieLang lang) {
     const json_t *call_back = json_object_get(team, "call_back"), *openpgp = json_object_get(team, "openpgp");
-    const json_t *phone = json_array_get(json_object_get(team, "phones"), 0);
-    const char *number =
-        json_text_at(call_back, "number") ? json_text_at(call_back, "number") : json_text_at(phone, "number");
+    const json_t *listed = json_array_get(json_object_get(team, "phones"), 0);
+    const char *number = json_text_at(call_back, "number") ? json_text_at(call_back, "number")
+                                                           : json_text_at(listed, "number");
     const char *fingerprint = json_text_at(openpgp, "fingerprint");
-    g_autofree char *shown = fingerprint ? grouped(fingerprint) : NULL;
+    g_autofree char *shown = fingerprint ? grouped(fingerprint) : NULL,
+                    *phone = number ? phone_text(number) : NULL;
     const char *signature = vigie_text_in(lang, json_object_get(team, "signature"));
     return json_pack("{s:O, s:O?, s:O?, s:s?, s:s?, s:s?, s:s}", "name", json_object_get(team, "name"),
                      "address", json_object_get(team, "address"), "site", json_object_get(team, "site"),
-                     "phone", number, "fingerprint", shown, "key_url", json_text_at(openpgp, "url"),
-                     "signature", signature);
+                     "phone", phone, "fingerprint", shown, "key_url", json_text_at(openpgp, "url"),
+                     "signature", *signature ? signature : json_text_at(team, "name"));
 }
 
 json_t *notice_view(const VigieConfig *config, const VigieTeam *team, const Notice *notice, VigieLang lang) {
