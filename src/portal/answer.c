@@ -154,7 +154,7 @@ bool answer_known(const Answer *answer, const Head *head) {
 }
 
 /* ---- Keeping ------------------------------------------------------------------------------------------------ */
-enum { GENERATION_MAX = 64 * 1024 * 1024 };
+enum { GENERATION_MAX = 32 * 1024 * 1024 };
 
 typedef struct {
     VigieBytes method, target, body;

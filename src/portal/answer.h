@@ -24,7 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Answer, answer_unref)
 /* The reader has it already, by what the head says. */
 bool answer_known(const Answer *answer, const Head *head);
 
-/* Answers by request: method, target and body. Of one thread; 64 MiB of each of two generations at most. */
+/* Answers by request: method, target and body. Of one thread; two generations of 32 MiB at most. */
 typedef struct Kept Kept;
 enum { KEPT_BODY_MAX = 512 }; /* a request with a larger one is not looked for */
 Kept *kept_new(void);

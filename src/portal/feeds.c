@@ -62,8 +62,9 @@ RAW(feed_asset) {
     const Asset *asset = g_hash_table_lookup(request->portal->assets, request->path + 1);
     const char *tag = request_query(request, "v");
     request_file(request, asset->bytes, asset->type, asset->tag, 0);
-    request_header(request, "Cache-Control",
-                   tag && strcmp(tag, asset->tag) == 0 ? "public, max-age=31536000, immutable" : "no-cache");
-    request_keep(request, 60000);
+    bool current = tag && strcmp(tag, asset->tag) == 0;
+    request_header(request, "Cache-Control", current ? "public, max-age=31536000, immutable" : "no-cache");
+    if (current || g_hash_table_size(request->query) == 0)
+        request_keep(request, 60000);
     return true;
 }

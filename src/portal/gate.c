@@ -191,7 +191,7 @@ static size_t take_request(Gate *gate, Connection *connection, VigieBytes bytes,
     Exchange *exchange = exchange_new(vigie_bytes(bytes.data, head->size), connection, connection->address);
     connection->exchange = exchange;
     connection->missing = head->length;
-    if (http_body_max(gate->portal, head) > BODY_SIZE_MAX && head->length > 0 &&
+    if (head->length > 0 && http_body_max(gate->portal, head) > BODY_SIZE_MAX &&
         !reserve(gate, connection, exchange))
         return 0;
     if (head->expects && here == 0 && head->length > 0)

@@ -99,7 +99,8 @@ RAW(feed_published) {
             let_cache(request, file->until);
         else
             request_header(request, "Cache-Control", "max-age=86400, public");
-        request_keep(request, MOMENT_MS);
+        if (g_hash_table_size(request->query) == 0) /* or one list would fill the gate under many names */
+            request_keep(request, MOMENT_MS);
     }
     g_mutex_unlock(&published->lock);
     return file != NULL;

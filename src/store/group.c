@@ -38,8 +38,9 @@ void store_group_free(VigieStoreGroup *group) {
 /* In a transaction of its own, so that it fails alone. */
 static void write_one(VigieStore *store, Entry *entry) {
     g_autoptr(VigieTransaction) tx = store_begin(store, &entry->error);
-    if (tx && entry->write(store, entry->data, &entry->error))
-        store_commit(&tx, &entry->error);
+    bool written = tx && entry->write(store, entry->data, &entry->error) && store_commit(&tx, &entry->error);
+    if (!written && !entry->error) /* it did not say why: what is rolled back is never taken for written */
+        g_set_error_literal(&entry->error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "store: a shared write failed");
 }
 
 static void write_all(VigieStore *store, Entry **entries, size_t count) {

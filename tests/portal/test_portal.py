@@ -485,6 +485,46 @@ def browsers_keep_the_connection():
         assert expecting.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
+def uploads():
+    """Files are taken within their limits on the routes that say so, decoded while they come; beyond, refused by the clause"""
+    def form(*parts, boundary="x"):
+        return b"".join(b"--" + boundary.encode() + b"\r\nContent-Disposition: form-data; name=\"" + name.encode() +
+                        (b"\"; filename=\"" + file.encode() if file else b"") + b"\"\r\n\r\n" + content + b"\r\n"
+                        for name, file, content in parts) + b"--" + boundary.encode() + b"--\r\n"
+
+    def status(path, body, kind="multipart/form-data; boundary=x", length=None):
+        head = (f"POST {path} HTTP/1.1\r\nHost: portal\r\nContent-Type: {kind}\r\nContent-Length: "
+                f"{len(body) if length is None else length}\r\nConnection: close\r\n\r\n").encode()
+        answer = own.raw(head + body)
+        return int(answer.split(b" ", 2)[1]), answer
+    with Hospital("--empty", "--set", "portal.upload_file=1", "--set", "portal.upload_total=3") as own:
+        million = b"\0" * 1000000
+        # Whole and within the limits: the route is asked, which wants a session.
+        equal(status("/requests", form(("a", None, b"b"), ("f", "f.bin", million), ("f", "g.bin", million)))[0], 303)
+        for name, body in {"a file too large": form(("f", "f.bin", million * 2)),
+                           "text too large": form(("f", None, b"x" * 300000))}.items():
+            code, answer = status("/requests", body)
+            assert code == 413 and b"RFC 9110 15.5.14" in answer, f"{name}: {answer[:300]}"
+        equal(status("/requests", b"", length=4 << 20)[0], 413, "too much together")
+        equal(status("/login", form(("f", "f.bin", million)))[0], 413, "a route that takes no files")
+        equal(status("/requests", million, kind="application/octet-stream")[0], 413, "no form")
+        for name, body in {"no boundary": b"a=b" * 30000, "no end": form(("a", None, b"b"))[:-4], "behind the end": form() + b"GET / HTTP/1.1"}.items():
+            code, answer = status("/requests", body)
+            assert code == 400 and b"RFC 2046" in answer, f"{name}: {answer[:300]}"
+        # Three largest ones are on their way: a fourth waits outside, and a form without files passes.
+        slow = [socket.create_connection((own.host, own.port), timeout=10) for _ in range(3)]
+        for connection in slow:
+            connection.sendall(b"POST /requests HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+                               b"Content-Length: 3145728\r\n\r\n--x\r\n")
+        time.sleep(0.2)
+        equal(status("/requests", form(("f", "f.bin", million)))[0], 503)
+        equal(status("/requests", form(("f", "f.bin", b"small")))[0], 303)
+        for connection in slow:
+            connection.close()
+        time.sleep(0.2)
+        equal(status("/requests", form(("f", "f.bin", million)))[0], 303)
+
+
 def one_peers_share():
     """Whoever opens connections without end closes its own: others keep theirs"""
     with Hospital("--empty") as own:
@@ -531,6 +571,7 @@ def slow_and_many():
         except OSError:
             cut = True
     assert cut and time.monotonic() - start > 14, "the body drips on"
+    time.sleep(max(0, start + 22 - time.monotonic()))
     try:
         while chunk := deaf.recv(1 << 20):
             assert len(chunk) > 0
@@ -643,4 +684,4 @@ with Hospital("--desk") as hospital:
              forms_are_ours, lock_out, timing, roles, acknowledge, clock_first, confined, tokens, survey_page, filters_by_address,
              language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
              ambiguous_requests, many_requests_a_connection, nothing_behind_a_refusal,
-             browsers_keep_the_connection, one_peers_share, slow_and_many, at_once, behind_a_proxy, behind_nginx])
+             browsers_keep_the_connection, uploads, one_peers_share, slow_and_many, at_once, behind_a_proxy, behind_nginx])

@@ -123,6 +123,12 @@ static bool write_twice(VigieStore *store, void *data, GError **error) {
            store_exec(store, error, "INSERT INTO grouped (key) VALUES (1)", "");
 }
 
+static bool write_mutely(VigieStore *store, void *data, GError **error) {
+    (void)data;
+    store_exec(store, error, "INSERT INTO grouped (key) VALUES (2)", "");
+    return false;
+}
+
 /* What failed half-way has written nothing, and the store serves on. */
 static void test_half(void) {
     g_autofree char *url = new_store();
@@ -131,6 +137,9 @@ static void test_half(void) {
     g_autoptr(GError) error = NULL;
     g_assert_false(store_group_write(group, store, write_twice, NULL, &error));
     g_assert_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT);
+    g_clear_error(&error);
+    g_assert_false(store_group_write(group, store, write_mutely, NULL, &error));
+    g_assert_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL);
     g_clear_error(&error);
     g_assert_cmpint(count_rows(store), ==, 0);
     Writer writer = {.url = url};
