@@ -39,52 +39,44 @@ static bool names(const json_t *list, const char *name) {
     return false;
 }
 
-/* The owner's word that this audience may be told, valid now. */
-static bool consented(const json_t *item, const char *audience, VigieTime now) {
+/* Whether anything of the case may go to them this way: csirt_release decides, label, consent, mandate and part. */
+static bool may_go(VigieStore *store, int64_t id, const json_t *party, const char *channel, bool encrypted,
+                   VigieTime now, bool *ret_may, const char **ret_why, GError **error) {
+    VigieRecipient to = {.audience = audience_of(party ? text_of(party, "role") : "declarant"),
+                         .channel = channel,
+                         .party = json_integer_value(json_object_get(party, "id")),
+                         .encrypted = encrypted};
+    g_autoptr(json_t) release = csirt_release(store, id, &to, now, error);
+    const json_t *withheld = json_object_get(release, "withheld");
     size_t index;
-    json_t *consent;
-    json_array_foreach(json_object_get(item, "consents"), index, consent) {
-        VigieTime ends = 0;
-        if (!json_is_string(json_object_get(consent, "withdrawn")) &&
-            names(json_object_get(json_object_get(consent, "scope"), "audiences"), audience) &&
-            vigie_time_parse_rfc3339(text_of(consent, "ends"), &ends, NULL) && ends > now)
-            return true;
+    json_t *item;
+    if (!release)
+        return false;
+    *ret_may = json_object_size(json_object_get(release, "members")) > 0;
+    json_array_foreach(withheld, index, item) {
+        const char *reason = text_of(item, "reason"); /* of the knowledge: the word itself outlives the row */
+        if (!*ret_why || strcmp(reason, "csirt.release.part") != 0)
+            *ret_why = g_intern_string(reason);
     }
-    return false;
+    return true;
 }
 
-/* The partner was told by a rule that a person confirmed. */
-static bool mandated(const json_t *item, const json_t *party) {
-    size_t index;
-    json_t *escalation;
-    json_array_foreach(json_object_get(item, "escalations"), index, escalation) {
-        if (strcmp(text_of(escalation, "partner"), text_of(party, "partner")) == 0 &&
-            strcmp(text_of(escalation, "state"), "confirmed") == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Encrypted before all else; in clear where the label lets it; else behind the receipt, for who has one. */
-static const char *how(const json_t *item, const json_t *party, VigieTime now, const char **ret_why) {
+/* Encrypted before all else; in clear where the label lets it; else behind the receipt, for who has one. NULL: an error. */
+static const char *how(VigieStore *store, const json_t *item, const json_t *party, VigieTime now,
+                       const char **ret_why, GError **error) {
+    int64_t id = json_integer_value(json_object_get(item, "id"));
     bool declarant = !party || strcmp(text_of(party, "role"), "declarant") == 0;
-    bool mail = *text_of(party, "mail") != '\0', key = *text_of(party, "fingerprint") != '\0';
-    const char *audience = audience_of(party ? text_of(party, "role") : "declarant");
-    VigieRelease release = {.audience = audience,
-                            .channel = "mail",
-                            .encrypted = key,
-                            .consent = consented(item, audience, now),
-                            .mandated = party && *text_of(party, "partner") && mandated(item, party)};
-    csirt_tlp_parse(text_of(item, "tlp"), &release.tlp, NULL);
+    bool mail = *text_of(party, "mail") != '\0', key = *text_of(party, "fingerprint") != '\0', may = false;
     *ret_why = NULL;
-    if (mail && csirt_may_leave(&release, ret_why))
+    if (mail && !may_go(store, id, party, "mail", key, now, &may, ret_why, error))
+        return NULL;
+    if (may)
         return key ? "encrypted" : "clear";
-    release.channel = "page";
-    if (declarant && csirt_may_leave(&release, ret_why))
-        return "page";
-    if (!*ret_why)
+    if (declarant && !may_go(store, id, party, "page", false, now, &may, ret_why, error))
+        return NULL;
+    if (!may && !*ret_why)
         *ret_why = "csirt.letter.no-address";
-    return "none";
+    return may ? "page" : "none";
 }
 
 /* ---- What leaves -------------------------------------------------------------------------------------------- */
@@ -122,12 +114,15 @@ static json_t *empty_notice(const json_t *item, const VigieConfig *config, const
     return json_pack("{s:s, s:s}", "subject", subject, "body", body);
 }
 
-static json_t *compose(const json_t *item, const json_t *party, const VigieConfig *config,
-                       const VigieTeam *team, const VigieLetter *letter, VigieTime now) {
+static json_t *compose(VigieStore *store, const json_t *item, const VigieConfig *config,
+                       const VigieTeam *team, const VigieLetter *letter, VigieTime now, GError **error) {
+    const json_t *party = party_of(item, letter->party);
     VigieLang lang = language_of(party, team);
     VigieTlp tlp = VIGIE_TLP_RED;
     csirt_tlp_parse(text_of(item, "tlp"), &tlp, NULL);
-    const char *why = NULL, *way = how(item, party, now, &why), *mail = text_of(party, "mail");
+    const char *why = NULL, *way = how(store, item, party, now, &why, error), *mail = text_of(party, "mail");
+    if (!way)
+        return NULL;
     g_autofree char *subject = marked_subject(item, tlp, letter->subject);
     g_autofree char *body = marked_body(item, team, tlp, lang, letter->text);
     bool waits = strcmp(way, "page") == 0 && *mail;
@@ -159,9 +154,7 @@ json_t *csirt_letter_preview(VigieStore *store, const VigieConfig *config, const
                              const VigieAnalyst *who, int64_t id, const VigieLetter *letter, VigieTime now,
                              GError **error) {
     g_autoptr(json_t) item = csirt_case_get(store, team, who, id, now, error);
-    return item && check(item, letter, error)
-               ? compose(item, party_of(item, letter->party), config, team, letter, now)
-               : NULL;
+    return item && check(item, letter, error) ? compose(store, item, config, team, letter, now, error) : NULL;
 }
 
 /* ---- Sending ------------------------------------------------------------------------------------------------ */
@@ -217,7 +210,9 @@ bool csirt_letter_send(VigieStore *store, const VigieConfig *config, const Vigie
     g_autoptr(json_t) item = tx ? csirt_case_get(store, team, who, id, now, error) : NULL;
     if (!item || !check(item, letter, error))
         return false;
-    g_autoptr(json_t) preview = compose(item, party_of(item, letter->party), config, team, letter, now);
+    g_autoptr(json_t) preview = compose(store, item, config, team, letter, now, error);
+    if (!preview)
+        return false;
     if (strcmp(text_of(preview, "how"), "none") == 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s",
                     vigie_word(VIGIE_EN, text_of(preview, "why")));
