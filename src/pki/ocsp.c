@@ -4,6 +4,7 @@
 #include "pki/journal.h"
 #include "pki/record.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
 #include "x509/der-write.h"
 
 #include <openssl/sha.h>
@@ -19,6 +20,7 @@ typedef struct {
     Signer *signer;
     GByteArray *certificate; /* the responder's */
     uint8_t responder[20];   /* SHA-1 of its key: how it is called in answers */
+    int64_t seen;            /* certificates up to this id had an answer once */
 } Responder;
 
 struct VigieOcsp {
@@ -385,45 +387,90 @@ static bool sign_one(VigieStore *store, const Responder *responder, VigieRows *r
         "iiib", rows_int(rows, 0), now, next, &der);
 }
 
-/* A batch in the log's lock: no revocation comes between the status that is read and the answer that is kept. */
-static bool sign_batch(VigieStore *store, const Responder *responder, const char *who, VigieTime now,
-                       int64_t *after, int64_t *ret_read, int64_t *signed_count, GError **error) {
-    Journal journal;
-    int64_t read = 0;
-    g_autoptr(VigieTransaction) tx = store_begin(store, error);
-    if (!tx || !journal_begin(&journal, store, who, now, error))
-        return false;
-    g_autoptr(VigieRows) rows = store_query(
-        store, error,
-        "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0), COALESCE(a.next_update, 0) FROM "
-        "pki_certificate c "
-        "LEFT JOIN pki_revocation r ON r.certificate = c.id LEFT JOIN pki_answer a ON a.certificate = c.id "
-        "WHERE c.id > $1 AND c.authority = $2 AND c.not_after >= $3 ORDER BY c.id LIMIT $4",
-        "iiii", *after, responder->id, now, (int64_t)BATCH);
+/* Certificates that never had an answer, and answers one half of whose life is over: each is found by an index, so that
+ * nothing is read of the many for which nothing is due. $1 the last id or the time, $2 the authority, $3 now, $4 how many. */
+static const char *const due_queries[] = {
+    "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0) FROM pki_certificate c LEFT JOIN "
+    "pki_revocation r ON r.certificate = c.id WHERE c.id > $1 AND c.authority = $2 AND c.not_after >= $3 AND "
+    "NOT EXISTS "
+    "(SELECT 1 FROM pki_answer a WHERE a.certificate = c.id) ORDER BY c.id LIMIT $4",
+    "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0) FROM pki_answer a JOIN pki_certificate "
+    "c ON c.id = "
+    "a.certificate LEFT JOIN pki_revocation r ON r.certificate = c.id WHERE a.next_update <= $1 AND "
+    "c.authority = $2 AND "
+    "c.not_after >= $3 ORDER BY a.next_update LIMIT $4"};
+
+static bool sign_rows(VigieStore *store, const Responder *responder, const char *query, int64_t from,
+                      VigieTime now, int64_t *ret_last, int64_t *ret_count, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, query, "iiii", from, responder->id, now, (int64_t)BATCH);
     g_autoptr(GError) why = NULL;
+    int64_t count = 0;
     if (!rows)
         return false;
-    for (; rows_next(rows, &why); read++) {
-        *after = rows_int(rows, 0);
-        if (rows_int(rows, 4) - now > responder->hours * HOUR / 2)
-            continue;
+    for (; rows_next(rows, &why); count++) {
+        *ret_last = MAX(*ret_last, rows_int(rows, 0));
         if (!sign_one(store, responder, rows, now, error))
             return false;
-        ++*signed_count;
     }
-    if (why) {
-        g_propagate_error(error, g_steal_pointer(&why));
+    *ret_count = count;
+    return rows_ended(g_steal_pointer(&why), error);
+}
+
+/* In the log's lock: no revocation comes between the status that is read and the answer that is kept. */
+static bool sign_batch(VigieStore *store, Responder *responder, const char *query, int64_t from,
+                       const char *who, VigieTime now, int64_t *ret_count, GError **error) {
+    Journal journal;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    int64_t last = responder->seen;
+    if (!tx || !journal_begin(&journal, store, who, now, error) ||
+        !sign_rows(store, responder, query, from, now, &last, ret_count, error) || !store_commit(&tx, error))
         return false;
+    responder->seen = last;
+    return true;
+}
+
+static bool is_due(VigieStore *store, const Responder *responder, const char *query, int64_t from,
+                   VigieTime now, bool *ret_due, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, query, "iiii", from, responder->id, now, (int64_t)1);
+    GError *why = NULL;
+    *ret_due = rows && rows_next(rows, &why);
+    return rows && rows_ended(why, error);
+}
+
+static bool sign_due(VigieStore *store, Responder *responder, size_t which, const char *who, VigieTime now,
+                     int64_t *count, GError **error) {
+    const char *query = due_queries[which];
+    for (int64_t batch = BATCH; batch == BATCH; *count += batch) {
+        int64_t from = which == 0 ? responder->seen : now + responder->hours * HOUR / 2;
+        bool due = false;
+        if (!is_due(store, responder, query, from, now, &due, error))
+            return false;
+        if (!due)
+            return true;
+        if (!sign_batch(store, responder, query, from, who, now, &batch, error))
+            return false;
     }
-    g_clear_pointer(&rows, rows_free);
-    *ret_read = read;
-    return store_commit(&tx, error);
+    return true;
+}
+
+/* Of certificates that ended, nobody asks any more. */
+static bool forget_ended(VigieStore *store, VigieTime now, GError **error) {
+    int64_t ended = 0;
+    return store_get_int(store, &ended, error, "SELECT COUNT(*) FROM pki_answer WHERE next_update <= $1", "i",
+                         now) &&
+           (ended == 0 ||
+            store_exec(store, error,
+                       "DELETE FROM pki_answer WHERE next_update <= $1 AND certificate IN (SELECT id FROM "
+                       "pki_certificate WHERE not_after < $1)",
+                       "i", now));
 }
 
 bool pki_ocsp_sign_all(VigieOcsp *ocsp, VigieStore *store, const char *authority, const char *who,
                        VigieTime now, int64_t *ret_signed, GError **error) {
-    const Responder *responder = NULL;
-    int64_t after = 0, count = 0;
+    Responder *responder = NULL;
+    int64_t count = 0;
     for (guint i = 0; i < ocsp->responders->len; i++)
         if (strcmp(((Responder *)ocsp->responders->pdata[i])->name, authority) == 0)
             responder = ocsp->responders->pdata[i];
@@ -432,9 +479,11 @@ bool pki_ocsp_sign_all(VigieOcsp *ocsp, VigieStore *store, const char *authority
                     authority);
         return false;
     }
-    for (int64_t read = BATCH; read == BATCH;)
-        if (!sign_batch(store, responder, who, now, &after, &read, &count, error))
+    for (size_t which = 0; which < G_N_ELEMENTS(due_queries); which++)
+        if (!sign_due(store, responder, which, who, now, &count, error))
             return false;
+    if (!forget_ended(store, now, error))
+        return false;
     *ret_signed = count;
     return true;
 }

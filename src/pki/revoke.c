@@ -155,7 +155,8 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
                       "= $5, at = $6, reason = $7",
                       "iiibiiii", found.id, found.authority, found.shard, &octets, journal.seq, now,
                       (int64_t)reason, found.not_after) &&
-           store_exec(store, error, "DELETE FROM pki_answer WHERE certificate = $1", "i", found.id) &&
+           store_exec(store, error, "UPDATE pki_answer SET next_update = 0 WHERE certificate = $1", "i",
+                      found.id) &&
            (reason != KEY_COMPROMISE || note_bad_key(store, &found, error)) &&
            journal_end(&journal, NULL, 0, error) && store_commit(&tx, error);
 }
