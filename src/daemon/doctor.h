@@ -29,3 +29,5 @@ void doctor_queue(Doctor *doctor);
 /* doctor-mail.c */
 void doctor_mailboxes(Doctor *doctor);
 void doctor_keys(Doctor *doctor);
+/* doctor-pki.c */
+void doctor_pki(Doctor *doctor);

@@ -59,6 +59,16 @@ static char *give_passphrase(const char *authority, bool new_key, void *data, GE
     return read_first_line(g_file_test(place, G_FILE_TEST_IS_DIR) ? below : place, error);
 }
 
+bool resident_try(const Settings *settings, VigieStore *store, const char *authority, GError **error) {
+    char *passphrase = give_passphrase(authority, false, (void *)settings, error);
+    g_autoptr(VigieAuthority) opened =
+        passphrase ? pki_authority_open(store, authority, passphrase, error) : NULL;
+    if (passphrase)
+        explicit_bzero(passphrase, strlen(passphrase));
+    g_free(passphrase);
+    return opened != NULL;
+}
+
 /* ---- The sandbox -------------------------------------------------------------------------------------------- */
 /* The keys, and beside them room for those of the responders that it makes. */
 bool resident_allow(const Settings *settings, VigieSandbox *sandbox, GError **error) {
@@ -94,11 +104,15 @@ static void pause_ms(int milliseconds) {
         g_usleep(100000);
 }
 
-static void complain(Resident *resident, const GError *error) {
+static void say_once(Resident *resident, const GError *error) {
     if (g_strcmp0(resident->complaint, error->message) != 0)
         vigie_log(VIGIE_LOG_ERROR, "%s", error->message);
     g_free(resident->complaint);
     resident->complaint = g_strdup(error->message);
+}
+
+static void complain(Resident *resident, const GError *error) {
+    say_once(resident, error);
     if (g_error_matches(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE))
         g_clear_pointer(&resident->store, store_close);
     pause_ms(TROUBLE_MS);
@@ -113,10 +127,12 @@ static bool work(Resident *resident, GError **error) {
     if (stirred)
         resident->keep_at = MIN(resident->keep_at, now + GATHER_US);
     if (resident->keep_at <= now) {
-        if (!pki_signer_keep(resident->signer, resident->store, vigie_time_now(), error))
-            return false;
         resident->keep_at = g_get_monotonic_time() + KEEP_US;
-        g_clear_pointer(&resident->complaint, g_free);
+        g_autoptr(GError) why = NULL;
+        if (pki_signer_keep(resident->signer, resident->store, vigie_time_now(), &why))
+            g_clear_pointer(&resident->complaint, g_free);
+        else
+            say_once(resident, why); /* requests do not wait for it */
     }
     gint64 left = (resident->keep_at - g_get_monotonic_time()) / 1000;
     return store_job_wait(resident->store, (int)CLAMP(left, 1, IDLE_MS), error);

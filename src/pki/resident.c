@@ -270,20 +270,36 @@ static bool serves(const VigieAuthority *authority, const char *profile) {
     return false;
 }
 
-static bool keep_one(VigieSigner *signer, VigieStore *store, VigieAuthority *authority, VigieTime now,
-                     GError **error) {
-    int64_t made = 0;
+static bool keep_lists(VigieSigner *signer, VigieStore *store, VigieAuthority *authority, VigieTime now,
+                       GError **error) {
     g_autoptr(json_t) lists = pki_crl_publish(store, authority, false, signer->who, now, error);
-    return lists &&
-           (!serves(authority, "ocsp-responder") ||
-            (keep_responder(signer, store, authority, now, error) &&
-             pki_ocsp_sign_all(signer->ocsp, store, authority->name, signer->who, now, &made, error)));
+    return lists != NULL;
 }
 
+static bool keep_answers(VigieSigner *signer, VigieStore *store, VigieAuthority *authority, VigieTime now,
+                         GError **error) {
+    int64_t made = 0;
+    return !serves(authority, "ocsp-responder") ||
+           (keep_responder(signer, store, authority, now, error) &&
+            pki_ocsp_sign_all(signer->ocsp, store, authority->name, signer->who, now, &made, error));
+}
+
+/* What fails for one (a folder that cannot be written) holds up nothing else: lists before answers, the log at the end, which
+ * tells of all of it. The first failure is told. */
 bool pki_signer_keep(VigieSigner *signer, VigieStore *store, VigieTime now, GError **error) {
-    for (guint i = 0; i < signer->authorities->len; i++)
-        if (!keep_one(signer, store, signer->authorities->pdata[i], now, error))
-            return false;
-    VigieAuthority *first = signer->authorities->len ? signer->authorities->pdata[0] : NULL;
-    return !first || journal_sign(store, first->signer, first->id, signer->who, now, error);
+    static bool (*const duties[])(VigieSigner *, VigieStore *, VigieAuthority *, VigieTime,
+                                  GError **) = {keep_lists, keep_answers};
+    GError *first = NULL;
+    for (size_t duty = 0; duty < G_N_ELEMENTS(duties); duty++)
+        for (guint i = 0; i < signer->authorities->len; i++) {
+            g_autoptr(GError) why = NULL;
+            if (!duties[duty](signer, store, signer->authorities->pdata[i], now, &why) && !first)
+                first = g_steal_pointer(&why);
+        }
+    VigieAuthority *any = signer->authorities->len ? signer->authorities->pdata[0] : NULL;
+    bool well = !any || journal_sign(store, any->signer, any->id, signer->who, now, first ? NULL : &first);
+    if (!first)
+        return well;
+    g_propagate_error(error, first);
+    return false;
 }

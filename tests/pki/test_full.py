@@ -1,0 +1,112 @@
+"""The disk is full, or the key folder cannot be written: nothing is lost, nothing is issued twice, and the signer goes on."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+from registrar import Registrar  # noqa: E402
+from daemon import wait_for  # noqa: E402
+from support import tap, vigie  # noqa: E402
+
+SQLITE = not os.environ.get("VIGIE_TEST_POSTGRESQL")
+MOUNTS = []
+
+
+class Small(Registrar):
+    """Whose SQLite store lies on a small file system of its own, where root may mount one."""
+
+    def store(self):
+        if not SQLITE:
+            return super().store()
+        self.path("db").mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6M", "tmpfs", self.path("db")], capture_output=True).returncode == 0:
+            MOUNTS.append(self.path("db"))
+        return f"sqlite:{self.path('db')}/vigie.db"
+
+    def sql(self, statement):
+        if not SQLITE:
+            return super().sql(statement)
+        import sqlite3
+        with sqlite3.connect(self.path("db") / "vigie.db", timeout=20) as store:
+            return [tuple(row) for row in store.execute(statement)]
+
+
+CHU = Small()
+CHU.account("c.martin", role="biomed")
+CHU.account("a.dsi", "dsi")
+
+
+def test_disk_full():
+    """while the disk is full a validated request waits; when there is room again it has its one certificate"""
+    if not MOUNTS:
+        print("# without a file system of its own (PostgreSQL, or not root) there is nothing to fill")
+        return
+    one, before = CHU.device("scanner"), CHU.certificates()
+    signer = CHU.daemon.children()["signer"]
+    os.kill(signer, signal.SIGSTOP)
+    CHU.request("validate", one["id"], "--account", "a.dsi")
+    filler = CHU.path("db") / "filler"
+    try:
+        with open(filler, "wb") as file:
+            while True:
+                file.write(b"\0" * 4096)
+                file.flush()
+    except OSError:
+        pass
+    os.kill(signer, signal.SIGCONT)
+    wait_for(lambda: "full" in CHU.daemon.log(), 20)
+    vigie.equal((CHU.sql(f"SELECT state, issued FROM pki_request WHERE id = {one['id']}"), CHU.certificates()),
+                ([("validated", None)], before), "while it is full")
+    filler.unlink()
+    done = CHU.decided(one["id"])
+    vigie.equal((done["state"], CHU.certificates()), ("issued", before + 1), "afterwards")
+    vigie.equal(json.loads(CHU.run("audit-log", "verify", "--json").stdout)["faults"], [], "log")
+
+
+def test_key_folder():
+    """without room for the responder's key no answers are signed, and the rest goes on: certificates, lists, the log"""
+    CHU.daemon.stop()
+    CHU.sql("DELETE FROM pki_responder")
+    folder = CHU.path("keys")
+    read_only = (subprocess.run(["mount", "--bind", folder, folder], capture_output=True).returncode == 0 and
+                 subprocess.run(["mount", "-o", "remount,bind,ro", folder], capture_output=True).returncode == 0)
+    if read_only:
+        MOUNTS.append(folder)
+    CHU.daemon.start()
+    if read_only:
+        wait_for(lambda: "Read-only" in CHU.daemon.log(), 20)
+    one = CHU.device("pump")
+    done = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)
+    vigie.equal(done["state"], "issued", done)
+    began = time.monotonic()
+    one = CHU.device("pump2")
+    CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)
+    assert time.monotonic() - began < 3, "what fails holds up requests"
+    CHU.run("ca", "revoke", done["serial"], "--reason", "superseded")
+    wait_for(lambda: int(CHU.sql("SELECT (SELECT max(entry) FROM pki_crl WHERE delta = 1) - (SELECT max(seq) FROM pki_log WHERE "
+                                 "kind = 'revoked')")[0][0]) >= 0, 20)
+
+
+def doctor():
+    told = json.loads(vigie.run("doctor", "--json", "--lang", "en", "--config", str(CHU.config)).stdout)
+    return {check["id"]: check for check in told["checks"]}
+
+
+def test_doctor():
+    """the doctor says whose key opens and which list is good, or why not"""
+    told = doctor()
+    vigie.equal((told["signer"]["state"], told["lists"]["state"]), ("well", "well"), told["signer"])
+    CHU.path("passphrase").write_text("wrong\n")
+    told = doctor()
+    assert told["signer"]["state"] == "broken" and "does not open" in told["signer"]["what"], told["signer"]
+
+
+try:
+    with CHU:
+        tap.run([test_disk_full, test_key_folder, test_doctor])
+finally:
+    for mount in MOUNTS:
+        subprocess.run(["umount", "-l", mount])
