@@ -1,5 +1,6 @@
 /* What mailboxes and keys say of themselves. */
 #include "daemon/doctor.h"
+#include "x509/x509.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -87,6 +88,35 @@ static void check_openpgp(Doctor *doctor, const char *home) {
                     error->message, NULL);
 }
 
+/* When the newest of its certificates ends; 0: there is none in it. */
+static VigieTime smime_ends(const char *path) {
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    g_autoptr(GPtrArray) certificates = g_file_get_contents(path, &text, &size, NULL)
+                                            ? x509_certificates_read(vigie_bytes(text, size), NULL)
+                                            : NULL;
+    VigieTime newest = 0;
+    for (guint i = 0; certificates && i < certificates->len; i++) {
+        const VigieCertificate *certificate = certificates->pdata[i];
+        newest = MAX(newest, certificate->not_after);
+    }
+    if (text)
+        explicit_bzero(text, size);
+    return newest;
+}
+
+static void tell_smime(Doctor *doctor, const char *path, VigieTime end) {
+    g_autofree char *when =
+        vigie_when_text(doctor->lang, vigie_config_zone(doctor->settings->config), end, doctor->now);
+    if (end == 0)
+        doctor_tell(doctor, "smime", DOCTOR_BROKEN, "smime.broken", "path", path, NULL);
+    else if (end - doctor->now < SOON)
+        doctor_tell(doctor, "smime", end <= doctor->now ? DOCTOR_BROKEN : DOCTOR_SOON, "smime.ends", "path",
+                    path, "when", when, NULL);
+    else
+        doctor_tell(doctor, "smime", DOCTOR_WELL, "smime.well", "path", path, "when", when, NULL);
+}
+
 static void check_smime(Doctor *doctor, const char *path) {
     struct stat about;
     if (stat(path, &about) != 0)
@@ -94,7 +124,7 @@ static void check_smime(Doctor *doctor, const char *path) {
     else if (about.st_mode & (S_IROTH | S_IWOTH))
         doctor_tell(doctor, "smime", DOCTOR_BROKEN, "smime.mode", "path", path, NULL);
     else
-        doctor_tell(doctor, "smime", DOCTOR_WELL, "smime.well", "path", path, NULL);
+        tell_smime(doctor, path, smime_ends(path));
 }
 
 void doctor_keys(Doctor *doctor) {

@@ -5,15 +5,23 @@
 #include <poll.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 4 << 20, PIECE = 64 << 10, REASON_MAX = 300, UIDS_MAX = 500000 };
+enum {
+    LINE_MAX_BYTES = 4 << 20,
+    PIECE = 64 << 10,
+    REASON_MAX = 300,
+    UIDS_MAX = 500000,
+    RESPONSES_MAX = 100000, /* to one command */
+    COMMAND_SECONDS = 1800, /* what it brought until then is kept */
+};
 
 struct Imap {
     CURL *curl;
     char *url; /* for messages */
     int64_t timeout;
     unsigned tag;
-    bool moves; /* the server knows MOVE, RFC 6851 */
-    bool plus;  /* and UIDPLUS, RFC 4315 */
+    int64_t deadline; /* of the command, µs */
+    bool moves;       /* the server knows MOVE, RFC 6851 */
+    bool plus;        /* and UIDPLUS, RFC 4315 */
     GByteArray *buffer;
     size_t used; /* of the buffer */
 };
@@ -64,6 +72,8 @@ static bool send_text(const Imap *imap, const char *text, GError **error) {
 }
 
 static bool receive_more(Imap *imap, GError **error) {
+    if (g_get_monotonic_time() > imap->deadline)
+        return fail(imap, "the server takes too long to answer", error);
     if (imap->used > PIECE) {
         g_byte_array_remove_range(imap->buffer, 0, (guint)imap->used);
         imap->used = 0;
@@ -155,9 +165,10 @@ typedef bool (*Hear)(void *data, const Response *response, GError **error);
 static bool command(Imap *imap, const char *text, Hear hear, void *data, GError **error) {
     g_autofree char *tag = g_strdup_printf("V%u ", ++imap->tag);
     g_autofree char *line = g_strconcat(tag, text, "\r\n", NULL);
+    imap->deadline = g_get_monotonic_time() + (int64_t)COMMAND_SECONDS * G_USEC_PER_SEC;
     if (!send_text(imap, line, error))
         return false;
-    for (;;) {
+    for (unsigned i = 0; i < RESPONSES_MAX; i++) {
         g_auto(Response) response = {0};
         if (!receive_response(imap, &response, error))
             return false;
@@ -170,6 +181,7 @@ static bool command(Imap *imap, const char *text, Hear hear, void *data, GError 
         if (hear && g_str_has_prefix(answer, "* ") && !hear(data, &response, error))
             return false;
     }
+    return fail(imap, "the server does not stop answering", error);
 }
 
 static bool hear_capabilities(void *data, const Response *response, GError **error) {

@@ -3,10 +3,22 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { HEAD = 8 };
+
+static void wipe(void *data) {
+    GByteArray *array = data;
+    if (array->data)
+        explicit_bzero(array->data, array->len);
+    g_byte_array_unref(array);
+}
+
+GBytes *secret_bytes(GByteArray *array) {
+    return g_bytes_new_with_free_func(array->data, array->len, wipe, array);
+}
 
 void parcel_clear(Parcel *parcel) {
     g_clear_pointer(&parcel->about, json_decref);
@@ -94,8 +106,10 @@ bool parcel_receive(int fd, Parcel *ret_parcel, int64_t timeout_ms, GError **err
     if (text_size > PARCEL_ABOUT_MAX || size > PARCEL_BYTES_MAX)
         return fail("answered what it may not", error);
     g_autofree char *text = g_malloc(text_size + 1);
-    g_autofree char *data = g_malloc(size + 1);
-    if (!receive_all(fd, text, text_size, deadline, error) || !receive_all(fd, data, size, deadline, error))
+    g_autoptr(GByteArray) data = g_byte_array_sized_new((guint)size + 1);
+    g_byte_array_set_size(data, (guint)size);
+    if (!receive_all(fd, text, text_size, deadline, error) ||
+        !receive_all(fd, data->data, size, deadline, error))
         return false;
     json_t *about = json_loadb(text, text_size, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(about)) {
@@ -103,6 +117,6 @@ bool parcel_receive(int fd, Parcel *ret_parcel, int64_t timeout_ms, GError **err
         return fail("answered what is no object", error);
     }
     ret_parcel->about = about;
-    ret_parcel->bytes = g_bytes_new_take(g_steal_pointer(&data), size);
+    ret_parcel->bytes = secret_bytes(g_steal_pointer(&data));
     return true;
 }

@@ -336,7 +336,7 @@ static VigieMailRead *finish(Whole *whole) {
         json_object_del(whole->about, inner[i]);
     VigieMailRead *read = g_new0(VigieMailRead, 1);
     read->about = g_steal_pointer(&whole->about);
-    read->content = g_byte_array_free_to_bytes(g_steal_pointer(&whole->content));
+    read->content = secret_bytes(g_steal_pointer(&whole->content));
     return read;
 }
 

@@ -11,6 +11,8 @@ typedef struct {
 
 enum { PARCEL_ABOUT_MAX = 16 << 20, PARCEL_BYTES_MAX = 160 << 20 };
 
+/* Takes the array; what may be somebody's secret is wiped when the last reference goes. */
+GBytes *secret_bytes(GByteArray *array);
 void parcel_clear(Parcel *parcel);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Parcel, parcel_clear)
 /* Both within `timeout_ms` overall, on a socket that does not block. */

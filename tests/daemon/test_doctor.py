@@ -169,6 +169,13 @@ def keys():
     config = Daemon(mail={"gnupg_home": home, "smime_file": home / "none.pem"}).config
     nothing = Doctor(config)
     equal((nothing.states("openpgp"), nothing.states("smime")), (["broken"], ["broken"]))
+    for days, state in ((400, "well"), (10, "soon")):
+        made = certificate(home, days)
+        (home / "none.pem").write_bytes((home / "root.key").read_bytes() + made.read_bytes())
+        (home / "none.pem").chmod(0o600)
+        equal(Doctor(config).states("smime"), [state])
+    (home / "none.pem").write_text("")
+    equal(Doctor(config).states("smime"), ["broken"])
     try:
         gpg("--quick-gen-key", "Vigie <vigie@chu.test>", "rsa2048", "sign,encr", "none")
         equal(Doctor(config).states("openpgp"), ["well"])

@@ -187,6 +187,7 @@ ANSWERS = {
     "short": b"* 1 FETCH (UID 1 BODY[]<0> {100}\r\nabc",
     "garbage": os.urandom(2000) + b"\r\n" * 5,
     "silent": b"",
+    "flood": b"* 1 FETCH (FLAGS ())\r\n" * 150000,
 }
 
 
