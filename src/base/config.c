@@ -143,6 +143,8 @@ static const Key keys[] = {
      "the whois server to ask first; empty: that of csirt/contacts.json"},
     {"pki.signer_authorities", TYPE_LIST, "", "equipements;serveurs",
      "authorities that sign by themselves what was validated; empty: keys are opened by `vigie ca` alone"},
+    {"pki.token_folders", TYPE_LIST, "", "/etc/softhsm;/var/lib/softhsm/tokens",
+     "folders that the signer's PKCS#11 module reads and writes"},
     {"pki.signer_passphrases", TYPE_TEXT, "", "/etc/vigie/ca/passphrases",
      "a file with the passphrase of their keys, or a folder with one for each, named after it; empty: "
      "systemd's "

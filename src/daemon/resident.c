@@ -84,8 +84,12 @@ bool resident_allow(const Settings *settings, VigieSandbox *sandbox, GError **er
         }
         const char *key_file = json_string_value(json_object_get(json_array_get(list, 0), "key_file"));
         g_autofree char *folder = g_path_get_dirname(key_file);
-        sandbox_allow_write(sandbox, folder);
+        if (!g_str_has_prefix(key_file, "pkcs11:"))
+            sandbox_allow_write(sandbox, folder);
     }
+    for (const char *const *folder = vigie_config_list(settings->config, "pki.token_folders"); *folder;
+         folder++)
+        sandbox_allow_write(sandbox, *folder);
     sandbox_allow_read(sandbox, passphrase_place(settings));
     return true;
 }

@@ -103,7 +103,7 @@ VigieAuthority *authority_new(int64_t id, const char *name, const char *key_file
 }
 
 static bool open_key(VigieAuthority *authority, const char *passphrase, GError **error) {
-    authority->signer = signer_file_open(authority->key_file, passphrase, error);
+    authority->signer = signer_open(authority->key_file, passphrase, error);
     if (!authority->signer)
         return false;
     VigieBytes spki = vigie_bytes(authority->signer->spki->data, authority->signer->spki->len);

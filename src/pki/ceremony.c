@@ -116,16 +116,17 @@ static bool insert_authority(Ceremony *ceremony, const HierarchyAuthority *decla
 }
 
 static Signer *make_key(Ceremony *ceremony, const HierarchyAuthority *declared, GError **error) {
+    bool token = signer_in_token(declared->key_file);
     g_autofree char *folder = g_path_get_dirname(declared->key_file);
-    if (g_mkdir_with_parents(folder, 0700) != 0) {
+    if (!token && g_mkdir_with_parents(folder, 0700) != 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "folder %s: %s", folder, g_strerror(errno));
         return NULL;
     }
     char *passphrase = ask(ceremony, declared->name, true, error);
     Signer *signer =
-        passphrase ? signer_file_make(declared->key_file, declared->key, passphrase, error) : NULL;
+        passphrase ? signer_make(declared->key_file, declared->key, passphrase, error) : NULL;
     forget(passphrase);
-    if (signer)
+    if (signer && !token)
         g_ptr_array_add(ceremony->written, g_strdup(declared->key_file));
     return signer;
 }

@@ -228,7 +228,8 @@ static bool read_authority(const Reading *reading, const char *folder, GPtrArray
     authority->permitted = read_list(reading, find_key("permitted"));
     g_autofree char *file = read_text(reading, find_key("key_file"));
     g_autofree char *usual = g_strconcat(authority->name, ".key", NULL);
-    authority->key_file = g_canonicalize_filename(file ? file : usual, folder);
+    authority->key_file =
+        file && signer_in_token(file) ? g_strdup(file) : g_canonicalize_filename(file ? file : usual, folder);
     /* Those above, without itself. */
     g_autoptr(GPtrArray) above = g_ptr_array_new();
     for (guint i = 0; i + 1 < authorities->len; i++)

@@ -148,7 +148,7 @@ bool pki_ocsp_add_key(VigieOcsp *ocsp, VigieStore *store, const char *authority,
                     authority);
         return false;
     }
-    g_autoptr(Signer) signer = signer_file_open(rows_text(rows, 0), passphrase, error);
+    g_autoptr(Signer) signer = signer_open(rows_text(rows, 0), passphrase, error);
     VigieBytes der = rows_blob(rows, 1);
     if (!signer)
         return false;

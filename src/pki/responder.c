@@ -55,21 +55,21 @@ static bool keep(VigieStore *store, const VigieAuthority *authority, const char 
 
 bool pki_responder_make(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,
                         const char *passphrase, const char *who, VigieTime now, GError **error) {
-    g_autofree char *folder = g_path_get_dirname(authority->key_file), *when = vigie_time_rfc3339(now),
-                    *serial = NULL;
-    g_autofree char *file =
-        g_strdup_printf("%s-ocsp-%.10s-%04x.key", authority->name, when, g_random_int_range(0, 0x10000));
-    g_autofree char *path = g_build_filename(folder, file, NULL);
+    g_autofree char *when = vigie_time_rfc3339(now), *serial = NULL;
+    g_autofree char *name =
+        g_strdup_printf("%s-ocsp-%.10s-%04x", authority->name, when, g_random_int_range(0, 0x10000));
+    g_autofree char *path = signer_beside(authority->key_file, name);
     g_autoptr(json_t) told = pki_authority_list(store, authority->name, error);
     if (!told || !authority_must_sign(authority, error))
         return false;
     const char *title = json_string_value(json_object_get(json_array_get(told, 0), "title"));
-    g_autoptr(Signer) signer = signer_file_make(path, "P-256", passphrase, error);
+    g_autoptr(Signer) signer = signer_make(path, "P-256", passphrase, error);
     if (!signer)
         return false;
     if (issue(store, authority, profiles, signer, title, who, now, &serial, error) &&
         keep(store, authority, serial, path, error))
         return true;
-    unlink(path);
+    if (!signer_in_token(path))
+        unlink(path);
     return false;
 }

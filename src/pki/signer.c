@@ -1,4 +1,4 @@
-/* signer.c: keys in files. */
+/* signer.c: what all signers share, and keys in files. */
 #include "pki/signer.h"
 #include "x509/der.h"
 
@@ -36,16 +36,8 @@ static const uint8_t ecdsa_sha384[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86,
 static const uint8_t rsa_sha256[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
                                      0xF7, 0x0D, 0x01, 0x01, 0x0B, 0x05, 0x00};
 
-typedef struct {
-    const char *name, *family, *curve;
-    int bits;
-    VigieBytes algorithm;
-    unsigned char *(*digest)(const unsigned char *data, size_t size, unsigned char *out);
-    size_t digest_size;
-} KeyType;
-
 /* clang-format off */
-static const KeyType types[] = {
+static const SignerType types[] = {
     {"P-256", "EC", "P-256", 256, {ecdsa_sha256, sizeof ecdsa_sha256}, SHA256, 32},
     {"P-384", "EC", "P-384", 384, {ecdsa_sha384, sizeof ecdsa_sha384}, SHA384, 48},
     {"RSA-3072", "RSA", NULL, 3072, {rsa_sha256, sizeof rsa_sha256}, SHA256, 32},
@@ -54,15 +46,22 @@ static const KeyType types[] = {
 /* clang-format on */
 const char signer_key_types[] = "P-256, P-384, RSA-3072 or RSA-4096";
 
-static const KeyType *find_type(const char *name) {
+const SignerType *signer_type(const char *name) {
     for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
         if (strcmp(types[i].name, name) == 0)
             return &types[i];
     return NULL;
 }
 
+const SignerType *signer_type_of(const char *family, int bits) {
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
+        if (strcmp(types[i].family, family) == 0 && types[i].bits == bits)
+            return &types[i];
+    return NULL;
+}
+
 bool signer_key_known(const char *type) {
-    return find_type(type) != NULL;
+    return signer_type(type) != NULL;
 }
 
 static bool fail(GError **error, VigieErrorCode code, const char *what, const char *path) {
@@ -75,7 +74,7 @@ static bool fail(GError **error, VigieErrorCode code, const char *what, const ch
 typedef struct {
     EVP_PKEY *key;
     EVP_PKEY_CTX *context; /* made once: fetching the algorithm costs as much as half a signature */
-    const KeyType *type;
+    const SignerType *type;
 } FileKey;
 
 static void file_free(void *data) {
@@ -126,12 +125,9 @@ bool signer_key_id(VigieBytes spki, uint8_t ret_id[20]) {
     return true;
 }
 
-static const KeyType *type_of(const EVP_PKEY *key) {
+static const SignerType *type_of(const EVP_PKEY *key) {
     const char *family = EVP_PKEY_is_a(key, "EC") ? "EC" : EVP_PKEY_is_a(key, "RSA") ? "RSA" : "";
-    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
-        if (strcmp(types[i].family, family) == 0 && types[i].bits == EVP_PKEY_get_bits(key))
-            return &types[i];
-    return NULL;
+    return signer_type_of(family, EVP_PKEY_get_bits(key));
 }
 
 /* Takes the key. */
@@ -209,7 +205,7 @@ static bool write_key(const char *path, BIO *sealed, GError **error) {
 }
 
 Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error) {
-    const KeyType *wanted = find_type(type);
+    const SignerType *wanted = signer_type(type);
     if (!wanted) {
         fail(error, VIGIE_ERROR_INVALID, signer_key_types, path);
         return NULL;
@@ -249,4 +245,24 @@ Signer *signer_file_open(const char *path, const char *passphrase, GError **erro
         return NULL;
     }
     return new_signer(g_steal_pointer(&key), path, error);
+}
+
+/* ---- Files or tokens ---------------------------------------------------------------------------------------- */
+bool signer_in_token(const char *where) {
+    return g_str_has_prefix(where, "pkcs11:");
+}
+
+Signer *signer_make(const char *where, const char *type, const char *passphrase, GError **error) {
+    return (signer_in_token(where) ? signer_token_make : signer_file_make)(where, type, passphrase, error);
+}
+
+Signer *signer_open(const char *where, const char *passphrase, GError **error) {
+    return (signer_in_token(where) ? signer_token_open : signer_file_open)(where, passphrase, error);
+}
+
+char *signer_beside(const char *where, const char *name) {
+    if (signer_in_token(where))
+        return signer_token_beside(where, name);
+    g_autofree char *folder = g_path_get_dirname(where), *file = g_strconcat(name, ".key", NULL);
+    return g_build_filename(folder, file, NULL);
 }

@@ -1,5 +1,7 @@
-/* signer: whatever holds a private key of an authority. Today an encrypted PKCS#8 file; a token stands behind the same
- * functions. One thread at a time. */
+/* signer: whatever holds a private key of an authority, behind the same functions: an encrypted PKCS#8 file, named by its
+ * path, or a PKCS#11 token (an HSM, a card), named by its URI (RFC 7512):
+ *     pkcs11:token=CA;object=racine?module-path=/usr/lib/softhsm/libsofthsm2.so
+ * The passphrase opens the one, and is the PIN of the other. One thread at a time. */
 #pragma once
 
 #include "base/base.h"
@@ -25,6 +27,32 @@ bool signer_sign(Signer *signer, VigieBytes data, GByteArray *out, GError **erro
 /* Is this a key that we make: "P-256" "P-384" "RSA-3072" "RSA-4096"? */
 bool signer_key_known(const char *type);
 extern const char signer_key_types[]; /* them all, for messages */
+/* A kind of key, and how it signs. */
+typedef struct {
+    const char *name, *family, *curve;
+    int bits;
+    VigieBytes algorithm;
+    unsigned char *(*digest)(const unsigned char *data, size_t size, unsigned char *out);
+    size_t digest_size;
+} SignerType;
+const SignerType *signer_type(const char *name); /* NULL: not known */
+/* "EC" or "RSA", and its size. */
+const SignerType *signer_type_of(const char *family, int bits);
+
+/* Does a token hold it? */
+bool signer_in_token(const char *where);
+/* Makes a key of `type` at `where`. A file must not exist; in a token, a key of that name and type is taken as it is. */
+Signer *signer_make(const char *where, const char *type, const char *passphrase, GError **error);
+/* DENIED where the passphrase does not open it. */
+Signer *signer_open(const char *where, const char *passphrase, GError **error);
+/* Where a second key, `name`, stands beside the one at `where`. Free with g_free. */
+char *signer_beside(const char *where, const char *name);
+
+/* signer-token.c */
+Signer *signer_token_make(const char *uri, const char *type, const char *pin, GError **error);
+Signer *signer_token_open(const char *uri, const char *pin, GError **error);
+char *signer_token_beside(const char *uri, const char *name);
+
 /* Makes a key, writes it to `path`, which must not exist, mode 0600, PKCS#8 sealed with scrypt and AES-256, durable. */
 Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error);
 /* DENIED where the passphrase does not open it. */
