@@ -61,4 +61,5 @@ static bool review(CaseCall *call, GError **error) {
     return model && write_document(call, model, error);
 }
 
-const CaseCommand case_report_commands[] = {{"report", report, 0, 0}, {"review", review, 1, 1}, {0}};
+const CaseCommand case_report_commands[] = {
+    {"report", report, 0, 0, "[--year --out]"}, {"review", review, 1, 1, "REF [--out]"}, {0}};

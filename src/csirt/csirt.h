@@ -112,7 +112,8 @@ json_t *csirt_case_list(VigieStore *store, const VigieAnalyst *who, const VigieC
                         VigieTime now, GError **error);
 /* A case with "facts", "expected", "merged_into", "parties", "messages", "artefacts" (without their content), "tasks", "links" (each with a
  * "name"), "consents", "access", "escalations", "timeline": [ { "seq", "time", "author", "kind", "details" } ], "clocks"
- * (csirt_clocks), "missing" (facts that could still make it more pressing), "events", "next": [ states that may follow ]. Keeps the look where it is RED. */
+ * (csirt_clocks), "missing" (facts that could still make it more pressing), "events", "readings" (for the head: who looked at it
+ * while it was RED), "next": [ states that may follow ]. Keeps the look where it is RED. */
 json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                        VigieTime now, GError **error);
 /* NOT_FOUND where it does not exist for `who`, DENIED where `who` does not work at the desk: asked before the functions below
@@ -123,6 +124,8 @@ bool csirt_case_find(VigieStore *store, const VigieTeam *team, const VigieAnalys
                      int64_t *ret_id, GError **error);
 /* Indexes the words of at most so many cases that came or changed since; a search does it for a few hundred, a job of the worker for
  * the rest. *ret_indexed 0: none is left. */
+#define CSIRT_JOB_WORDS "case-words" /* no payload */
+bool csirt_words_ask(VigieStore *store, VigieTime now, GError **error); /* adds the job where there is something to do */
 bool csirt_words_index(VigieStore *store, int64_t most, int64_t *ret_indexed, GError **error);
 /* Counts stop at CSIRT_LOAD_MAX: { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
  *   "tasks_due", "on_call": { "name", "phone" } or null, "open": bool (opening hours) } */

@@ -138,6 +138,8 @@ static const Cell escalation_cells[] = {
     {"created", "created", CELL_TIME},
     {0},
 };
+static const Cell reading_cells[] = {
+    {"account", "account", CELL_STRING}, {"time", "time", CELL_TIME}, {"what", "what", CELL_STRING}, {0}};
 static const Cell entry_cells[] = {
     {"seq", "seq", CELL_INT},      {"time", "time", CELL_TIME},       {"author", "author", CELL_TEXT},
     {"kind", "kind", CELL_STRING}, {"details", "details", CELL_JSON}, {0},
@@ -215,7 +217,13 @@ json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnal
             return NULL;
         json_object_set_new(a_case, parts[i].member, part);
     }
-    if (!a_case || !hide_links(store, who, json_object_get(a_case, "links"), error) ||
+    json_t *readings =
+        a_case && (!who || who->head)
+            ? cells_array(store, reading_cells,
+                          "FROM csirt_reading WHERE case_id = ?i ORDER BY id DESC LIMIT 1000", id, error)
+            : json_null();
+    if (!readings || json_object_set_new(a_case, "readings", readings) != 0 ||
+        !hide_links(store, who, json_object_get(a_case, "links"), error) ||
         !set_judgement(store, team, a_case, id, now, error))
         return NULL;
     return g_steal_pointer(&a_case);

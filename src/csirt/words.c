@@ -131,6 +131,13 @@ bool csirt_words_index(VigieStore *store, int64_t most, int64_t *ret_indexed, GE
     return true;
 }
 
+bool csirt_words_ask(VigieStore *store, VigieTime now, GError **error) {
+    g_autoptr(GArray) first = unindexed(store, 1, error);
+    g_autoptr(json_t) nothing = json_object();
+    return first && (first->len == 0 ||
+                     store_job_add(store, CSIRT_JOB_WORDS, nothing, now, CSIRT_JOB_WORDS, NULL, error));
+}
+
 bool case_words_changed(VigieStore *store, int64_t id, GError **error) {
     return store_exec(store, error, "UPDATE csirt_case SET indexed = 0 WHERE id = $1", "i", id);
 }

@@ -43,6 +43,11 @@ static VigieTime hour_slot(const Settings *settings, VigieTime now) {
     return now - now % 3600;
 }
 
+static VigieTime words_slot(const Settings *settings, VigieTime now) {
+    enum { MINUTE = 60 };
+    return *vigie_config_text(settings->config, "csirt.team") ? now - now % MINUTE : 0;
+}
+
 /* ---- What is done ---- */
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error) {
     g_autoptr(json_t) nothing = json_object();
@@ -107,9 +112,13 @@ static const struct {
     VigieTime (*slot)(const Settings *settings, VigieTime now); /* the latest, 0: none */
     bool (*act)(const Lane *lane, VigieTime now, GError **error);
 } timers[] = {
-    {"alarms", alarms_slot, ask_alarms},           {"surveys", survey_slot, request_surveys},
-    {"mailboxes", mailbox_slot, worker_ask_polls}, {"follow", follow_slot, worker_ask_follow},
-    {"cleaning", cleaning_slot, ask_cleaning},     {"certificates-end", hour_slot, worker_remind},
+    {"alarms", alarms_slot, ask_alarms},
+    {"surveys", survey_slot, request_surveys},
+    {"mailboxes", mailbox_slot, worker_ask_polls},
+    {"follow", follow_slot, worker_ask_follow},
+    {"case-words", words_slot, worker_ask_words},
+    {"cleaning", cleaning_slot, ask_cleaning},
+    {"certificates-end", hour_slot, worker_remind},
     {"directory", directory_slot, ask_directory},
 };
 

@@ -1,4 +1,5 @@
 #include "daemon/worker.h"
+#include "csirt/csirt.h"
 #include "csirt/letter.h"
 #include "csirt/notify.h"
 #include "daemon/child.h"
@@ -24,6 +25,7 @@ static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},
                                   {CSIRT_JOB_NOTICE, worker_notice},
                                   {CSIRT_JOB_LETTER, worker_letter},
                                   {CSIRT_JOB_FOLLOW, worker_follow},
+                                  {CSIRT_JOB_WORDS, worker_words},
                                   {0}};
 
 /* Speaks to servers that may never answer: a mail does not wait for that. */

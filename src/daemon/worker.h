@@ -31,6 +31,7 @@ bool worker_notice(Lane *lane, const VigieJob *job, GError **error);
 bool worker_letter(Lane *lane, const VigieJob *job, GError **error);
 bool worker_follow(Lane *lane, const VigieJob *job, GError **error);
 bool worker_directory(Lane *lane, const VigieJob *job, GError **error);
+bool worker_words(Lane *lane, const VigieJob *job, GError **error);
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 
 /* Jobs of these kinds have no payload; adding one that waits already changes nothing. */
@@ -39,6 +40,8 @@ bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 /* Adds a job for each mailbox whose time has come. */
 bool worker_ask_polls(const Lane *lane, VigieTime now, GError **error);
 bool worker_ask_follow(const Lane *lane, VigieTime now, GError **error);
+/* Adds a job where cases came or changed whose words are not indexed yet. */
+bool worker_ask_words(const Lane *lane, VigieTime now, GError **error);
 bool worker_alarms_ask(VigieStore *store, VigieTime now, GError **error);
 
 /* Starts what its time has come for: surveys, alarms, the removal of what is old. Call it every few seconds. */

@@ -13,9 +13,11 @@ FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-report-"))
 TEAM = pathlib.Path(os.environ["VIGIE_KNOWLEDGE"], "csirt", "teams", "cert-sante.json")
 (FOLDER / "vigie.conf").write_text(f"[store]\nurl = sqlite:{FOLDER}/vigie.db\n[csirt]\nteam = {TEAM}\n")
 
+vigie.equal(vigie.run("user", "add", "head", "--role", "head", "--generate", "--config", str(FOLDER / "vigie.conf")).returncode, 0)
+
 
 def case(*arguments, expect=0, lang="en"):
-    done = vigie.run("case", *arguments, "--config", str(FOLDER / "vigie.conf"), "--lang", lang)
+    done = vigie.run("case", *arguments, "--as", "head", "--config", str(FOLDER / "vigie.conf"), "--lang", lang)
     vigie.equal(done.returncode, expect, done.stdout + done.stderr)
     return done
 
