@@ -26,6 +26,31 @@ void paper_box(Paper *paper, double x, double y, double width, double height, un
     cairo_fill(paper->cr);
 }
 
+/* What pango takes a time for that grows with the square is broken up: marks heaped on one letter, words and paragraphs
+ * without end. */
+static char *tame(const char *text) {
+    enum { SHORT = 1000, MARKS = 8, WORD = 1000, PARAGRAPH = 4000 };
+    if (strlen(text) <= SHORT)
+        return g_strdup(text);
+    GString *tamed = g_string_new(NULL);
+    unsigned marks = 0, word = 0, paragraph = 0;
+    for (const char *at = text; *at; at = g_utf8_next_char(at)) {
+        gunichar c = g_utf8_get_char(at);
+        marks = g_unichar_ismark(c) ? marks + 1 : 0;
+        if (marks > MARKS)
+            continue;
+        bool space = c == ' ' || c == '\n';
+        if ((c == ' ' && paragraph >= PARAGRAPH) || (!space && word >= WORD && marks == 0)) {
+            g_string_append_c(tamed, '\n');
+            word = paragraph = 0;
+        }
+        word = space ? 0 : word + 1;
+        paragraph = c == '\n' ? 0 : paragraph + 1;
+        g_string_append_unichar(tamed, c);
+    }
+    return g_string_free(tamed, FALSE);
+}
+
 static PangoLayout *new_layout(const Paper *paper, const char *text, double width, double size, bool strong) {
     PangoLayout *layout = pango_layout_new(paper->context);
     PangoFontDescription *font = pango_font_description_from_string("Sans");
@@ -35,7 +60,8 @@ static PangoLayout *new_layout(const Paper *paper, const char *text, double widt
     pango_font_description_free(font);
     pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
     pango_layout_set_line_spacing(layout, 1.15F);
-    pango_layout_set_text(layout, text, -1);
+    g_autofree char *tamed = tame(text);
+    pango_layout_set_text(layout, tamed, -1);
     if (width > 0)
         pango_layout_set_width(layout, (int)(width * PANGO_SCALE));
     return layout;
@@ -45,8 +71,6 @@ PangoLayout *paper_layout(Paper *paper, const char *text, double width, double s
     guint at = paper->layout++;
     if (paper->draws && at < paper->layouts->len) {
         PangoLayout *known = g_object_ref(paper->layouts->pdata[at]);
-        if (strcmp(pango_layout_get_text(known), text) != 0) /* a page's number */
-            pango_layout_set_text(known, text, -1);
         return known;
     }
     PangoLayout *layout = new_layout(paper, text, width, size, strong);
@@ -125,7 +149,8 @@ static double draw_label(Paper *paper, double y) {
 
 static void draw_margin(Paper *paper, const char *text, double y) {
     double label = draw_label(paper, y), used;
-    g_autoptr(PangoLayout) layout = paper_layout(paper, text, PAPER_INNER - label, 8.5, false);
+    /* Not one of those kept: the number of pages is not known the first time. */
+    g_autoptr(PangoLayout) layout = new_layout(paper, text, PAPER_INNER - label, 8.5, false);
     pango_layout_set_height(layout, -1);
     pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
     paper_lines(paper, layout, PAPER_SIDE, y + 4, 0, 40, PAPER_SOFT, &used);

@@ -1,8 +1,7 @@
 /* pdf: a model on paper. */
 #include "document/paper.h"
 
-#include <stdio.h>
-#include <time.h>
+#include <string.h>
 
 enum { BODY = 10, LINE = 14 };
 
@@ -39,10 +38,28 @@ static void set_heading(Paper *paper, const json_t *content, const json_t *block
     paper_space(paper, 4);
 }
 
+/* So many lines at a time: pango finds the first of a page by counting from the top. */
+static char *take_lines(const char **text) {
+    enum { LINES = 300 };
+    const char *end = *text;
+    for (int lines = 0; *end && lines < LINES; lines++) {
+        end += strcspn(end, "\n");
+        end += *end == '\n';
+    }
+    bool more = *end && end > *text;
+    char *taken = g_strndup(*text, (gsize)(end - *text) - (more ? 1 : 0));
+    *text = end;
+    return taken;
+}
+
 static void set_text(Paper *paper, const json_t *content, const json_t *block) {
     (void)block;
-    g_autoptr(PangoLayout) layout = paper_layout(paper, json_string_value(content), PAPER_INNER, BODY, false);
-    set_lines(paper, layout, "P", PAPER_SIDE, PAPER_INK);
+    const char *text = json_string_value(content);
+    do {
+        g_autofree char *part = take_lines(&text);
+        g_autoptr(PangoLayout) layout = paper_layout(paper, part, PAPER_INNER, BODY, false);
+        set_lines(paper, layout, "P", PAPER_SIDE, PAPER_INK);
+    } while (*text);
     paper_space(paper, 6);
 }
 

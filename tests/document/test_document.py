@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import tap
@@ -135,6 +136,14 @@ def hard_cases():
     run("qpdf", "--check", pdf(model({"list": [" ".join(lines)] * 2}, {"facts": [["a", " ".join(lines)]]}, {"note": " ".join(lines)})))
 
 
+def hostile_texts():
+    """64 KiB of one word, of marks on one letter, of turned directions, of empty lines or of words are set within seconds"""
+    for text in ("x" * 65000, "e" + "\u0301" * 30000, "\u202e\u2066a" * 9000, "\n" * 60000, "mot " * 16000, "\u200d\U0001f469" * 9000):
+        begun = time.monotonic()
+        pdf(model({"text": text}, {"list": [text[:9000]]}, table([[text[:9000], text[:9000], 1]])))
+        assert time.monotonic() - begun < 15, f"{text[:10]!r}: {time.monotonic() - begun:.1f} s"
+
+
 def html_is_escaped():
     """The page's form says the same, escaped, with scopes, and no style or script of its own"""
     page = run(TOOL, "html", path_of(WHOLE)).stdout.decode()
@@ -190,5 +199,5 @@ def templates_are_data():
     assert "Report 2026" in text
 
 
-tap.run([pdf_is_well, pdf_has_structure, same_twice, marked_on_each_page, tables_break_well, hard_cases, html_is_escaped, text_is_narrow,
+tap.run([pdf_is_well, pdf_has_structure, same_twice, marked_on_each_page, tables_break_well, hard_cases, hostile_texts, html_is_escaped, text_is_narrow,
          refusals, templates_are_data])
