@@ -252,12 +252,20 @@ static bool keep_responder(VigieSigner *signer, VigieStore *store, VigieAuthorit
                        "(c.not_after - $2) * 4 > c.not_after - c.not_before AND r.certificate IS NULL",
                        "ii", authority->id, now))
         return false;
-    bool ready = good > 0 && ocsp_has_key(signer->ocsp, authority->name);
-    char *passphrase = ready ? NULL : signer->passphrase(authority->name, false, signer->data, error);
-    bool well = ready || (passphrase &&
-                          (good > 0 || pki_responder_make(store, authority, signer->profiles, passphrase,
-                                                          signer->who, now, error)) &&
-                          pki_ocsp_add_key(signer->ocsp, store, authority->name, passphrase, error));
+    if (good > 0 && ocsp_has_key(signer->ocsp, authority->name))
+        return true;
+    char *passphrase = signer->passphrase(authority->name, false, signer->data, error);
+    g_autoptr(GError) why = NULL;
+    bool well =
+        passphrase && good > 0 && pki_ocsp_add_key(signer->ocsp, store, authority->name, passphrase, &why);
+    /* One whose key is gone, or sealed with a passphrase that is not the authority's, is replaced by ours. */
+    bool replace = good == 0 || g_error_matches(why, VIGIE_ERROR, VIGIE_ERROR_DENIED) ||
+                   g_error_matches(why, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND);
+    if (passphrase && !well && replace)
+        well = pki_responder_make(store, authority, signer->profiles, passphrase, signer->who, now, error) &&
+               pki_ocsp_add_key(signer->ocsp, store, authority->name, passphrase, error);
+    else if (why)
+        g_propagate_error(error, g_steal_pointer(&why));
     wipe(passphrase);
     return well;
 }

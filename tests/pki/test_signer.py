@@ -15,6 +15,9 @@ CHU.account("c.martin", role="biomed")
 CHU.account("a.dsi", "dsi")
 CHU.account("o.lefevre", "ordre")
 CHU.account("s.op", "operator")
+# A responder made by hand, whose key the signer cannot open: it makes its own.
+CHU.path("other").write_text("another passphrase\n")
+CHU.ca("responder", "equipements", "--passphrase-file", f"equipements-ocsp={CHU.path('other')}")
 
 
 def refused(*arguments, words):
