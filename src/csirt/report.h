@@ -13,7 +13,7 @@ enum { CSIRT_THRESHOLD = 5 }; /* counts below it are not published; 0 or 1: all 
  *   "tables": [ { "id", "title", "head": what its rows are, "columns": [ { "id", "text" } ],
  *                 "rows": [ { "id", "text", "counts": [ number or null ], "total" } ], "totals": [ … ], "total" } ] }
  * Texts are { "fr", "en" }; null is a count that is held back. Tables: month (by kind), type (by impact on patients), structure
- * (by degraded mode), delay (kept or late, of each promise and deadline). Years begin in the team's time zone. */
+ * (by degraded mode), delay (of incidents: kept or late, of each promise and deadline). Years begin in the team's time zone. */
 json_t *csirt_statistics(VigieStore *store, const VigieTeam *team, int year, int64_t threshold, VigieTime now,
                          GError **error);
 

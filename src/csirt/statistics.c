@@ -145,9 +145,10 @@ static bool count_case(Year *year, const VigieTeam *team, const CaseFacts *of, c
     bool incident = strcmp(of->kind, "incident") == 0 || strcmp(of->kind, "incident-report") == 0;
     count_one(month, g_date_time_get_month(local) - 1,
               index_of(&month->columns, incident ? "incident" : of->kind));
-    count_clocks(&year->tables[BY_DELAY], clocks);
-    if (incident)
+    if (incident) { /* alone: a promise kept to every case would tell how many there were of the other kinds */
+        count_clocks(&year->tables[BY_DELAY], clocks);
         count_incident(year, of, category);
+    }
     double hours = (double)(of->answered - of->received) / HOUR;
     if (of->answered)
         g_array_append_val(year->answers, hours);
@@ -225,28 +226,35 @@ static int64_t sum(const Counts *table, int row, int column) {
     return total;
 }
 
-/* The incidents of all months are those of all types and of all structures: what one of these tables shows, the others cannot hide. */
-static void mark_known(VigieTable *cells, const char *id, const Counts *table, bool *known) {
-    int incidents = index_of(&table->columns, "incident");
-    cells->total_known = strcmp(id, table_ids[BY_TYPE]) == 0 || strcmp(id, table_ids[BY_STRUCTURE]) == 0;
+/* The incidents of all months are those of all types and of all structures, and each was promised an answer: what one of these tables
+ * shows, the others cannot hide. */
+static void mark_known(VigieTable *cells, TableId id, const Counts *table, bool *row_known,
+                       bool *column_known) {
+    int incidents = id == BY_MONTH ? index_of(&table->columns, "incident") : -1;
+    int promised = id == BY_DELAY ? index_of(&table->rows, "first-answer") : -1;
     if (incidents >= 0)
-        known[incidents] = true;
-    cells->column_known = known;
+        column_known[incidents] = true;
+    if (promised >= 0)
+        row_known[promised] = true;
+    cells->total_known = id == BY_TYPE || id == BY_STRUCTURE;
+    cells->row_known = row_known;
+    cells->column_known = column_known;
 }
 
-static json_t *tell_table(const char *id, const Counts *table, int64_t threshold, GError **error) {
-    bool known[VALUES_MAX] = {false};
+static json_t *tell_table(TableId id, const Counts *table, int64_t threshold, GError **error) {
+    bool row_known[VALUES_MAX] = {false}, column_known[VALUES_MAX] = {false};
     size_t rows = table->rows.count, columns = table->columns.count;
     g_autofree bool *hidden = g_new0(bool, rows *columns + 1), *row_hidden = g_new0(bool, rows + 1),
                     *column_hidden = g_new0(bool, columns + 1);
-    VigieTable cells = {rows, columns, table->counts, hidden, row_hidden, column_hidden, false, NULL, false};
-    mark_known(&cells, id, table, known);
+    VigieTable cells = {rows,          columns, table->counts, hidden, row_hidden,
+                        column_hidden, false,   NULL,          NULL,   false};
+    mark_known(&cells, id, table, row_known, column_known);
     if (rows > 0 && threshold > 1 && !csirt_suppress(&cells, threshold, error))
         return NULL;
-    g_autofree char *title = g_strconcat("report.table.", id, NULL),
-                    *head = g_strconcat("report.head.", id, NULL);
-    json_t *told = json_pack("{s:s, s:o, s:o, s:[], s:[], s:[], s:o}", "id", id, "title", words_of(title),
-                             "head", words_of(head), "columns", "rows", "totals", "total",
+    g_autofree char *title = g_strconcat("report.table.", table_ids[id], NULL),
+                    *head = g_strconcat("report.head.", table_ids[id], NULL);
+    json_t *told = json_pack("{s:s, s:o, s:o, s:[], s:[], s:[], s:o}", "id", table_ids[id], "title",
+                             words_of(title), "head", words_of(head), "columns", "rows", "totals", "total",
                              count_or_null(sum(table, -1, -1), cells.total_hidden));
     for (size_t c = 0; c < columns; c++) {
         json_array_append_new(
@@ -288,7 +296,7 @@ static json_t *tell(Year *year, int number, int64_t threshold, VigieTime now, GE
                   (int)year->left_out, "median_answer_hours", median(year->answers, threshold),
                   "median_degraded_hours", median(year->degraded, threshold), "tables");
     for (size_t i = 0; i < TABLES; i++) {
-        json_t *table = tell_table(table_ids[i], &year->tables[i], threshold, error);
+        json_t *table = tell_table((TableId)i, &year->tables[i], threshold, error);
         if (!table)
             return NULL;
         if (i == BY_MONTH)

@@ -239,6 +239,9 @@ bool csirt_suppress(VigieTable *table, int64_t threshold, GError **error) {
     grid->threshold = threshold;
     if (!fill(grid, table, error))
         return false;
+    for (size_t r = 0; r < table->rows; r++)
+        grid->known[r][table->columns] =
+            table->row_known && table->row_known[r] && !small(grid, r, table->columns);
     for (size_t c = 0; c < table->columns; c++)
         grid->known[table->rows][c] =
             table->column_known && table->column_known[c] && !small(grid, table->rows, c);

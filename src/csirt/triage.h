@@ -212,8 +212,8 @@ typedef struct {
     bool *hidden;                     /* the same */
     bool *row_hidden, *column_hidden; /* totals that are held back too */
     bool total_hidden;
-    const bool *
-        column_known; /* totals that another table of the same publication shows, or lets be computed; may be NULL */
+    /* Totals that another table of the same publication shows, or lets be computed; may be NULL. */
+    const bool *row_known, *column_known;
     bool total_known;
 } VigieTable;
 /* Hides counts of 1 to threshold - 1, small totals alike, and as few others as protect those: never a total that is known and not

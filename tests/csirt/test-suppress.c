@@ -10,7 +10,7 @@ typedef struct {
     size_t rows, columns;
     int64_t counts[SIDE * SIDE];
     bool hidden[SIDE * SIDE], row_hidden[SIDE], column_hidden[SIDE], total_hidden;
-    bool column_known[SIDE], total_known; /* from another table */
+    bool row_known[SIDE], column_known[SIDE], total_known; /* from another table */
 } Published;
 
 static bool is_small(int64_t count, int64_t threshold) {
@@ -26,6 +26,7 @@ static bool publish(Published *published, int64_t threshold) {
                         .hidden = published->hidden,
                         .row_hidden = published->row_hidden,
                         .column_hidden = published->column_hidden,
+                        .row_known = published->row_known,
                         .column_known = published->column_known,
                         .total_known = published->total_known};
     bool done = csirt_suppress(&table, threshold, &error);
@@ -148,6 +149,8 @@ static long defend(Published *p, int64_t threshold) {
     for (size_t r = 0; r < p->rows; r++)
         check(is_small(attack.row[r], threshold), p->row_hidden[r], attack.row_low[r], attack.row_high[r],
               threshold, p);
+    for (size_t r = 0; r < p->rows; r++)
+        g_assert_false(p->row_known[r] && p->row_hidden[r] && !is_small(attack.row[r], threshold));
     for (size_t c = 0; c < p->columns; c++)
         g_assert_false(p->column_known[c] && p->column_hidden[c] && !is_small(attack.column[c], threshold));
     g_assert_false(p->total_known && p->total_hidden && !is_small(attack.total, threshold));
@@ -172,6 +175,7 @@ static void test_attacks(void) {
         published.total_known = g_rand_int_range(random, 0, 4) == 0;
         for (size_t c = 0; c < shape[1]; c++)
             published.column_known[c] = g_rand_int_range(random, 0, 5) == 0;
+        published.row_known[0] = g_rand_int_range(random, 0, 6) == 0;
         long guesses = defend(&published, 3 + round % 4);
         refused += guesses == 0;
         tried += guesses;
@@ -213,7 +217,7 @@ static void test_sparing(void) {
     enum { ROWS = 12, COLUMNS = 10 };
     int64_t counts[ROWS * COLUMNS];
     bool hidden[ROWS * COLUMNS], row_hidden[ROWS], column_hidden[COLUMNS];
-    VigieTable table = {ROWS, COLUMNS, counts, hidden, row_hidden, column_hidden, true, NULL, false};
+    VigieTable table = {ROWS, COLUMNS, counts, hidden, row_hidden, column_hidden, false, NULL, NULL, false};
     for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
         counts[i] = i % 7 == 0 ? 0 : 20 + (int64_t)(i * 37 % 50);
     g_assert_true(csirt_suppress(&table, 5, NULL));
@@ -231,7 +235,7 @@ static void test_large(void) {
     static bool hidden[CSIRT_TABLE_MAX * CSIRT_TABLE_MAX], row_hidden[CSIRT_TABLE_MAX],
         column_hidden[CSIRT_TABLE_MAX];
     VigieTable table = {CSIRT_TABLE_MAX, CSIRT_TABLE_MAX, counts, hidden, row_hidden,
-                        column_hidden,   false,           NULL,   false};
+                        column_hidden,   false,           NULL,   NULL,   false};
     g_autoptr(GRand) random = g_rand_new_with_seed(5);
     for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
         counts[i] = g_rand_int_range(random, 0, 40);
@@ -246,7 +250,7 @@ static void test_large(void) {
 static void test_refusals(void) {
     int64_t counts[4] = {1, 2, 3, -1};
     bool hidden[4], row_hidden[2], column_hidden[2];
-    VigieTable table = {2, 2, counts, hidden, row_hidden, column_hidden, false, NULL, false};
+    VigieTable table = {2, 2, counts, hidden, row_hidden, column_hidden, false, NULL, NULL, false};
     g_assert_false(csirt_suppress(&table, 5, NULL));
     counts[3] = 4;
     g_assert_false(csirt_suppress(&table, 1, NULL));
