@@ -2,11 +2,16 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from daemon import Daemon  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-report-"))
@@ -44,4 +49,22 @@ def test_refusals():
     case("review", "CERTSANTE-2026-000001-A", expect=2)
 
 
-tap.run([test_forms, test_refusals])
+def test_sandboxed():
+    """the portal of vigie serve, which may read little, finds fonts and sets the report"""
+    with Daemon(csirt={"team": TEAM}) as daemon:
+        vigie.run("user", "add", "ana", "--role", "head", "--password-stdin", "--config", str(daemon.config), input="correct horse battery\n")
+        jar = urllib.request.HTTPCookieProcessor()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
+        url = f"http://127.0.0.1:{daemon.port}"
+        page = opener.open(f"{url}/login", timeout=20).read().decode()
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page)[1]
+        form = urllib.parse.urlencode({"csrf": csrf, "name": "ana", "password": "correct horse battery"}).encode()
+        opener.open(f"{url}/login", form, timeout=20)
+        (FOLDER / "served.pdf").write_bytes(opener.open(f"{url}/cases/report.pdf?year=2026", timeout=20).read())
+    fonts = subprocess.run(["pdffonts", FOLDER / "served.pdf"], check=True, capture_output=True, text=True).stdout
+    assert len(fonts.splitlines()) > 2, fonts
+    text = subprocess.run(["pdftotext", FOLDER / "served.pdf", "-"], check=True, capture_output=True, text=True).stdout
+    assert "2026" in text and "TLP:CLEAR" in text, text
+
+
+tap.run([test_forms, test_refusals, test_sandboxed])
