@@ -37,13 +37,13 @@ def nginx_configuration(http, https, portal_socket):
     temporary = "".join("%s_temp_path %s/%s;\n" % (kind, FOLDER, kind)
                         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;\n" if os.getuid() == 0 else ""
-    path.write_text("%sdaemon off;\npid %s/pid;\nerror_log %s/error.log;\nevents {}\nhttp {\naccess_log off;\n%s%s}\n"
-                    % (user, FOLDER, FOLDER, temporary, text))
+    path.write_text("%sdaemon off;\npid %s/pid;\nerror_log %s/error.log;\nevents {}\nhttp {\naccess_log %s/access.log;\n%s%s}\n"
+                    % (user, FOLDER, FOLDER, FOLDER, temporary, text))
     return path
 
 
 def behind_nginx():
-    """a browser reaches the portal through nginx over TLS; plain HTTP is sent there"""
+    """a browser reaches the portal through nginx over TLS; plain HTTP is sent there; who declares is in no log"""
     http, https = free_port(), free_port()
     portal_socket = str(FOLDER / "portal.sock")
     path = nginx_configuration(http, https, portal_socket)
@@ -56,9 +56,9 @@ def behind_nginx():
             context = ssl.create_default_context(cafile=FOLDER / "portal.pem")
             context.check_hostname = False
 
-            def page():
+            def page(path="/"):
                 """nginx to answer"""
-                request = urllib.request.Request("https://127.0.0.1:%d/" % https, headers={"Host": "vigie.chu.example"})
+                request = urllib.request.Request("https://127.0.0.1:%d%s" % (https, path), headers={"Host": "vigie.chu.example"})
                 try:
                     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay(),
                                                          urllib.request.HTTPSHandler(context=context))
@@ -70,6 +70,9 @@ def behind_nginx():
             answer = wait_for(page)
             assert answer.status in (200, 302, 303), answer.status
             equal(answer.headers["Strict-Transport-Security"], "max-age=31536000")
+            equal(page("/declare/report?canary").status, 404)  # no team here
+            equal(page("/api/declarations?canary").status, 405)
+            equal(page("/receipt?canary").status, 404)
             with socket.create_connection(("127.0.0.1", http)) as plain:
                 plain.sendall(b"GET /x HTTP/1.0\r\nHost: vigie.chu.example\r\n\r\n")
                 first = plain.recv(4096)
@@ -77,6 +80,8 @@ def behind_nginx():
         finally:
             nginx.send_signal(signal.SIGTERM)
             nginx.wait(20)
+    logged = (FOLDER / "access.log").read_text() + (FOLDER / "error.log").read_text()
+    assert '"GET / HTTP/1.1"' in logged and "canary" not in logged, logged
 
 
 class Stay(urllib.request.HTTPRedirectHandler):
