@@ -163,6 +163,13 @@ GBytes *message_serialise(GMimeObject *object) {
     return g_byte_array_free_to_bytes(g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream)));
 }
 
+bool message_check(const VigieMail *mail, const char *id, GError **error) {
+    start_gmime();
+    g_autoptr(InternetAddress) from = message_mailbox(mail->from, error);
+    g_autoptr(InternetAddress) to = from ? message_mailbox(mail->to, error) : NULL;
+    return to && check_sizes(mail, error) && check_fields(mail, id, error) && check_files(mail, error);
+}
+
 GBytes *mail_build(const VigieMail *mail, const char *id, VigieTime date, GTimeZone *zone, GError **error) {
     start_gmime();
     if (!check_sizes(mail, error) || !check_fields(mail, id, error) || !check_files(mail, error))

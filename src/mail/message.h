@@ -18,5 +18,7 @@ InternetAddress *message_mailbox(const char *text, GError **error);
 GBytes *message_serialise(GMimeObject *object);
 /* Whether it asks for a signature or encryption. */
 bool message_sealed(const VigieMail *mail);
+/* What mail_build would refuse, without building it. */
+bool message_check(const VigieMail *mail, const char *id, GError **error);
 /* `outer` has the header and no body; `payload` is the body, in clear. */
 GBytes *message_seal(const VigieMail *mail, GMimeMessage *outer, GMimeObject *payload, GError **error);

@@ -63,9 +63,9 @@ static bool is_plain(const VigieMail *mail) {
 
 static bool insert(VigieStore *store, const VigieMail *mail, const char *unique_key, const char *message_id,
                    GBytes *message, VigieTime now, int64_t *ret_id, GError **error) {
-    bool plain = is_plain(mail), hidden = mail->encrypt_to && mail->encrypt_to[0];
+    bool hidden = mail->encrypt_to && mail->encrypt_to[0];
     gsize size = 0;
-    const void *data = g_bytes_get_data(message, &size);
+    const void *data = message ? g_bytes_get_data(message, &size) : NULL;
     VigieBytes bytes = vigie_bytes(data, size);
     return store_get_int(
         store, ret_id, error,
@@ -74,16 +74,19 @@ static bool insert(VigieStore *store, const VigieMail *mail, const char *unique_
         "RETURNING id",
         "tttttt"
         "tbi",
-        unique_key, message_id, mail->from, mail->to, hidden ? "..." : mail->subject, plain ? mail->text : "",
-        mail->lang, plain ? NULL : &bytes, now);
+        unique_key, message_id, mail->from, mail->to, hidden ? "..." : mail->subject,
+        message ? "" : mail->text, mail->lang, message ? &bytes : NULL, now);
 }
 
 /* Built before the transaction is begun: sealing takes gpg's time. */
 static bool add_built(VigieStore *store, const VigieMail *mail, const char *unique_key,
                       const char *message_id, VigieTime now, int64_t *ret_id, GError **error) {
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
-    g_autoptr(GBytes) message = mail_build(mail, message_id, now, mail->zone ? mail->zone : utc, error);
-    g_autoptr(VigieTransaction) tx = message ? store_begin(store, error) : NULL;
+    bool plain = is_plain(mail); /* built when it is sent */
+    g_autoptr(GBytes) message =
+        plain ? NULL : mail_build(mail, message_id, now, mail->zone ? mail->zone : utc, error);
+    bool well = plain ? message_check(mail, message_id, error) : message != NULL;
+    g_autoptr(VigieTransaction) tx = well ? store_begin(store, error) : NULL;
     return tx && insert(store, mail, unique_key, message_id, message, now, ret_id, error) &&
            add_job(store, *ret_id, now, error) && store_commit(&tx, error);
 }
