@@ -429,6 +429,17 @@ static const char *const settings = "PRAGMA synchronous = FULL;"
                                     "PRAGMA journal_size_limit = 67108864;"
                                     "PRAGMA cache_size = -16384;";
 
+/* SQLite's own waiting grows to a tenth of a second between two looks: beside a process that writes without pause it would hardly
+ * ever find the lock free. */
+static int wait_for_lock(void *unused, int tries) {
+    (void)unused;
+    enum { LOOK_US = 1000 };
+    if (tries >= STORE_LOCK_WAIT_MS * 1000 / LOOK_US)
+        return 0;
+    g_usleep(LOOK_US);
+    return 1;
+}
+
 /* Becoming a write-ahead log needs the file for itself for a moment, and SQLite does not wait for that:
  * several processes that open a new store at once would refuse each other. */
 static bool use_log(SqliteStore *store, GError **error) {
@@ -460,7 +471,7 @@ VigieStore *sqlite_open(const char *path, GError **error) {
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)statement_free);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     bool opened = sqlite3_open_v2(path, &store->db, flags, NULL) == SQLITE_OK &&
-                  sqlite3_busy_timeout(store->db, STORE_LOCK_WAIT_MS) == SQLITE_OK &&
+                  sqlite3_busy_handler(store->db, wait_for_lock, NULL) == SQLITE_OK &&
                   sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK;
     if (!opened)
         set_error(store, NULL, error);
