@@ -155,10 +155,10 @@ static VigieTime answer_due(const json_t *clocks) {
 
 /* Nothing that the sender typed is in it: whoever fills in the form with somebody else's address writes nothing to them. */
 static json_t *mail_view(const VigieDeclarations *declarations, const VigieDeclaration *declaration,
-                         const char *reference, const json_t *clocks, VigieTime now) {
+                         const char *reference, VigieTime now) {
     const json_t *team = csirt_team_json(declarations->team), *opening = declaration->opening;
     GTimeZone *zone = vigie_config_zone(declarations->config);
-    VigieTime due = answer_due(clocks);
+    VigieTime due = answer_due(declaration->clocks);
     g_autofree char *received = vigie_date_time_text(declaration->lang, zone, now);
     g_autofree char *by = due ? vigie_date_time_text(declaration->lang, zone, due) : NULL;
     bool incident = strcmp(json_string_value(json_object_get(opening, "kind")), "incident") == 0;
@@ -170,8 +170,8 @@ static json_t *mail_view(const VigieDeclarations *declarations, const VigieDecla
 
 static bool queue_mail(const VigieDeclarations *declarations, VigieStore *store,
                        const VigieDeclaration *declaration, const char *to, const char *reference,
-                       const json_t *clocks, VigieTime now, GError **error) {
-    g_autoptr(json_t) view = mail_view(declarations, declaration, reference, clocks, now);
+                       VigieTime now, GError **error) {
+    g_autoptr(json_t) view = mail_view(declarations, declaration, reference, now);
     g_autoptr(GString) out = g_string_new(NULL);
     if (!document_template_render(declarations->mails[declaration->lang], view, NULL, NULL, out, error))
         return false;
@@ -296,9 +296,7 @@ json_t *csirt_declaration_accept(const VigieDeclarations *declarations, VigieSto
     const json_t *opening = declaration->opening;
     g_autofree char *receipt = receipt_of(declaration->nonce), *received = vigie_time_rfc3339(now);
     g_auto(VigieOpened) opened = {0};
-    g_autoptr(json_t) clocks = csirt_declaration_clocks(declarations, opening, now, error);
-    g_autoptr(VigieTransaction) tx = clocks ? store_begin(store, error) : NULL;
-    if (!tx || !open_case(declarations, store, declaration, receipt, now, &opened, error) ||
+    if (!open_case(declarations, store, declaration, receipt, now, &opened, error) ||
         !put_last(declarations, store, declaration, &opened, now, error) ||
         !add_files(store, declarations->team, opened.id, 0, declaration->files, declaration->file_count, now,
                    error))
@@ -308,15 +306,12 @@ json_t *csirt_declaration_accept(const VigieDeclarations *declarations, VigieSto
     const char *to = open && declarations->from && !declaration->unproven
                          ? text_at(json_object_get(opening, "declarant"), "mail")
                          : NULL;
-    if (to && !again &&
-        !queue_mail(declarations, store, declaration, to, opened.reference, clocks, now, error))
-        return NULL;
-    if (!store_commit(&tx, error))
+    if (to && !again && !queue_mail(declarations, store, declaration, to, opened.reference, now, error))
         return NULL;
     return json_pack("{s:s, s:s, s:s, s:b, s:b, s:O, s:O, s:O}", "reference", opened.reference, "code",
                      receipt, "received", received, "again", again, "mail", to != NULL, "source",
                      json_object_get(opening, "source"), "kind", json_object_get(opening, "kind"), "clocks",
-                     clocks);
+                     declaration->clocks);
 }
 
 /* ---- Proof of work ------------------------------------------------------------------------------------------ */

@@ -44,12 +44,13 @@ typedef struct {
     bool
         unproven; /* came during an attack without the proof of work: waits behind the others, and is not acknowledged by mail */
     const json_t *opening; /* of csirt_declaration_check */
+    const json_t *clocks;  /* csirt_declaration_clocks of it */
     const VigieDeclarationFile *files;
     size_t file_count;
 } VigieDeclaration;
 enum { CSIRT_NONCE_MIN = 22, CSIRT_NONCE_MAX = 64 };
 
-/* Opens the case and queues the acknowledgement, in one transaction: on the disk when the caller's is. { "reference", "code", "received",
+/* Opens the case and queues the acknowledgement, within the caller's transaction, which does not go on where this failed. { "reference", "code", "received",
  * "again": declared before with this nonce, "mail": whether an acknowledgement goes to an address, "source", "kind", "clocks":
  * csirt_declaration_clocks }. */
 json_t *csirt_declaration_accept(const VigieDeclarations *declarations, VigieStore *store,

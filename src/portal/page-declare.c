@@ -149,7 +149,11 @@ static json_t *send(Request *request, const char *form, const char *nonce, const
                        .draft = draft && *draft ? draft : NULL,
                        .now = request->now};
     g_autoptr(GError) failure = NULL;
-    if (!store_group_write(request->portal->group, request->store, write_declaration, &sending, &failure)) {
+    g_autoptr(json_t) clocks =
+        csirt_declaration_clocks(request->portal->declarations, opening, request->now, &failure);
+    sending.declaration.clocks = clocks;
+    if (!clocks ||
+        !store_group_write(request->portal->group, request->store, write_declaration, &sending, &failure)) {
         g_clear_pointer(&sending.acknowledged, json_decref);
         return unsaved(request, form, failure);
     }
