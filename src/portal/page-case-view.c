@@ -143,6 +143,17 @@ static void add_missing(const Request *request, json_t *view) {
     json_object_set_new(view, "missing_names", names);
 }
 
+/* Without what present() put beside them: the rules know none of that. */
+static void bare_facts(json_t *view) {
+    json_t *facts = json_object_get(view, "facts"), *value;
+    const char *name;
+    void *next;
+    json_object_foreach_safe(facts, next, name, value) {
+        if (!json_object_get(csirt_facts(), name))
+            json_object_del(facts, name);
+    }
+}
+
 static void add_facts(const Request *request, json_t *view) {
     json_t *rows = json_array(), *value;
     const char *name;
@@ -511,6 +522,7 @@ static void add_forms(const Request *request, json_t *view) {
 }
 
 DRESS(dress_case) {
+    bare_facts(view);
     if (!case_present_page(request, view, error) || !add_chain(request, view, error) ||
         !add_escalations(request, view, error))
         return false;

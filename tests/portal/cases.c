@@ -58,7 +58,8 @@ typedef struct {
 static const Row rows[] = {
     {"incident", "form", "Rançongiciel au bloc opératoire, dossiers patients inaccessibles",
      "CHU de Kermarec", "AMBER",
-     "{\"patients\": \"proven\", \"care\": [\"emergency\", \"intensive-care\"], \"degraded\": true, "
+     "{\"found\": \"2026-11-20T06:12:00Z\", \"patients\": \"proven\", \"care\": [\"emergency\", "
+     "\"intensive-care\"], \"degraded\": true, "
      "\"degraded_hours\": 6, "
      "\"threat\": \"critical\", \"urgency\": \"now\", \"cause\": [\"ransomware\"], \"malicious\": true, "
      "\"systems\": "
