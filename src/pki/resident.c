@@ -8,7 +8,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-enum { BATCH = 64 };
+enum { BATCH = 64, TRY_AGAIN = 60 };
 
 struct VigieSigner {
     GPtrArray *authorities; /* VigieAuthority, with their keys */
@@ -17,6 +17,7 @@ struct VigieSigner {
     VigiePassphrase passphrase;
     void *data;
     char *who;
+    GHashTable *tried; /* VigieAuthority → when its responder was tried in vain: that costs a key each time */
 };
 
 static void wipe(char *secret) {
@@ -45,6 +46,7 @@ VigieSigner *pki_signer_new(VigieStore *store, const char *const *authorities, V
     signer->data = data;
     signer->who = g_strdup(who);
     signer->ocsp = pki_ocsp_new();
+    signer->tried = g_hash_table_new(NULL, NULL);
     signer->profiles = pki_profiles_load(error);
     if (!signer->profiles)
         return NULL;
@@ -60,6 +62,7 @@ void pki_signer_free(VigieSigner *signer) {
     g_ptr_array_unref(signer->authorities);
     pki_profiles_free(signer->profiles);
     pki_ocsp_free(signer->ocsp);
+    g_clear_pointer(&signer->tried, g_hash_table_unref);
     g_free(signer->who);
     g_free(signer);
 }
@@ -267,6 +270,10 @@ static bool keep_responder(VigieSigner *signer, VigieStore *store, VigieAuthorit
     else if (why)
         g_propagate_error(error, g_steal_pointer(&why));
     wipe(passphrase);
+    if (well)
+        g_hash_table_remove(signer->tried, authority);
+    else
+        g_hash_table_insert(signer->tried, authority, GINT_TO_POINTER((gint)(now & G_MAXINT)));
     return well;
 }
 
@@ -284,10 +291,16 @@ static bool keep_lists(VigieSigner *signer, VigieStore *store, VigieAuthority *a
     return lists != NULL;
 }
 
+static bool tried_lately(const VigieSigner *signer, const VigieAuthority *authority, VigieTime now) {
+    gpointer tried = NULL;
+    return g_hash_table_lookup_extended(signer->tried, authority, NULL, &tried) &&
+           ABS((gint)(now & G_MAXINT) - GPOINTER_TO_INT(tried)) < TRY_AGAIN;
+}
+
 static bool keep_answers(VigieSigner *signer, VigieStore *store, VigieAuthority *authority, VigieTime now,
                          GError **error) {
     int64_t made = 0;
-    return !serves(authority, "ocsp-responder") ||
+    return !serves(authority, "ocsp-responder") || tried_lately(signer, authority, now) ||
            (keep_responder(signer, store, authority, now, error) &&
             pki_ocsp_sign_all(signer->ocsp, store, authority->name, signer->who, now, &made, error));
 }
