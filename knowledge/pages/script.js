@@ -15,7 +15,7 @@ function step(by) {
 }
 
 const keys = {
-  "/": () => { document.getElementById("q").focus(); document.getElementById("q").select(); },
+  "/": () => { const box = document.querySelector("#desk #f-q") || document.getElementById("q"); box.closest("details")?.setAttribute("open", ""); box.focus(); box.select(); },
   j: () => step(1),
   k: () => step(-1),
   g: () => { location.href = "/"; },

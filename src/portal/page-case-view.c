@@ -178,6 +178,8 @@ static void present_message(const Request *request, json_t *message) {
     bool out = strcmp(text_of(message, "direction"), "out") == 0;
     json_object_set_new(message, "out", json_boolean(out));
     const json_t *protection = json_object_get(message, "protection");
+    if (out && *text_of(protection, "how"))
+        set_word(request, message, "channel_text", "desk.how.", text_of(protection, "how"));
     json_object_set_new(message, "encrypted",
                         json_boolean(json_is_true(json_object_get(protection, "encrypted"))));
     json_object_set_new(message, "signed", json_boolean(json_is_true(json_object_get(protection, "signed"))));

@@ -91,6 +91,17 @@ void case_present(const Request *request, json_t *item) {
     json_object_set_new(item, "mine", json_boolean(g_strcmp0(assignee, request->reader.name) == 0));
 }
 
+/* A whole reference typed into the search of the head leads to its case, for whom it exists. */
+bool case_go(Request *request, const char *words) {
+    VigieAnalyst who = case_analyst(request);
+    int64_t id = 0;
+    if (!request->portal->team || !who.may ||
+        !csirt_case_find(request->store, request->portal->team, &who, words, &id, NULL))
+        return false;
+    request->go = g_strdup_printf("/cases/%" G_GINT64_FORMAT, id);
+    return true;
+}
+
 /* ---- Resources ---------------------------------------------------------------------------------------------- */
 static bool read_filter(const Request *request, VigieCaseFilter *ret_filter, GError **error) {
     for (const char *const *name = request->route->parameters; name && *name; name++) {

@@ -7,6 +7,8 @@
 
 /* The reader as the room of cases sees them. Who is confined to one organisation does not work at the desk. */
 VigieAnalyst case_analyst(const Request *request);
+/* Whether `words` are the reference of a case that the reader may see: then the page goes on there. */
+bool case_go(Request *request, const char *words);
 /* Sets an error where there is no desk (csirt.team is empty). */
 bool case_desk(const Request *request, GError **error);
 

@@ -1,6 +1,6 @@
 /* page-fleet: the fleet's resources, as its room gives them. */
 #include "portal/account.h"
-#include "portal/pages.h"
+#include "portal/page-case.h"
 
 #include <string.h>
 
@@ -101,6 +101,8 @@ RESOURCE(page_alarms) {
 RESOURCE(page_search) {
     const char *q = request_query(request, "q");
     g_autofree char *words = g_strstrip(g_strdup(q ? q : ""));
+    if (!request->api && case_go(request, words))
+        return json_object();
     if (!*words) /* nothing asked, nothing found: the page says what can be */
         return json_pack("{s:s, s:[], s:[], s:[], s:i, s:i, s:i}", "q", "", "devices", "endpoints",
                          "certificates", "total_devices", 0, "total_endpoints", 0, "total_certificates", 0);

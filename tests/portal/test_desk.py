@@ -383,6 +383,18 @@ def filters():
     equal(browser.get("/cases?page=x").status, 400)
 
 
+def references():
+    """A whole reference in the search of any page leads to its case, however it is written, and to nobody else's"""
+    browser, reader = hospital.browser("analyst"), hospital.browser("reader")
+    reference = browser.json("/api/cases/1")["reference"]
+    for written in (reference, reference.lower(), reference.replace("-", " ")):
+        answer = browser.get("/search?q=" + written.replace(" ", "%20"))
+        equal((answer.status, answer.headers["Location"]), (303, "/cases/1"), written)
+        equal(reader.get("/search?q=" + written.replace(" ", "%20")).status, 200)
+    hidden = hospital.browser("head").json(f"/api/cases/{RESTRICTED}")["reference"]
+    equal(browser.get("/search?q=" + hidden).status, 200, "a restricted case does not exist")
+
+
 def no_team():
     """Without a team there is no desk: no link to it, and its pages say why"""
     with Hospital("--empty") as own:
@@ -421,4 +433,4 @@ def report():
 with Hospital("--desk") as hospital:
     tap.run([who_may, strangers, restricted, looks_are_kept, in_words, hostile, artefacts, artefacts_added, parties, two_at_once, qualify,
              overrides_need_reasons, escalation, letters, handover, a_call_and_a_finding, notices, split_and_merge, changes, through_the_api,
-             filters, no_team, report])
+             filters, references, no_team, report])
