@@ -18,6 +18,7 @@ typedef struct {
 
 static const Handler surveys[] = {{FLEET_JOB_SURVEY, worker_survey}, {0}};
 static const Handler polls[] = {{MAIL_JOB_POLL, worker_poll}, {0}};
+static const Handler filings[] = {{MAIL_JOB_INBOUND, worker_inbound}, {0}};
 static const Handler lookups[] = {{CSIRT_JOB_CONTACTS, worker_contacts}, {0}};
 static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},
                                   {WORKER_ALARMS, worker_alarms},
@@ -187,6 +188,7 @@ bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error) {
     Track tracks[] = {
         {.lane = lane, .handlers = surveys, .lock = &lock},
         {.lane = lane, .handlers = polls, .lock = &lock},
+        {.lane = lane, .handlers = filings, .lock = &lock},
         {.lane = lane, .handlers = lookups, .lock = &lock},
         {.lane = lane, .handlers = elsewhere, .lock = &lock},
         {.lane = lane, .handlers = errands, .lock = &lock, .keeps_time = true},

@@ -24,6 +24,7 @@ bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error);
 bool worker_survey(Lane *lane, const VigieJob *job, GError **error);
 bool worker_alarms(Lane *lane, const VigieJob *job, GError **error);
 bool worker_mail(Lane *lane, const VigieJob *job, GError **error);
+bool worker_inbound(Lane *lane, const VigieJob *job, GError **error);
 bool worker_poll(Lane *lane, const VigieJob *job, GError **error);
 bool worker_challenge(Lane *lane, const VigieJob *job, GError **error);
 bool worker_contacts(Lane *lane, const VigieJob *job, GError **error);

@@ -159,6 +159,10 @@ bool mail_inbound_failed(VigieStore *store, int64_t id, const char *reason, Vigi
            add_job(store, now + wait, error) && store_commit(&tx, error);
 }
 
+bool mail_inbound_erase(VigieStore *store, int64_t id, GError **error) {
+    return store_exec(store, error, "UPDATE mail_inbound SET raw = NULL WHERE id = $1", "i", id);
+}
+
 bool mail_inbound_forget(VigieStore *store, VigieTime before, GError **error) {
     return store_exec(store, error,
                       "UPDATE mail_inbound SET raw = NULL WHERE handled < $1 AND raw IS NOT NULL", "i",

@@ -60,6 +60,8 @@ VigieMailInbound *mail_inbound_get(VigieStore *store, int64_t id, GError **error
 bool mail_inbound_done(VigieStore *store, int64_t id, const char *outcome, VigieTime now, GError **error);
 /* It could not be filed: it waits longer each time (a minute to six hours), the others go on. Adds the job for then. */
 bool mail_inbound_failed(VigieStore *store, int64_t id, const char *reason, VigieTime now, GError **error);
+/* Empties one now: the raw message says who wrote, which its case must not know. */
+bool mail_inbound_erase(VigieStore *store, int64_t id, GError **error);
 /* Empties what was filed before `before`; the row stays, so that it is known again. */
 bool mail_inbound_forget(VigieStore *store, VigieTime before, GError **error);
 /* Whether a message of ours bears this identifier, and who it went to (free with g_free, NULL where it does not). */
