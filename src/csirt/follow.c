@@ -274,11 +274,13 @@ static bool watch_all(VigieStore *store, const VigieNotifier *notifier, VigieTim
     return due != NULL;
 }
 
+/* Of a case that is over nobody is reminded. */
 static bool go_on(VigieStore *store, VigieTime now, GError **error) {
     g_autoptr(json_t) due =
         ids(store,
-            "SELECT id, 0, state FROM csirt_notice WHERE state = 'waiting' AND next > 0 AND next <= $1 "
-            "ORDER BY next, id LIMIT $2",
+            "SELECT n.id, 0, n.state FROM csirt_notice n JOIN csirt_case c ON c.id = n.case_id "
+            "WHERE n.state = 'waiting' AND n.next > 0 AND n.next <= $1 AND c.active = 1 "
+            "ORDER BY n.next, n.id LIMIT $2",
             now, error);
     for (size_t i = 0; i < json_array_size(due); i++)
         if (!notice_job(store, id_at(due, i), now, error))

@@ -21,6 +21,13 @@ static const char *const merge_steps[] = {
     "UPDATE csirt_escalation SET case_id = $1 WHERE case_id = $2 AND NOT EXISTS (SELECT 1 FROM "
     "csirt_escalation e WHERE "
     "e.case_id = $1 AND e.partner = csirt_escalation.partner)",
+    "UPDATE csirt_notice SET case_id = $1 WHERE case_id = $2",
+    "UPDATE csirt_verification SET case_id = $1 WHERE case_id = $2",
+    "UPDATE csirt_lookup SET case_id = $1 WHERE case_id = $2",
+    "UPDATE csirt_follow SET case_id = $1 WHERE case_id = $2 AND NOT EXISTS (SELECT 1 FROM csirt_follow f "
+    "WHERE "
+    "f.case_id = $1)",
+    "UPDATE csirt_follow SET days = 0 WHERE case_id = $2 AND $1 > 0",
     "UPDATE csirt_case SET indexed = 0 WHERE id = $1 AND $2 > 0",
     "DELETE FROM csirt_word WHERE case_id = $2 AND $1 > 0",
 };

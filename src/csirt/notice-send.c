@@ -256,17 +256,31 @@ static bool step_on(Sending *sending, GError **error) {
     return end_of_ladder(sending, error);
 }
 
+/* Where two workers hold the same job (a lease was lost), the second finds nothing to do. */
+static bool claim(const Sending *sending, bool *ret_ours, GError **error) {
+    const Notice *notice = sending->notice;
+    int64_t rows = 0;
+    if (!store_exec_count(
+            sending->store, &rows, error,
+            "UPDATE csirt_notice SET next = 0 WHERE id = $1 AND state = $2 AND step = $3 AND next = $4",
+            "itii", notice->id, notice->state, notice->step, notice->next))
+        return false;
+    *ret_ours = rows == 1;
+    return true;
+}
+
 /* Whatever a message cannot be made for (an address that SMTP cannot carry, no signing key) is for a person to see. */
 static bool send_or_block(Sending *sending, GError **error) {
     GError *failure = NULL;
     g_autoptr(VigieTransaction) tx = store_begin(sending->store, error);
-    if (!tx)
-        return false;
+    bool ours = false;
+    if (!tx || !claim(sending, &ours, error) || !ours)
+        return tx && !(error && *error);
     if (step_on(sending, &failure))
         return store_commit(&tx, error);
-    bool ours = g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_INVALID) ||
-                g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND);
-    if (!ours) {
+    bool for_a_person = g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_INVALID) ||
+                        g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND);
+    if (!for_a_person) {
         g_propagate_error(error, failure);
         return false;
     }

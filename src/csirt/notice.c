@@ -88,6 +88,15 @@ bool notice_job(VigieStore *store, int64_t id, VigieTime at, GError **error) {
     return store_job_add(store, CSIRT_JOB_NOTICE, payload, at, key, NULL, error);
 }
 
+static bool add_block_task(VigieStore *store, const Notice *notice, const json_t *why, VigieTime now,
+                           GError **error) {
+    g_autoptr(json_t) values = json_pack("{s:s}", "reference", notice->reference);
+    g_autofree char *title = vigie_text_fill(vigie_word(VIGIE_FR, "csirt.notice.task.blocked"), values);
+    json_t *details = json_pack("{s:I, s:O, s:o}", "notice", (json_int_t)notice->id, "why", why, "text",
+                                lookup_words("csirt.notice.task.blocked", values));
+    return csirt_task_add(store, "", notice->case_id, "todo", title, details, NULL, now, now, NULL, error);
+}
+
 bool notice_block(VigieStore *store, Notice *notice, const char *key, json_t *values, VigieTime now,
                   GError **error) {
     g_autoptr(json_t) why = lookup_words(key, values);
@@ -99,6 +108,7 @@ bool notice_block(VigieStore *store, Notice *notice, const char *key, json_t *va
     return notice_write(store, notice, error) &&
            store_exec(store, error, "UPDATE csirt_notice SET why = $2 WHERE id = $1", "it", notice->id,
                       text) &&
+           add_block_task(store, notice, why, now, error) &&
            entry_add(store, notice->case_id, "", "notice-blocked",
                      json_pack("{s:I, s:O}", "notice", (json_int_t)notice->id, "why", why), now, error);
 }

@@ -83,14 +83,14 @@ bool csirt_notice_work(VigieStore *store, const VigieNotifier *notifier, const j
 bool csirt_follow_work(VigieStore *store, const VigieNotifier *notifier, VigieTime now, GError **error);
 
 /* ---- Contacts ------------------------------------------------------------------------------------------------
- * Held for an organisation or a domain, for all its cases. In the order in which they are to be tried: confirmed by a person, of the
- * fleet, security.txt, pages, RDAP, whois; those that bounced go down.
- *   { "case", "domain", "lookup": { "state": none waiting running done, "requested", "finished", "steps", "security_txt" },
+ * Held for an organisation or a domain, for all its cases. Best first: what a person confirmed, the fleet's, security.txt, pages,
+ * RDAP, whois; those that bounced go down, those rejected come last.
+ *   { "case", "domain": or null, "lookup": { "state": none waiting done, "domain", "requested", "finished", "steps", "security_txt" },
  *     "contacts": [ { "id", "kind": mail phone page private, "value", "name", "language", "source": person fleet security-txt …, "place",
  *       "confidence", "details", "found", "seen": last found again, "confirmed", "confirmed_by", "rejected": time or null, "bounces",
- *       "bounced", "key": a key or null } ],
- *     "keys": [ key ] }
- * A key: { "fingerprint" or null: not to be had, "uri", "source", "state": as mail/keys.h: well soon broken, or missing, "problems", "expires", "checked" } */
+ *       "bounced", "fingerprint": of the key that it is written to with, or null } ],
+ *     "keys": [ { "fingerprint": or null, "uri", "domain", "state": as mail/keys.h's health, or missing, "problems", "expires",
+ *       "checked" } ] that the domain's security.txt names */
 json_t *csirt_contacts_get(VigieStore *store, const VigieAnalyst *who, int64_t case_id, VigieTime now,
                            GError **error);
 /* Asks for a search. `domain` NULL: that of the endpoint or device linked to the case; NOT_FOUND where there is none. */

@@ -437,6 +437,7 @@ static void test_label(Desk *desk, gconstpointer data) {
     g_autoptr(json_t) blocked = get(desk, notice, TEST_NOW);
     g_assert_cmpstr(test_text(blocked, "state"), ==, "blocked");
     g_assert_cmpuint(strlen(test_text(blocked, "why.fr")), >, 10);
+    g_assert_cmpint(tasks(desk, "todo"), ==, 1);
     g_assert_false(csirt_notice_confirm(desk->store, &test_analyst, notice, NULL, TEST_NOW, &error));
     g_assert_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT);
 }
@@ -478,6 +479,29 @@ static void test_follow(Desk *desk, gconstpointer data) {
     g_assert_cmpint(tasks(desk, "review"), ==, 2);
     g_autoptr(json_t) chain = csirt_timeline_verify(desk->store, desk->id, &error);
     g_assert_cmpuint(json_array_size(test_at(chain, "faults")), ==, 0);
+}
+
+/* A notice goes along with its case into the one that it is merged into, and is followed there; nobody is reminded of what is closed. */
+static void test_merged(Desk *desk, gconstpointer data) {
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    verify(desk);
+    int64_t notice = draft(desk, "{}"), old = desk->id;
+    confirm(desk, notice, TEST_NOW);
+    desk->id = open_case(desk, "vulnerability", "GREEN");
+    g_assert_true(csirt_case_merge(desk->store, desk->team, &test_analyst, desk->id, old, "le même",
+                                   TEST_NOW + 60, &error));
+    fine(error);
+    work(desk, TEST_NOW + 30 * DAY);
+    g_assert_cmpint(mails(desk), ==, 2);
+    g_autoptr(json_t) list = csirt_notice_list(desk->store, &test_analyst, desk->id, TEST_NOW, &error);
+    g_assert_cmpuint(json_array_size(list), ==, 1);
+    store_exec(desk->store, &error, "UPDATE csirt_case SET active = 0, state = 'closed' WHERE id = $1", "i",
+               desk->id);
+    fine(error);
+    for (int i = 31; i < 90; i++)
+        work(desk, TEST_NOW + i * DAY);
+    g_assert_cmpint(mails(desk), ==, 2);
 }
 
 /* ---- Partners and third parties ---------------------------------------------------------------------------------------------------- */
@@ -670,6 +694,7 @@ int main(int argc, char **argv) {
     ADD("link", "AMBER", test_link);
     ADD("label", NULL, test_label);
     ADD("follow", NULL, test_follow);
+    ADD("merged", NULL, test_merged);
     ADD("escalation", NULL, test_escalation);
     ADD("third-party", NULL, test_third_party);
     ADD("canary", NULL, test_canary);

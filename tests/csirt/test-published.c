@@ -1,6 +1,8 @@
 /* What strangers publish of how they want to be told: read as far as it can be, and judged in words. */
+#include "csirt/lookup.h"
 #include "csirt/notify.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #define PLACE "https://chu.test/.well-known/security.txt"
@@ -243,6 +245,38 @@ static void test_rdap_hostile(void) {
     g_assert_nonnull(contact(answer, "top@isp.test"));
 }
 
+static void server_is(const char *configured, const char *name, bool address, const char *wanted) {
+    g_autofree char *base = lookup_rdap_base(configured, lookup_rules(NULL), name, address);
+    g_assert_cmpstr(base, ==, wanted);
+}
+
+/* The server is the most specific of RFC 9224's bootstrap files that speaks HTTPS, the one configured, or one that knowledge names. */
+static void test_rdap_server(void) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *folder = g_dir_make_tmp("vigie-rdap-XXXXXX", &error);
+    g_autofree char *dns = g_build_filename(folder, "dns.json", NULL),
+                    *v4 = g_build_filename(folder, "ipv4.json", NULL);
+    g_autofree char *names = quoted("{'services':[[['test','fr'],['http://no.test/','https://a.test/']],"
+                                    "[['gouv.fr'],['https://b.test/']],[['broken'],[3]],3]}");
+    g_autofree char *nets = quoted("{'services':[[['192.0.0.0/8'],['https://a.test/']],[['192.0.2.0/"
+                                   "25','x','1.2.3.4/99'],['https://b.test/']]]}");
+    g_assert_true(g_file_set_contents(dns, names, -1, &error) && g_file_set_contents(v4, nets, -1, &error));
+    server_is(folder, "chu.fr", false, "https://a.test/");
+    server_is(folder, "x.gouv.fr", false, "https://b.test/");
+    server_is(folder, "xgouv.fr", false, "https://a.test/");
+    server_is(folder, "chu.broken", false, NULL);
+    server_is(folder, "192.0.2.7", true, "https://b.test/");
+    server_is(folder, "192.0.2.200", true, "https://a.test/");
+    server_is(folder, "10.0.0.1", true, NULL);
+    server_is(folder, "2001:db8::1", true, NULL);
+    server_is("https://own.test/", "chu.fr", false, "https://own.test/");
+    server_is("", "chu.fr", false, "https://rdap.nic.fr/");
+    server_is("", "chu.unknown", false, NULL);
+    g_unlink(dns);
+    g_unlink(v4);
+    g_rmdir(folder);
+}
+
 /* ---- whois ---- */
 static void test_whois(void) {
     g_autoptr(json_t) ripe = csirt_whois_parse(
@@ -346,6 +380,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/security-txt/huge", test_huge);
     g_test_add_func("/rdap/roles", test_rdap_roles);
     g_test_add_func("/rdap/hostile", test_rdap_hostile);
+    g_test_add_func("/rdap/server", test_rdap_server);
     g_test_add_func("/whois/forms", test_whois);
     g_test_add_func("/page/contacts", test_page);
     g_test_add_func("/page/hostile", test_page_hostile);
