@@ -1,60 +1,27 @@
 /* lint.c: one row a rule. A check answers whether the rule is broken, and may say where. */
+#include "x509/lint.h"
 #include "x509/oid.h"
-#include "x509/view.h"
-#include "x509/x509.h"
 
 #include <openssl/bn.h>
 #include <string.h>
 
-enum { DAY = 86400, LINT_EXTENSIONS_MAX = 64 };
-
-typedef enum {
-    AKI,
-    SKI,
-    KEY_USAGE,
-    POLICIES,
-    ALTERNATIVE,
-    BASIC,
-    CONSTRAINTS,
-    PURPOSES,
-    POINTS,
-    ACCESS,
-    FRESHEST,
-    KNOWN
-} Known;
+enum { DAY = 86400 };
 
 static const struct {
     uint8_t size, oid[8];
 } known_oids[KNOWN] = {
-    [AKI] = {3, {0x55, 0x1D, 0x23}},         [SKI] = {3, {0x55, 0x1D, 0x0E}},
-    [KEY_USAGE] = {3, {0x55, 0x1D, 0x0F}},   [POLICIES] = {3, {0x55, 0x1D, 0x20}},
-    [ALTERNATIVE] = {3, {0x55, 0x1D, 0x11}}, [BASIC] = {3, {0x55, 0x1D, 0x13}},
-    [CONSTRAINTS] = {3, {0x55, 0x1D, 0x1E}}, [PURPOSES] = {3, {0x55, 0x1D, 0x25}},
-    [POINTS] = {3, {0x55, 0x1D, 0x1F}},      [ACCESS] = {8, {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01}},
+    [AKI] = {3, {0x55, 0x1D, 0x23}},
+    [SKI] = {3, {0x55, 0x1D, 0x0E}},
+    [KEY_USAGE] = {3, {0x55, 0x1D, 0x0F}},
+    [POLICIES] = {3, {0x55, 0x1D, 0x20}},
+    [ALTERNATIVE] = {3, {0x55, 0x1D, 0x11}},
+    [BASIC] = {3, {0x55, 0x1D, 0x13}},
+    [CONSTRAINTS] = {3, {0x55, 0x1D, 0x1E}},
+    [PURPOSES] = {3, {0x55, 0x1D, 0x25}},
+    [POINTS] = {3, {0x55, 0x1D, 0x1F}},
+    [ACCESS] = {8, {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01}},
     [FRESHEST] = {3, {0x55, 0x1D, 0x2E}},
-};
-
-typedef struct {
-    bool present, critical;
-    VigieBytes value;
-} Extension;
-
-typedef struct {
-    X509View view;
-    VigieCertificate *certificate;
-    Extension extensions[KNOWN];
-    bool duplicate, unknown_critical, server, purposes_any;
-    bool basic_ca, basic_path_length;
-    bool key_usage_empty;
-    uint16_t key_usage; /* bit 0 is 0x8000 */
-    char detail[128];
-} Lint;
-
-enum {
-    USE_ENCIPHER_KEYS = 0x2000,
-    USE_ENCIPHER_DATA = 0x1000,
-    USE_AGREE = 0x0800,
-    USE_SIGN_CERTIFICATES = 0x0400,
+    [STATEMENTS] = {8, {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x03}},
 };
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
@@ -122,14 +89,14 @@ static bool is_leaf_server(const Lint *lint) {
     return lint->server && !lint->basic_ca;
 }
 
-static bool tell(Lint *lint, const char *text) {
+bool lint_tell(Lint *lint, const char *text) {
     g_strlcpy(lint->detail, text, sizeof lint->detail);
     return true;
 }
 
 /* ---- RFC 5280 ----------------------------------------------------------------------------------------------- */
 static bool malformed(Lint *lint) {
-    return lint->certificate->malformed && tell(lint, lint->certificate->malformed);
+    return lint->certificate->malformed && lint_tell(lint, lint->certificate->malformed);
 }
 
 static bool old_version(Lint *lint) {
@@ -225,7 +192,7 @@ static bool names_dns(Lint *lint) {
     for (size_t i = 0; i < lint->certificate->name_count; i++) {
         const VigieAlternativeName *name = &lint->certificate->names[i];
         if (name->type == VIGIE_NAME_DNS && is_label_fault(name->text))
-            return tell(lint, name->text);
+            return lint_tell(lint, name->text);
     }
     return false;
 }
@@ -347,8 +314,8 @@ static bool weak_rsa(Lint *lint) {
     bool small =
         exponent.size < 3 && !(exponent.size == 2 && exponent.data[0] == 0xFF && exponent.data[1] == 0xFF);
     if (exponent.size == 0 || small || exponent.size > 32 || !(exponent.data[exponent.size - 1] & 1))
-        return tell(lint, "exponent");
-    return has_small_factor(modulus) && tell(lint, "modulus");
+        return lint_tell(lint, "exponent");
+    return has_small_factor(modulus) && lint_tell(lint, "modulus");
 }
 
 static bool server_names(Lint *lint) {
@@ -362,7 +329,7 @@ static bool server_common_name(Lint *lint) {
     for (size_t i = 0; i < certificate->name_count; i++)
         if (g_ascii_strcasecmp(certificate->names[i].text, certificate->common_name) == 0)
             return false;
-    return tell(lint, certificate->common_name);
+    return lint_tell(lint, certificate->common_name);
 }
 
 /* 398 days; from 15 March 2026 200, from 15 March 2027 100, from 15 March 2029 47 (ballot SC-081). */
@@ -400,7 +367,7 @@ static bool is_internal(const VigieAlternativeName *name) {
 static bool server_internal_name(Lint *lint) {
     for (size_t i = 0; is_leaf_server(lint) && i < lint->certificate->name_count; i++)
         if (is_internal(&lint->certificate->names[i]))
-            return tell(lint, lint->certificate->names[i].text);
+            return lint_tell(lint, lint->certificate->names[i].text);
     return false;
 }
 
@@ -409,15 +376,8 @@ static bool no_revocation(Lint *lint) {
 }
 
 /* ---- The table ---------------------------------------------------------------------------------------------- */
-typedef struct {
-    const char *id;
-    bool warning;
-    const char *clause;
-    bool (*broken)(Lint *lint);
-} Check;
-
 /* clang-format off */
-static const Check checks[] = {
+static const LintCheck checks[] = {
     {"rfc5280.malformed", false, "RFC 5280 4.1", malformed},
     {"rfc5280.version", false, "RFC 5280 4.1.2.1", old_version},
     {"rfc5280.validity", false, "RFC 5280 4.1.2.5", validity_reversed},
@@ -450,14 +410,30 @@ static const Check checks[] = {
     {"cabf.any-purpose", false, "CA/B BR 7.1.2.7.10", server_any_purpose},
     {"cabf.internal-name", true, "CA/B BR 4.2.2", server_internal_name},
     {"cabf.revocation", false, "CA/B BR 7.1.2.11.2", no_revocation},
+    {NULL, false, NULL, NULL},
 };
 /* clang-format on */
 
+static const LintCheck *const tables[] = {checks, lint_etsi_checks};
+
 bool x509_lint_known(const char *id) {
-    for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
-        if (strcmp(checks[i].id, id) == 0)
-            return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
+        for (const LintCheck *check = tables[i]; check->id; check++)
+            if (strcmp(check->id, id) == 0)
+                return true;
     return false;
+}
+
+/* What it found, or NULL. */
+static json_t *ask(Lint *lint, const LintCheck *check) {
+    const char *cut = NULL;
+    lint->detail[0] = '\0';
+    if (!check->broken(lint))
+        return NULL;
+    if (!g_utf8_validate(lint->detail, -1, &cut))
+        lint->detail[cut - lint->detail] = '\0';
+    return json_pack("{s:s, s:s, s:s, s:s}", "id", check->id, "severity",
+                     check->warning ? "warning" : "error", "clause", check->clause, "detail", lint->detail);
 }
 
 json_t *x509_lint(VigieBytes der, const char *const *waived, GError **error) {
@@ -470,16 +446,11 @@ json_t *x509_lint(VigieBytes der, const char *const *waived, GError **error) {
     read_extensions(&lint);
     read_values(&lint);
     json_t *found = json_array();
-    for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
-        lint.detail[0] = '\0';
-        if (!checks[i].broken(&lint) || (waived && g_strv_contains(waived, checks[i].id)))
-            continue;
-        const char *cut = NULL;
-        if (!g_utf8_validate(lint.detail, -1, &cut))
-            lint.detail[cut - lint.detail] = '\0';
-        json_array_append_new(found, json_pack("{s:s, s:s, s:s, s:s}", "id", checks[i].id, "severity",
-                                               checks[i].warning ? "warning" : "error", "clause",
-                                               checks[i].clause, "detail", lint.detail));
-    }
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
+        for (const LintCheck *check = tables[i]; check->id; check++) {
+            json_t *one = waived && g_strv_contains(waived, check->id) ? NULL : ask(&lint, check);
+            if (one)
+                json_array_append_new(found, one);
+        }
     return found;
 }
