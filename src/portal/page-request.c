@@ -84,115 +84,8 @@ DRESS(dress_requests) {
     return true;
 }
 
-/* ---- The form ----------------------------------------------------------------------------------------------- */
-/* The profiles that some authority issues to others. */
-static json_t *offered(Request *request, GError **error) {
-    g_autoptr(json_t) authorities = pki_authority_list(request->store, NULL, error),
-                      profiles = pki_profile_list(request->portal->profiles, request->lang);
-    json_t *list = json_array(), *profile, *authority, *served;
-    size_t i, j, k;
-    json_array_foreach(profiles, i, profile) {
-        const char *name = json_string_value(json_object_get(profile, "name"));
-        bool found = false;
-        json_array_foreach(authorities, j, authority) {
-            json_array_foreach(json_object_get(json_object_get(authority, "settings"), "profiles"), k,
-                               served) {
-                found = found || strcmp(json_string_value(served), name) == 0;
-            }
-        }
-        if (found && strcmp(name, "ocsp-responder") != 0)
-            json_array_append(list, profile);
-    }
-    if (authorities)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
-static json_t *form_values(const Request *request) {
-    json_t *values = json_object();
-    GHashTableIter iter;
-    gpointer name, value;
-    g_hash_table_iter_init(&iter, request->form);
-    while (g_hash_table_iter_next(&iter, &name, &value))
-        if (strcmp(name, "csrf") != 0)
-            json_object_set_new(values, name, json_string(value));
-    return values;
-}
-
-static json_t *form(Request *request, const char *profile, const char *problem, GError **error) {
-    g_autoptr(json_t) profiles = offered(request, error);
-    g_autoptr(json_t) chosen = profiles && profile ? registration_profile(request, profile) : NULL;
-    if (!profiles)
-        return NULL;
-    return json_pack("{s:O, s:O?, s:o, s:s}", "profiles", profiles, "profile", chosen, "values",
-                     form_values(request), "problem", problem ? problem : "");
-}
-
 RESOURCE(page_request_form) {
-    return form(request, request_query(request, "profile"), NULL, error);
-}
-
-static json_t *field_view(const Request *request, const json_t *field, const json_t *values) {
-    const char *name = json_string_value(json_object_get(field, "name"));
-    g_autofree char *member = g_strconcat("field.", name, NULL),
-                    *word = g_strconcat("request.field.", name, NULL),
-                    *hint = g_strconcat(word, ".hint", NULL);
-    const char *value = json_string_value(json_object_get(values, member));
-    const char *said = vigie_word(request->lang, hint);
-    return json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", member, "label", vigie_word(request->lang, word),
-                     "hint", strcmp(said, hint) == 0 ? "" : said, "value", value ? value : "", "optional",
-                     json_is_true(json_object_get(field, "optional")));
-}
-
-static void say_validators(const Request *request, json_t *profile) {
-    g_autoptr(GString) text = g_string_new(NULL);
-    size_t index;
-    json_t *role;
-    json_array_foreach(json_object_get(profile, "validators"), index, role) {
-        g_autofree char *key = g_strconcat("request.role.", json_string_value(role), NULL);
-        const char *word = vigie_word(request->lang, key);
-        g_string_append_printf(text, "%s%s", index ? ", " : "",
-                               strcmp(word, key) == 0 ? json_string_value(role) : word);
-    }
-    json_object_set_new(profile, "validators_text", json_string(text->str));
-}
-
-static bool add_organisations(Request *request, json_t *view, GError **error) {
-    VigieFleetFilter all = {.organisation = request->reader.organisation, .page_size = FLEET_PAGE_SIZE_MAX};
-    const char *chosen = json_string_value(json_object_get(json_object_get(view, "values"), "organisation"));
-    g_autoptr(json_t) found = fleet_organisation_list(request->store, &all, request->now, error);
-    json_t *options = json_array(), *item;
-    size_t index;
-    json_array_foreach(json_object_get(found, "items"), index, item) {
-        g_autofree char *id =
-            g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "id")));
-        json_array_append_new(options, json_pack("{s:s, s:O, s:b}", "value", id, "label",
-                                                 json_object_get(item, "name"), "selected",
-                                                 g_strcmp0(id, chosen) == 0));
-    }
-    json_object_set_new(view, "organisations", options);
-    return found != NULL;
-}
-
-DRESS(dress_request_form) {
-    json_t *profile = json_object_get(view, "profile"), *values = json_object_get(view, "values"), *one;
-    json_t *fields = json_array();
-    size_t index;
-    json_array_foreach(json_object_get(view, "profiles"), index, one) {
-        say_validators(request, one);
-    }
-    json_array_foreach(json_object_get(profile, "fields"), index, one) {
-        json_array_append_new(fields, field_view(request, one, values));
-    }
-    json_object_set_new(view, "inputs", fields);
-    json_object_set_new(view, "none", json_boolean(json_array_size(json_object_get(view, "profiles")) == 0));
-    if (!json_is_object(profile))
-        return true;
-    say_validators(request, profile);
-    json_object_set_new(profile, "named",
-                        json_boolean(json_array_size(json_object_get(profile, "names")) > 0));
-    return add_organisations(request, view, error);
+    return registration_form(request, request_query(request, "profile"), NULL, error);
 }
 
 /* ---- Asking ------------------------------------------------------------------------------------------------- */
@@ -229,26 +122,10 @@ static bool has_evidence(const Request *request) {
     return false;
 }
 
-/* Names one a line, as people type them: "automate.chu.example", "10.1.2.3", "a@chu.example". */
-static char **typed_names(const char *text) {
-    g_auto(GStrv) lines = g_strsplit_set(text ? text : "", "\r\n,; ", 200);
-    GPtrArray *names = g_ptr_array_new();
-    for (char **line = lines; *line; line++) {
-        const char *name = g_strstrip(*line);
-        const char *kind = strchr(name, '@') ? "email:" : g_hostname_is_ip_address(name) ? "ip:" : "dns:";
-        bool said = g_str_has_prefix(name, "dns:") || g_str_has_prefix(name, "ip:") ||
-                    g_str_has_prefix(name, "email:");
-        if (*name)
-            g_ptr_array_add(names, g_strconcat(said ? "" : kind, name, NULL));
-    }
-    g_ptr_array_add(names, NULL);
-    return (char **)g_ptr_array_free(names, FALSE);
-}
-
 /* With evidence, which whoever validates is to look at, it is never validated in the same breath. */
 static bool add(Request *request, const char *profile, GError **error) {
     g_autoptr(json_t) fields = registration_fields(request);
-    g_auto(GStrv) names = typed_names(request_form(request, "names"));
+    g_auto(GStrv) names = registration_names(request);
     const char *mail = request_form(request, "mail");
     int64_t id = 0;
     VigiePkiRequest asked = {.kind = VIGIE_REQUEST_ISSUE,
@@ -286,7 +163,7 @@ RESOURCE(page_request_add) {
         return page_request(request, error);
     g_autofree char *problem = registration_problem(request, why);
     if (problem)
-        return form(request, profile, problem, error);
+        return registration_form(request, profile, problem, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return NULL;
 }
@@ -402,7 +279,7 @@ DRESS(dress_request) {
     (void)error;
     const char *reason = json_string_value(json_object_get(view, "reason"));
     name_request(request, view);
-    say_validators(request, view);
+    registration_say_validators(request, view);
     set_word(request, view, "proof_text", "request.proof.",
              json_string_value(json_object_get(view, "proof")));
     if (reason)

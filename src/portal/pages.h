@@ -172,6 +172,14 @@ DRESS(dress_requests);
 DRESS(dress_request);
 DRESS(dress_request_form);
 
+/* page-enrolment.c */
+RESOURCE(page_enrolments);
+RESOURCE(page_enrolment_form);
+RESOURCE(page_enrolment_add);
+RESOURCE(page_enrolment_end);
+DRESS(dress_enrolments);
+DRESS(dress_enrolment_form);
+
 /* page-issued.c */
 RESOURCE(page_issued);
 RESOURCE(page_issued_one);

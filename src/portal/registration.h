@@ -17,3 +17,12 @@ char *registration_problem(Request *request, const GError *error);
 json_t *registration_profile(const Request *request, const char *name);
 /* The title of a profile; its name where there is none. Static or the profile's own. */
 char *registration_profile_title(const Request *request, const char *name);
+
+/* registration-form.c */
+/* { "profiles": those that some authority issues to others, "profile": the chosen one or null, "values": what was typed,
+ * "problem": text }, for dress_request_form. */
+json_t *registration_form(Request *request, const char *profile, const char *problem, GError **error);
+/* Who validates it, in words: "validators_text" beside "validators". */
+void registration_say_validators(const Request *request, json_t *profile);
+/* The form's names, one a line, as people type them: "dns:…", "ip:…", "email:…". Free with g_strfreev. */
+char **registration_names(const Request *request);

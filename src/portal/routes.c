@@ -63,6 +63,8 @@ static const char *const page_query[] = {"page", NULL};
 static const char *const request_query_names[] = {"state", "device", "before", NULL};
 static const char *const request_form_names[] = {"profile", "csr",        "names", "organisation",
                                                  "mail",    "field.NAME", NULL};
+static const char *const enrolment_form_names[] = {"profile", "label",     "names", "organisation", "uses",
+                                                   "days",    "challenge", "open",  "field.NAME",   NULL};
 static const char *const issued_query[] = {"q", "device", "before", NULL};
 static const char *const reason_form[] = {"reason", NULL};
 static const char *const csr_form[] = {"csr", NULL};
@@ -127,6 +129,15 @@ const Route routes[] = {
      NULL},
     {"GET", "/requests/{id}/certificate", NULL, MAY_READ, false, NULL, NULL, file_request_certificate, NULL,
      NULL, NULL},
+    {"GET", "/enrolments", "enrolments", MAY_READ, true, page_enrolments, dress_enrolments, NULL, NULL,
+     "EnrolmentList", "Validations given in advance to machines, newest first"},
+    {"GET", "/enrolments/new", "enrolment-new", MAY_REGISTER, false, page_enrolment_form,
+     dress_enrolment_form, NULL, NULL, NULL, NULL},
+    {"POST", "/enrolments", "enrolment-new", MAY_REGISTER, true, page_enrolment_add, dress_enrolment_form,
+     NULL, enrolment_form_names, "EnrolmentMade",
+     "Validate in advance; name and secret for the machine, told once"},
+    {"POST", "/enrolments/{id}/end", NULL, MAY_REGISTER, true, page_enrolment_end, NULL, NULL, NULL,
+     "EnrolmentList", "End an enrolment"},
     {"GET", "/issued", "issued", MAY_READ, true, page_issued, dress_issued, NULL, issued_query, "IssuedList",
      "Certificates issued by our authorities, newest first"},
     {"GET", "/issued/{id}", "issued-one", MAY_READ, true, page_issued_one, dress_issued_one, NULL, NULL,

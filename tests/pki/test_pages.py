@@ -1,6 +1,7 @@
 """The portal's pages of registration: people ask, validate, refuse, revoke; a device has its next certificate."""
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -189,11 +190,32 @@ def test_api():
     vigie.equal(json.loads(send(act).text)["state"], "issued", "the same key again, once the first is decided")
 
 
+def test_enrolment():
+    """who validates lets machines ask by themselves: the secret is shown once, others see nothing of it, its maker ends it"""
+    dsi, martin, other = person("a.dsi"), person("c.martin"), person("x.autre")
+    form = {"profile": "device", "label": "Automates du labo", "names": "labo.chu.test", "uses": "2", "days": "7",
+            "organisation": ORGANISATION, "field.organisation": "CHU de Test"}
+    page = dsi.get("/enrolments/new").plain
+    assert "Medical device" in page and "Health professional" not in page, page
+    done = martin.post("/enrolments", "/enrolments/new?profile=device", **form)
+    assert done.status == 400 and "no role of this account" in done.plain and 'value="Automates du labo"' in done.text, done.plain
+    done = dsi.post("/enrolments", "/enrolments/new?profile=device", **form)
+    name, secret = (text for text in re.findall(r"<code>([a-z0-9]+)</code>", done.text))
+    assert done.status == 200 and len(secret) >= 24, done.plain
+    assert secret not in dsi.get("/enrolments").text
+    one = dsi.json("/enrolments")["items"][0]
+    vigie.equal((one["name"], one["names"], one["uses"], one["usable"]), (name, ["dns:labo.chu.test"], 2, True), one)
+    vigie.equal(other.json("/enrolments")["items"], [], "another organisation's")
+    vigie.equal(other.post(f"/enrolments/{one['id']}/end", "/account").status, 403, "another organisation's validator")
+    vigie.equal(dsi.post(f"/enrolments/{one['id']}/end", "/enrolments").status, 303, "ended")
+    vigie.equal(dsi.json("/enrolments")["items"][0]["usable"], False, "ended")
+
+
 def test_schemas():
     """what the API answers of requests and certificates is as its OpenAPI document says"""
     dsi = person("a.dsi")
     document = json.loads(dsi.get("/api/openapi.json").text)
-    for path, value in {"/requests": None, "/issued": None, "/requests/{id}": "/requests", "/issued/{id}": "/issued"}.items():
+    for path, value in {"/requests": None, "/issued": None, "/enrolments": None, "/requests/{id}": "/requests", "/issued/{id}": "/issued"}.items():
         here = path.replace("{id}", str(dsi.json(value)["items"][0]["id"])) if value else path
         schema = document["paths"]["/api" + path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         fits(dsi.json(here), schema, document["components"]["schemas"], path)
@@ -212,4 +234,4 @@ def test_cross_site():
 
 with CHU:
     tap.run([test_ask_and_validate, test_mistake, test_evidence, test_revoke, test_renew, test_device_csr, test_device_key,
-             test_api, test_schemas, test_cross_site])
+             test_api, test_enrolment, test_schemas, test_cross_site])
