@@ -2,7 +2,10 @@
  *     notify-tool CONFIG lookup DOMAIN       asks, and prints what was found
  *     notify-tool CONFIG open KIND TLP ORGANISATION NAME MAIL
  *                                            opens a case that NAME with MAIL reported; prints its reference
+ *     notify-tool CONFIG inbound MAILBOX FILE
+ *                                            a message comes in
  *     notify-tool CONFIG work OFFSET         does every job of the CSIRT and the mail's that is due OFFSET seconds from now */
+#include "csirt/inbound.h"
 #include "csirt/notify.h"
 
 #include <stdio.h>
@@ -10,6 +13,7 @@
 #include <string.h>
 
 static VigieTime offset;
+static volatile int stop;
 
 static VigieTime shifted(void) {
     return vigie_time_now() + offset;
@@ -48,6 +52,17 @@ static bool open_case(const VigieConfig *config, const VigieTeam *team, char **w
     return true;
 }
 
+static bool take_in(const VigieConfig *config, const char *mailbox, const char *path, GError **error) {
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    g_autoptr(VigieStore) store = store_open(vigie_config_text(config, "store.url"), error);
+    if (!store || !store_migrate(store, error) || !g_file_get_contents(path, &text, &size, error))
+        return false;
+    g_autoptr(GBytes) raw = g_bytes_new(text, size);
+    int64_t id = 0;
+    return mail_inbound_add(store, mailbox, raw, vigie_time_now(), &id, error);
+}
+
 /* ---- The worker ---- */
 typedef struct {
     const VigieConfig *config;
@@ -61,6 +76,9 @@ static bool do_job(Worker *worker, const VigieJob *job, GError **error) {
     if (strcmp(job->kind, MAIL_JOB_KIND) == 0)
         return mail_queue_send(worker->store, worker->server, job, "tool", 5 * 86400,
                                vigie_config_zone(worker->config), shifted, error);
+    if (strcmp(job->kind, MAIL_JOB_INBOUND) == 0)
+        return csirt_inbound_work(worker->store, &worker->notifier, &stop, shifted, error) &&
+               store_job_done(worker->store, job, "tool", error);
     bool done = strcmp(job->kind, CSIRT_JOB_CONTACTS) == 0
                     ? csirt_contacts_work(worker->store, &worker->notifier, worker->lookup, job->payload,
                                           NULL, shifted, error)
@@ -69,7 +87,8 @@ static bool do_job(Worker *worker, const VigieJob *job, GError **error) {
 }
 
 static bool work(Worker *worker, GError **error) {
-    static const char *const kinds[] = {CSIRT_JOB_CONTACTS, CSIRT_JOB_NOTICE, MAIL_JOB_KIND, NULL};
+    static const char *const kinds[] = {CSIRT_JOB_CONTACTS, CSIRT_JOB_NOTICE, MAIL_JOB_KIND, MAIL_JOB_INBOUND,
+                                        NULL};
     if (!csirt_follow_work(worker->store, &worker->notifier, shifted(), error))
         return false;
     for (;;) {
@@ -101,6 +120,8 @@ static bool act(int argc, char **argv, const VigieConfig *config, GError **error
         return false;
     if (argc == 8 && strcmp(argv[2], "open") == 0)
         return open_case(config, team, argv + 3, error);
+    if (argc == 5 && strcmp(argv[2], "inbound") == 0)
+        return take_in(config, argv[3], argv[4], error);
     if (argc == 4 && strcmp(argv[2], "work") == 0) {
         offset = atoll(argv[3]);
         return start_work(config, team, error);
