@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* More of them than processors: a lane may wait for the disk, and those that wait together share a commit. */
-enum { LANES = 12 };
+enum { LANES = 24 };
 
 struct Lanes {
     const Portal *portal;
