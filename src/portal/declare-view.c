@@ -280,6 +280,7 @@ void declare_add_team(const Request *request, json_t *view) {
     g_autofree char *time = vigie_when_text(request->lang, request->portal->zone, opening, request->now);
     g_autofree char *opens = vigie_words(request->lang, "declare.closed", "time", time, NULL);
     g_autofree char *back = declare_phone_text(request->lang, text_at(call, "number"));
+    json_object_set_new(view, "callable", json_boolean(json_array_size(json_object_get(team, "phones")) > 0));
     json_object_set_new(view, "file_max",
                         json_integer(vigie_config_int(request->portal->config, "portal.upload_file")));
     json_object_set_new(

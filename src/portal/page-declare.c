@@ -158,6 +158,7 @@ static json_t *send(Request *request, const char *form, const char *nonce, const
         return unsaved(request, form, failure);
     }
     request->status = request->api ? 201 : 200;
+    request->here = g_strdup("/declare");
     return sending.acknowledged;
 }
 
@@ -232,6 +233,7 @@ RESOURCE(page_draft) {
     int64_t wait = 0;
     if (!declare_ready(request, error))
         return NULL;
+    request->here = g_strdup("/declare/draft");
     if (!declare_allowed(request, &declare_limit_check, &wait)) {
         g_autofree char *note = wait_text(request, "declare.wait.short", wait);
         request->status = 429;
@@ -245,7 +247,6 @@ RESOURCE(page_draft) {
     }
     if (!draft) {
         request->status = 404;
-        request->here = g_strdup("/declare/draft");
         return json_pack("{s:s}", "resume", vigie_word(request->lang, "declare.resume.wrong"));
     }
     const char *id = json_string_value(json_object_get(draft, "form"));

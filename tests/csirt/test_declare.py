@@ -176,6 +176,9 @@ def page():
             equal(answer.headers.get_all("Set-Cookie"), None, "a cookie")
             equal(answer.headers["Cache-Control"], "private, no-cache" if answer is form else "no-store")
         receipt = re.findall(r"<dd><strong>([^<]+)</strong>", first.text)
+        for answer in (form, wrong, first):
+            other = re.search(r'<a href="([^"]+)" hreflang', answer.text)[1]
+            equal(desk.ask("GET", other).status, 200, f"the other language, {other}")
         equal(re.findall(r"<dd><strong>([^<]+)</strong>", again.text), receipt)
         assert "parvenue" in again.text or "reached" in again.text
         equal(desk.sql("SELECT count(*) FROM csirt_case"), [["1"]])
