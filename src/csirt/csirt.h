@@ -125,7 +125,8 @@ bool csirt_case_find(VigieStore *store, const VigieTeam *team, const VigieAnalys
 /* Indexes the words of at most so many cases that came or changed since; a search does it for a few hundred, a job of the worker for
  * the rest. *ret_indexed 0: none is left. */
 #define CSIRT_JOB_WORDS "case-words" /* no payload */
-bool csirt_words_ask(VigieStore *store, VigieTime now, GError **error); /* adds the job where there is something to do */
+bool csirt_words_ask(VigieStore *store, VigieTime now,
+                     GError **error); /* adds the job where there is something to do */
 bool csirt_words_index(VigieStore *store, int64_t most, int64_t *ret_indexed, GError **error);
 /* Counts stop at CSIRT_LOAD_MAX: { "active", "unassigned", "overdue", "urgent", "by_band": { "1" … }, "by_state", "by_assignee": [ { "name", "cases", "overdue" } ],
  *   "tasks_due", "on_call": { "name", "phone" } or null, "open": bool (opening hours) } */

@@ -32,9 +32,10 @@ json_t *csirt_priority(const json_t *facts, GError **error);
 json_t *csirt_priority_missing(const json_t *facts, GError **error);
 
 /* ---- Escalation (escalation.c; escalation.json) -------------------------------------------------------------
- * Who should be told, for a person to confirm: [ { "partner": "corruss", "rule", "reason", "reference", "urgent",
- *   "mandated", "sees": [ members ] } ], one a partner, the most urgent first; where several rules name a partner, "reasons"
- * holds all and "sees" is their union. Members: csirt_members. Never the source. */
+ * Who should be told, for a person to confirm, one entry a partner, the urgent first: [ { "partner": "corruss", "name", "audience" (of
+ *   csirt_may_leave), "rule", "reason", "reference" (of the weightiest rule), "reasons": [ { "rule", "text", "reference" } ], "urgent",
+ *   "mandated": whether the team's mission asks for it, without the owner's consent, "sees": [ members ] } ].
+ * Members: csirt_members. Never the source. */
 json_t *csirt_escalations(const json_t *facts, GError **error);
 /* What a case consists of, for who may see which part: { name: { "text", "from": [ members of the case ] } } of release.json. */
 const json_t *csirt_members(void);

@@ -166,8 +166,8 @@ static void test_receipt(Desk *desk, gconstpointer data) {
     g_assert_true(csirt_message_add(desk->store, desk->team, id, &internal, TEST_NOW + 1, NULL, &error));
     g_assert_true(csirt_case_move(desk->store, desk->team, &test_analyst, id, "rejected", "doublon",
                                   TEST_NOW + 2, &error));
-    g_assert_true(
-        csirt_receipt_add(desk->store, desk->team, id, "Cela empire", NULL, NULL, TEST_NOW + 3, NULL, &error));
+    g_assert_true(csirt_receipt_add(desk->store, desk->team, id, "Cela empire", NULL, NULL, TEST_NOW + 3,
+                                    NULL, &error));
     g_assert_no_error(error);
     g_autoptr(json_t) receipt = csirt_receipt_get(desk->store, id, TEST_NOW + 4, &error);
     g_assert_cmpstr(test_text(receipt, "state"), ==, "acknowledged"); /* taken up again */
