@@ -161,7 +161,7 @@ static void generate(VigieStore *store, int64_t cases, int64_t share) {
     store_commit(&tx, &error);
     die(error);
     if (!sqlite)
-        store_exec(store, &error, "ANALYZE", "");
+        store_exec(store, &error, "VACUUM ANALYZE", "");
     die(error);
 }
 

@@ -145,7 +145,8 @@ static void where_id(VigieQuery *query, const Condition *condition, bool lead, c
         query_add(query, id);
         query_add(query, " AND ");
         where_word(query, condition->text);
-        query_add(query, ")");
+        query_add(query,
+                  " LIMIT 1 OFFSET 0)"); /* the offset keeps PostgreSQL from reading all that the word has */
     } else if (condition->text) {
         query_add(query, sql, condition->text);
     } else {
