@@ -135,7 +135,8 @@ static const char cases_sql[] =
                                            "ELSE 'AMBER' END, 'AMBER', 'open', "
                                            "CASE WHEN d % 97 = 0 THEN 1 ELSE 0 END, a / 10 % 4 + 1, b / 100 "
                                            "% 101, "
-                                           "CASE WHEN c % 3 = 0 THEN $3 - 1000000 + i ELSE 0 END, 1700000000 "
+                                           "CASE WHEN b % $2 = 0 AND c % 3 = 0 THEN $3 - 1000000 + i ELSE 0 "
+                                           "END, 1700000000 "
                                            "+ i * 90, 1700000000 + i * 90, "
                                            "CASE WHEN d % 2 = 0 THEN '' ELSE 'analyste' || (a % 100) END, "
                                            "CASE WHEN b % 1000 = 7 THEN 1 ELSE 0 END, 1 FROM r";

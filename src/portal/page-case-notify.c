@@ -125,14 +125,14 @@ RESOURCE(page_case_contact_decide) {
 }
 
 /* ---- Notices ------------------------------------------------------------------------------------------------ */
-/* Boxes "contact.ID" in the order of the page, which is the order in which they are to be tried. */
+/* Boxes "contacts.ID" in the order of the page, which is the order in which they are to be tried. */
 static json_t *chosen_contacts(const Request *request, const VigieAnalyst *who) {
     g_autoptr(json_t) known = csirt_contacts_get(request->store, who, request->id, request->now, NULL);
     json_t *chosen = json_array(), *contact;
     size_t index;
     json_array_foreach(json_object_get(known, "contacts"), index, contact) {
         json_t *id = json_object_get(contact, "id");
-        g_autofree char *field = g_strdup_printf("contact.%" JSON_INTEGER_FORMAT, json_integer_value(id));
+        g_autofree char *field = g_strdup_printf("contacts.%" JSON_INTEGER_FORMAT, json_integer_value(id));
         if (request_form(request, field))
             json_array_append(chosen, id);
     }

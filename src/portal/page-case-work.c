@@ -207,15 +207,15 @@ RESOURCE(page_case_merge) {
     return work(request, do_merge, NULL, error);
 }
 
-/* Fields "message.ID" are the ones that go. */
+/* Fields "messages.ID" are the ones that go. */
 static GArray *chosen_messages(const Request *request) {
     GArray *chosen = g_array_new(FALSE, FALSE, sizeof(int64_t));
     GHashTableIter iter;
     gpointer name;
     g_hash_table_iter_init(&iter, request->form);
     while (g_hash_table_iter_next(&iter, &name, NULL))
-        if (g_str_has_prefix(name, "message.")) {
-            int64_t id = g_ascii_strtoll((const char *)name + strlen("message."), NULL, 10);
+        if (g_str_has_prefix(name, "messages.")) {
+            int64_t id = g_ascii_strtoll((const char *)name + strlen("messages."), NULL, 10);
             g_array_append_val(chosen, id);
         }
     return chosen;
@@ -285,15 +285,12 @@ static char *end_of_day(const Request *request, const char *text) {
     return end ? vigie_time_rfc3339(g_date_time_to_unix(end)) : g_strdup(text);
 }
 
-/* A program's list "a b c" in the field `list`, or the boxes "prefix.a" that are ticked. */
-static json_t *words_of(const Request *request, const char *list, const char *prefix) {
-    g_auto(GStrv) words = g_strsplit_set(form(request, list), " ,;", 50);
+/* The boxes "LIST.NAME" that are ticked, as a program's list is read, too. */
+static json_t *words_of(const Request *request, const char *list) {
+    g_autofree char *prefix = g_strconcat(list, ".", NULL);
     json_t *array = json_array();
     GHashTableIter iter;
     gpointer name;
-    for (char **word = words; *word; word++)
-        if (**word)
-            json_array_append_new(array, json_string(*word));
     g_hash_table_iter_init(&iter, request->form);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         if (g_str_has_prefix(name, prefix))
@@ -304,10 +301,10 @@ static json_t *words_of(const Request *request, const char *list, const char *pr
 static bool do_consent(Request *request, const VigieAnalyst *who, GError **error) {
     int64_t id = 0;
     g_autofree char *ends = end_of_day(request, form(request, "ends"));
-    g_autoptr(json_t) consent = json_pack("{s:s, s:o, s:o, s:s, s:s}", "owner", form(request, "owner"),
-                                          "audiences", words_of(request, "audiences", "audience."), "members",
-                                          words_of(request, "members", "member."), "evidence",
-                                          form(request, "evidence"), "ends", ends);
+    g_autoptr(json_t) consent =
+        json_pack("{s:s, s:o, s:o, s:s, s:s}", "owner", form(request, "owner"), "audiences",
+                  words_of(request, "audiences"), "members", words_of(request, "members"), "evidence",
+                  form(request, "evidence"), "ends", ends);
     return csirt_consent_add(request->store, who, request->id, consent, request->now, &id, error);
 }
 
@@ -325,14 +322,14 @@ RESOURCE(page_case_withdraw) {
 }
 
 /* ---- Parties and artefacts ---------------------------------------------------------------------------------- */
-/* "members" of a program, or the boxes "member.NAME" of the part that the party sees. */
+/* "members": the part that the party sees. */
 static bool do_party(Request *request, const VigieAnalyst *who, GError **error) {
     static const char *const names[] = {"role", "name", "mail", "phone", "language", "fingerprint"};
     g_autoptr(json_t) fields = json_object();
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
         if (*form(request, names[i]))
             json_object_set_new(fields, names[i], json_string(form(request, names[i])));
-    json_object_set_new(fields, "sees", words_of(request, "members", "member."));
+    json_object_set_new(fields, "sees", words_of(request, "members"));
     return csirt_case_check(request->store, who, request->id, error) &&
            csirt_party_save(request->store, who->name, request->id, number(request, "party"), fields,
                             request->now, NULL, NULL, error);

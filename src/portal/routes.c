@@ -26,20 +26,17 @@ static const char *const case_form[] = {
     "kind",   "channel", "source", "title", "organisation", "organisation_name", "tlp",
     "urgent", "text",    "name",   "mail",  "phone",        "finding",           NULL};
 static const char *const text_form[] = {"text", NULL};
-static const char *const case_change_form[] = {
-    "seen", "title",  "organisation", "organisation_name", "kind",       "category", "likelihood", "tlp",
-    "pap",  "urgent", "assignee",     "expected",          "restricted", "reason",   NULL};
+static const char *const case_change_form[] = {"$CaseChange", NULL};
 static const char *const case_move_form[] = {"seen", "state", "reason", NULL};
 static const char *const case_event_form[] = {"seen", "event", "time", NULL};
 static const char *const case_override_form[] = {"seen", "band", "reason", NULL};
 static const char *const case_merge_form[] = {"seen", "reference", "reason", NULL};
-static const char *const case_split_form[] = {"seen", "title", NULL};
+static const char *const case_split_form[] = {"$CaseSplit", NULL};
 static const char *const case_link_form[] = {"kind", "ref", "note", NULL};
 static const char *const case_access_form[] = {"account", "may", NULL};
-static const char *const case_consent_form[] = {"owner", "audiences", "members", "evidence", "ends", NULL};
+static const char *const case_consent_form[] = {"$CaseConsent", NULL};
 static const char *const case_withdraw_form[] = {"consent", NULL};
-static const char *const case_party_form[] = {"party",    "role",        "name",    "mail", "phone",
-                                              "language", "fingerprint", "members", NULL};
+static const char *const case_party_form[] = {"$CaseParty", NULL};
 static const char *const case_task_form[] = {"kind", "title", "due", "assignee", NULL};
 static const char *const case_write_form[] = {"do", "party", "subject", "text", NULL};
 static const char *const case_call_form[] = {"party", "direction", "text", NULL};
@@ -50,7 +47,7 @@ static const char *const case_search_form[] = {"domain", NULL};
 static const char *const case_contact_form[] = {"contact",  "kind",        "value", "name",
                                                 "language", "fingerprint", NULL};
 static const char *const case_decide_form[] = {"contact", "good", NULL};
-static const char *const case_notice_form[] = {"name", "language", "expected", "working_days", NULL};
+static const char *const case_notice_form[] = {"$CaseNotice", NULL};
 static const char *const case_part_form[] = {"party", "observed", "expected", NULL};
 static const char *const case_notice_change_form[] = {"notice", "subject", "body", "expected", NULL};
 static const char *const case_notice_reason_form[] = {"notice", "reason", NULL};
@@ -190,7 +187,7 @@ const Route routes[] = {
                         WORK("note", page_case_note, text_form, "Add a note to the timeline") WORK(
                             "merge", page_case_merge, case_merge_form, "Take another case into this one")
                             WORK("split", page_case_split, case_split_form,
-                                 "Make a case of its own from some messages (members message.ID)")
+                                 "Make a case of its own from some messages ")
                                 WORK("link", page_case_link, case_link_form,
                                      "Link a device, an endpoint, a finding or another case")
                                     WORK("unlink", page_case_unlink, case_link_form, "Remove a link") WORK(
@@ -228,8 +225,7 @@ const Route routes[] = {
                                                        "Add a contact, or change one")
             NOTIFY("contacts/decide", page_case_contact_decide, case_decide_form,
                    "Say that a contact is theirs, or not to be used")
-                NOTIFY("notices", page_case_notice, case_notice_form,
-                       "Draft a notice (members contact.ID: to whom)")
+                NOTIFY("notices", page_case_notice, case_notice_form, "Draft a notice ")
                     NOTIFY("parts", page_case_part, case_part_form, "Draft what a party is told of its part")
                         NOTIFY("notices/change", page_case_notice_change, case_notice_change_form,
                                "Change a draft")

@@ -154,10 +154,10 @@ def parties():
     """A third party gets a thread of its own and sees the parts that were ticked; the sealed source is the head's alone"""
     browser = hospital.browser("analyst")
     browser.get("/cases/3")
-    equal(browser.post("/cases/3/party", role="supplier", name="Éditeur du PACS", mail="psirt@editeur.test", **{"member.technical": "1"}).status, 303)
+    equal(browser.post("/cases/3/party", role="supplier", name="Éditeur du PACS", mail="psirt@editeur.test", **{"members.technical": "1"}).status, 303)
     party = browser.json("/api/cases/3")["parties"][-1]
     equal((party["role"], party["sees"]), ("supplier", ["technical"]))
-    equal(browser.post("/cases/3/party", role="supplier", name="x", **{"member.nonsense": "1"}).status, 400)
+    equal(browser.post("/cases/3/party", role="supplier", name="x", **{"members.nonsense": "1"}).status, 400)
     equal(browser.get("/cases/3/source").status, 403)
     equal(hospital.browser("head").get("/cases/3/source").status, 404, "its source is open")
 
@@ -308,7 +308,7 @@ def notices():
     contact = browser.json("/api/cases/3/notify")["contacts"]["contacts"][0]
     equal((contact["value"], contact["source"], contact["confirmed_by"]), ("ssi@arvor.test", "person", "analyst"))
     browser.get("/cases/3/notify")
-    equal(browser.post("/cases/3/notices", **{f"contact.{contact['id']}": "1", "language": "fr", "expected": "feedback"}).status, 303)
+    equal(browser.post("/cases/3/notices", **{f"contacts.{contact['id']}": "1", "language": "fr", "expected": "feedback"}).status, 303)
     draft = browser.json("/api/cases/3/notify")["notices"][0]
     equal((draft["state"], draft["ladder"][0]["value"]), ("draft", "ssi@arvor.test"))
     browser.get("/cases/3/notify")
@@ -332,7 +332,7 @@ def split_and_merge():
     browser = hospital.browser("analyst")
     case = browser.json("/api/cases/2")
     page = browser.get("/cases/2").text
-    answer = browser.post("/cases/2/split", seen=seen(page), title="Une autre affaire", **{f"message.{case['messages'][0]['id']}": "1"})
+    answer = browser.post("/cases/2/split", seen=seen(page), title="Une autre affaire", **{f"messages.{case['messages'][0]['id']}": "1"})
     equal(answer.status, 303)
     other = browser.json("/api" + answer.headers["Location"])
     equal(len(other["messages"]), 1)
@@ -366,6 +366,10 @@ def through_the_api():
     status, problem = post(f"/cases/{case['id']}/change", facts={"beds": "twelve"})
     equal((status, problem["status"]), (400, 400))
     assert "beds" in problem["detail"]
+    status, case = post(f"/cases/{case['id']}/consent", owner="CHU", audiences=["partner"], members=["technical", "summary"], evidence="appel",
+                        ends="2100-01-01")
+    equal((status, case["consents"][0]["scope"]["audiences"], sorted(case["consents"][0]["scope"]["members"])),
+          (200, ["partner"], ["summary", "technical"]))
     status, problem = post(f"/cases/{case['id']}/move", state="closed")
     equal(status, 409)
     status, _ = post(f"/cases/{case['id']}/note", text="vu", seen=0)
