@@ -1,7 +1,10 @@
 /* How fast inbound mail is read: mail-measure CONFIG parse|file|open COUNT MESSAGE …
  *     parse  each message read in a child of a cell, in turns
- *     file   the same, from the store, each marked as filed in a commit of its own
+ *     file   the same, from the store, each filed by the CSIRT in a commit of its own: the first of a thread opens a case, the
+ *            others join it
  * Prints the seconds that COUNT messages took, and the CPU seconds of all processes, their start included. */
+#include "csirt/csirt.h"
+#include "csirt/inbound.h"
 #include "mail/mail.h"
 
 #include <stdio.h>
@@ -45,17 +48,17 @@ static bool fill(VigieStore *store, const GPtrArray *messages, int count, GError
     return tx && store_commit(&tx, error);
 }
 
-static bool file(VigieMailCell *cell, VigieStore *store, int count, GError **error) {
-    int64_t after = 0;
-    for (int i = 0; i < count; i++) {
-        g_autoptr(VigieMailInbound) inbound = mail_inbound_next(store, after, 2, error);
-        g_autoptr(VigieMailRead) read = inbound ? mail_read(cell, inbound->raw, error) : NULL;
-        g_autoptr(VigieTransaction) tx = read && is_read(read) ? store_begin(store, error) : NULL;
-        if (!tx || !mail_inbound_done(store, inbound->id, "measured", 2, error) || !store_commit(&tx, error))
-            return false;
-        after = inbound->id;
-    }
-    return true;
+static volatile int stop;
+
+/* Joined, opened, judged, indexed later: as the worker does it. */
+static bool file(const VigieConfig *config, VigieMailCell *cell, VigieStore *store, GError **error) {
+    g_autoptr(VigieTeam) team = csirt_rules_load(error) ? csirt_team_load(config, error) : NULL;
+    const VigieNotifier notifier = {config, team, cell};
+    int64_t waiting = 0;
+    if (!team || !csirt_inbound_work(store, &notifier, &stop, vigie_time_now, error) ||
+        !store_get_int(store, &waiting, error, "SELECT COUNT(*) FROM mail_inbound WHERE handled IS NULL", ""))
+        return false;
+    return waiting == 0;
 }
 
 static double cpu_seconds(int who) {
@@ -77,7 +80,7 @@ static bool measure(char **argv, GError **error) {
         (filing && (!store || !store_migrate(store, error) || !fill(store, messages, count, error))))
         return false;
     int64_t begun = g_get_monotonic_time();
-    bool well = filing ? file(cell, store, count, error) : parse(cell, messages, count, error);
+    bool well = filing ? file(config, cell, store, error) : parse(cell, messages, count, error);
     double seconds = (double)(g_get_monotonic_time() - begun) / G_USEC_PER_SEC;
     mail_cell_free(cell);
     printf("%.6f %.6f\n", seconds, cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN));
