@@ -10,20 +10,36 @@ void csirt_opened_clear(VigieOpened *opened) {
     g_clear_pointer(&opened->receipt, g_free);
 }
 
+static bool take_number(VigieStore *store, int64_t year, int64_t *ret_number, GError **error) {
+    return store_get_int(store, ret_number, error, "INSERT INTO csirt_number (year) VALUES ($1) RETURNING id",
+                         "i", year);
+}
+
+/* What the numbers of this year begin after: the first case of a year settles it. */
+static bool year_base(VigieStore *store, int64_t year, int64_t taken, int64_t *ret_base, GError **error) {
+    static const char sql[] = "SELECT coalesce(max(base), -1) FROM csirt_year WHERE year = $1";
+    if (!store_get_int(store, ret_base, error, sql, "i", year))
+        return false;
+    return *ret_base >= 0 ||
+           (store_exec(store, error,
+                       "INSERT INTO csirt_year (year, base) VALUES ($1, $2) ON CONFLICT DO NOTHING", "ii",
+                       year, taken - 1) &&
+            store_get_int(store, ret_base, error, sql, "i", year));
+}
+
 char *reference_next(VigieStore *store, const VigieTeam *team, VigieTime now, GError **error) {
     time_t at = (time_t)now;
     struct tm utc;
-    int64_t number = 0;
+    int64_t number = 0, base = 0;
     if (!gmtime_r(&at, &utc))
         return NULL;
     int64_t year = utc.tm_year + 1900;
-    if (!store_get_int(
-            store, &number, error,
-            "INSERT INTO csirt_number (year, last) VALUES ($1, 1) ON CONFLICT (year) DO UPDATE SET "
-            "last = csirt_number.last + 1 RETURNING last",
-            "i", year))
+    if (!take_number(store, year, &number, error) || !year_base(store, year, number, &base, error))
         return NULL;
-    return csirt_reference_text(team_prefix(team), (VigieReference){(int)year, number});
+    /* Who took a number just before the year's first takes another, which lies behind. */
+    if (number <= base && !take_number(store, year, &number, error))
+        return NULL;
+    return csirt_reference_text(team_prefix(team), (VigieReference){(int)year, number - base});
 }
 
 /* ---- What is given ------------------------------------------------------------------------------------------ */

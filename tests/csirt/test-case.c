@@ -53,6 +53,26 @@ static void test_opening(Desk *desk, gconstpointer data) {
     g_assert_cmpint(id, ==, opened.id);
 }
 
+/* Numbers begin with 1 each year, and go on where a case was not kept. */
+static void test_numbers(Desk *desk, gconstpointer data) {
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    static const struct {
+        VigieTime time;
+        const char *begins;
+    } openings[] = {{TEST_NOW, "CERTSANTE-2026-000001-"},
+                    {TEST_NOW, "CERTSANTE-2026-000002-"},
+                    {TEST_NOW + 60 * 86400, "CERTSANTE-2027-000001-"},
+                    {TEST_NOW + 60 * 86400, "CERTSANTE-2027-000002-"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(openings); i++) {
+        g_auto(VigieOpened) opened = {0};
+        const VigieOpening opening = {.kind = "request", .channel = "api", .source = "open", .title = "T"};
+        g_assert_true(csirt_case_open(desk->store, desk->team, &opening, openings[i].time, &opened, &error));
+        g_assert_no_error(error);
+        g_assert_true(g_str_has_prefix(opened.reference, openings[i].begins));
+    }
+}
+
 /* The same key opens one case; the receipt is told once. */
 static void test_opening_twice(Desk *desk, gconstpointer data) {
     (void)data;
@@ -341,6 +361,7 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
 #define TEST(path, function) g_test_add(path, Desk, NULL, desk_open, function, desk_close)
     TEST("/case/opening", test_opening);
+    TEST("/case/numbers", test_numbers);
     TEST("/case/opening-twice", test_opening_twice);
     TEST("/case/opening-hostile", test_opening_hostile);
     TEST("/case/protected", test_protected);

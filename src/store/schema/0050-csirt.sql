@@ -3,10 +3,15 @@
 -- Times are seconds UTC, 0 is "not yet". Enumerations are their names, as src/csirt/csirt.h lists them. JSON columns hold
 -- one object or array. What a list filters or sorts by is a column; the rest of what is known of a case is in `facts`.
 
--- One row a year: the number given last.
+-- Numbers of references. A row's id is taken without waiting for others who take one: on PostgreSQL, cases that are opened at the same
+-- time are committed together. What a year's numbers begin after stands in csirt_year.
 CREATE TABLE csirt_number (
+    id @ID@,
+    year BIGINT NOT NULL
+);
+CREATE TABLE csirt_year (
     year BIGINT PRIMARY KEY,
-    last BIGINT NOT NULL
+    base BIGINT NOT NULL
 );
 
 CREATE TABLE csirt_case (
