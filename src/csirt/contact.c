@@ -224,20 +224,43 @@ static bool load_lookup(VigieStore *store, int64_t lookup, int64_t *ret_case, ch
     return csirt_rows_ended(rows, &failure, error);
 }
 
+/* A signed file is asked whose signature it bears, now that its keys are here; one that was changed is hardly to be believed. */
+static bool judge_signature(VigieStore *store, const VigieNotifier *notifier, const char *domain,
+                            json_t *file, VigieTime now, GError **error) {
+    const char *data = json_text_at(file, "data");
+    if (!data)
+        return true;
+    gsize size = 0;
+    guchar *bytes = g_base64_decode(data, &size);
+    g_autoptr(GBytes) text = g_bytes_new_take(bytes, size);
+    g_autoptr(json_t) signatures =
+        notifier->cell ? mail_verify(notifier->cell, text, NULL, NULL, NULL) : NULL;
+    const char *state = json_text_at(json_array_get(signatures, 0), "state");
+    json_object_del(file, "data");
+    json_object_set_new(file, "signatures", signatures ? json_incref(signatures) : json_null());
+    return g_strcmp0(state, "bad") != 0 ||
+           store_exec(store, error,
+                      "UPDATE csirt_contact SET confidence = $3 WHERE domain = $1 AND source = "
+                      "'security-txt' AND seen = $2",
+                      "tii", domain, now, lookup_confidence("security-txt-forged"));
+}
+
 static bool keep_found(VigieStore *store, const VigieNotifier *notifier, int64_t lookup, int64_t case_id,
                        const char *domain, const json_t *found, VigieTime now, GError **error) {
     g_auto(Scope) scope = {0};
-    const json_t *contacts = json_object_get(found, "contacts"),
-                 *file = json_object_get(found, "security_txt");
+    const json_t *contacts = json_object_get(found, "contacts");
+    json_t *file = json_object_get(found, "security_txt");
     g_autofree char *steps = vigie_json_text(json_object_get(found, "steps"));
-    g_autofree char *security_txt = json_is_object(file) ? vigie_json_text(file) : g_strdup("");
     if (!scope_load(store, case_id, &scope, error))
         return false;
     for (size_t i = 0; i < json_array_size(contacts); i++)
         if (!keep(store, &scope, domain, json_array_get(contacts, i), now, error))
             return false;
-    return keys_keep(store, notifier, case_id, domain, json_object_get(found, "keys"), now, error) &&
-           store_exec(store, error,
+    if (!keys_keep(store, notifier, case_id, domain, json_object_get(found, "keys"), now, error) ||
+        !judge_signature(store, notifier, domain, file, now, error))
+        return false;
+    g_autofree char *security_txt = json_is_object(file) ? vigie_json_text(file) : g_strdup("");
+    return store_exec(store, error,
                       "UPDATE csirt_lookup SET finished = $2, steps = $3, security_txt = $4 WHERE id = $1",
                       "iitt", lookup, now, steps, security_txt) &&
            entry_add(store, case_id, "", "contacts-found",

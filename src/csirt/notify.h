@@ -20,7 +20,7 @@ typedef struct {
 /* security.txt, RFC 9116; 32 KiB are read (5.4):
  *   { "contacts": [ { "kind", "value", "uri" } ] the site's order of preference, "encryption": [ uri ], "expires": time or null,
  *     "canonical", "policy", "acknowledgments", "hiring", "csaf", "bug_bounty": [ uri ], "languages": [ tag ],
- *     "unknown": [ { "name", "value" } ], "signed": an OpenPGP cleartext signature is around it, not verified here,
+ *     "unknown": [ { "name", "value" } ], "signed": an OpenPGP cleartext signature is around it (csirt_contacts_get's has "signatures": as mail/read.h, once verified),
  *     "problems", "usable": it names a contact and nothing is an error } */
 json_t *csirt_security_txt_parse(VigieBytes text, const VigieTextSource *source, VigieTime now);
 

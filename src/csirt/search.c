@@ -129,6 +129,10 @@ static bool ask_security_txt(Search *search, const char *url) {
         return false;
     }
     step(search, "security-txt", url, "found", NULL, contacts);
+    if (json_is_true(json_object_get(parsed, "signed"))) {
+        g_autofree char *data = g_base64_encode(answer.body->data, answer.body->len);
+        json_object_set_new(parsed, "data", json_string(data));
+    }
     take_security_txt(search, parsed, answer.url);
     return true;
 }

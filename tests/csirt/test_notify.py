@@ -40,6 +40,28 @@ def test_encrypted():
         no_source(content, inside["Subject"], raw.decode(errors="replace"))
 
 
+def test_signed_file():
+    """A security.txt that is signed is verified with the key that it names; one changed after it was signed is hardly believed any more."""
+    plain = "Contact: mailto:security@chu.localhost\nExpires: 2099-01-01T00:00:00Z\n"
+    hosts = {"chu.localhost": {"/": page("x")}}
+    with smtp.Server() as server, site(hosts, gpg(THEIRS, "--armor", "--export", THEIR)) as web:
+        installation = Installation(server)
+        reference = installation.open()
+        signed = gpg(THEIRS, "--clear-sign", "-u", THEIR,
+                     data=(plain + f"Encryption: https://chu.localhost:{web.port}/key.asc\n").encode()).decode()
+        for body, state, low in ((signed, "good", False), (signed.replace("security@", "evil@"), "bad", True)):
+            hosts["chu.localhost"]["/.well-known/security.txt"] = text(body)
+            installation.case("contacts", reference, "--ask", "--domain", f"chu.localhost:{web.port}")
+            installation.work()
+            found = installation.case("contacts", reference)
+            signature, = found["lookup"]["security_txt"]["signatures"]
+            assert signature["state"] == state and THEIR.endswith(signature["fingerprint"]), signature
+            address = "evil@chu.localhost" if low else "security@chu.localhost"
+            contact, = [one for one in found["contacts"] if one["value"] == address]
+            assert (contact["confidence"] < 30) == low, contact
+            assert "data" not in found["lookup"]["security_txt"]
+
+
 def test_held_key():
     """Without one in security.txt, a key held for the contact is used; with both, both can read it."""
     hosts = {"chu.localhost": {"/": page("x")}}
@@ -203,6 +225,6 @@ def test_page():
 
 
 try:
-    tap.run([test_served, test_page, test_encrypted, test_held_key, test_sick_key, test_reminders, test_refused_recipient, test_unproven])
+    tap.run([test_served, test_page, test_encrypted, test_signed_file, test_held_key, test_sick_key, test_reminders, test_refused_recipient, test_unproven])
 finally:
     end()
