@@ -105,7 +105,9 @@ static void *run_writer(void *data) {
 
 /* Each thread waits for the disk before it writes its next. */
 static void measure_group(VigieStore *store, const char *url, int threads, int count) {
-    g_autoptr(VigieStoreGroup) group = store_group_new();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieStoreGroup) group = store_group_open(url, &error);
+    die(error);
     g_autofree Writer *writers = g_new0(Writer, (gsize)threads);
     g_autofree GThread **running = g_new0(GThread *, (gsize)threads);
     exec(store, "DELETE FROM measured");

@@ -69,7 +69,6 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
                        .session_max = vigie_config_seconds(config, "portal.session_max"),
                        .upload_file = (uint64_t)vigie_config_int(config, "portal.upload_file") << 20,
                        .upload_total = (uint64_t)vigie_config_int(config, "portal.upload_total") << 20,
-                       .group = store_group_new(),
                        .published = published_new()};
     vigie_lang_parse(vigie_config_text(config, "site.language"), &portal->lang);
     g_autofree char *secret = account_secret_new();
@@ -79,12 +78,13 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->profiles = portal->rules ? pki_profiles_load(error) : NULL;
     portal->openapi = portal->profiles ? router_openapi(config, error) : NULL;
     portal->limits = limits_new();
-    return portal->openapi && load_team(portal, error) && load_assets(portal, error) &&
+    portal->group = portal->openapi ? store_group_open(vigie_config_text(config, "store.url"), error) : NULL;
+    return portal->group && load_team(portal, error) && load_assets(portal, error) &&
            look_for_authorities(portal, error) && enrol_server_open(config, &portal->enrol, error);
 }
 
 static void unload(Portal *portal) {
-    store_group_free(portal->group);
+    store_group_close(portal->group);
     published_free(portal->published);
     g_free(portal->dummy_hash);
     document_templates_free(portal->templates);

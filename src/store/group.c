@@ -12,24 +12,31 @@ typedef struct {
 } Entry;
 
 struct VigieStoreGroup {
+    VigieStore *
+        store; /* one for all, of whoever commits: another's commit would empty the cache of each thread's own */
     GMutex lock;
     GCond changed;
     GQueue waiting; /* Entry, the callers' own */
     bool committing;
 };
 
-VigieStoreGroup *store_group_new(void) {
+VigieStoreGroup *store_group_open(const char *url, GError **error) {
+    VigieStore *store = store_open(url, error);
+    if (!store)
+        return NULL;
     VigieStoreGroup *group = g_new0(VigieStoreGroup, 1);
+    group->store = store;
     g_mutex_init(&group->lock);
     g_cond_init(&group->changed);
     g_queue_init(&group->waiting);
     return group;
 }
 
-void store_group_free(VigieStoreGroup *group) {
+void store_group_close(VigieStoreGroup *group) {
     if (!group)
         return;
     g_assert(g_queue_is_empty(&group->waiting) && !group->committing);
+    store_close(group->store);
     g_mutex_clear(&group->lock);
     g_cond_clear(&group->changed);
     g_free(group);
@@ -59,7 +66,7 @@ static void write_all(VigieStore *store, Entry **entries, size_t count) {
 }
 
 /* Called with the lock, which is given up meanwhile. */
-static void lead(VigieStoreGroup *group, VigieStore *store) {
+static void lead(VigieStoreGroup *group) {
     Entry *entries[SHARED_MAX];
     size_t count = 0;
     while (count < SHARED_MAX && !g_queue_is_empty(&group->waiting))
@@ -67,9 +74,9 @@ static void lead(VigieStoreGroup *group, VigieStore *store) {
     group->committing = true;
     g_mutex_unlock(&group->lock);
     if (count == 1)
-        write_one(store, entries[0]);
+        write_one(group->store, entries[0]);
     else
-        write_all(store, entries, count);
+        write_all(group->store, entries, count);
     g_mutex_lock(&group->lock);
     for (size_t i = 0; i < count; i++)
         entries[i]->done = true;
@@ -90,7 +97,7 @@ bool store_group_write(VigieStoreGroup *group, VigieStore *store, VigieStoreWrit
             if (group->committing)
                 g_cond_wait(&group->changed, &group->lock);
             else
-                lead(group, store);
+                lead(group);
         g_mutex_unlock(&group->lock);
     }
     if (own.error)

@@ -96,12 +96,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieTransaction, store_rollback)
  * share commits: while one commit is under way, what comes meanwhile waits and goes together with the next. On
  * PostgreSQL, whose server shares its commits itself, each is written on its own connection. */
 typedef struct VigieStoreGroup VigieStoreGroup; /* one a process and store; any number of threads */
-VigieStoreGroup *store_group_new(void);
-void store_group_free(VigieStoreGroup *group); /* no write is under way */
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieStoreGroup, store_group_free)
+VigieStoreGroup *store_group_open(const char *url, GError **error);
+void store_group_close(VigieStoreGroup *group); /* no write is under way */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieStoreGroup, store_group_close)
 
 /* What is to be written. It runs once, in a transaction that it does not end, in whichever of the waiting threads
- * commits, on that thread's `store`: it writes through its argument alone, and waits for nothing. */
+ * commits, on the group's store: it writes through its argument alone, and waits for nothing. */
 typedef bool (*VigieStoreWrite)(VigieStore *store, void *data, GError **error);
 
 /* Returns once `write` is on the disk, or failed: alone where it returned false, for all who shared the commit where

@@ -55,6 +55,13 @@ static char *new_store(void) {
     return url;
 }
 
+static VigieStoreGroup *open_group(const char *url) {
+    g_autoptr(GError) error = NULL;
+    VigieStoreGroup *group = store_group_open(url, &error);
+    g_assert_no_error(error);
+    return group;
+}
+
 static int64_t count_rows(VigieStore *store) {
     int64_t count = 0;
     g_autoptr(GError) error = NULL;
@@ -66,7 +73,7 @@ static int64_t count_rows(VigieStore *store) {
 /* Half of the keys are written by two threads: one of each pair fails, and takes nobody with it. */
 static void test_alone(void) {
     g_autofree char *url = new_store();
-    g_autoptr(VigieStoreGroup) group = store_group_new();
+    g_autoptr(VigieStoreGroup) group = open_group(url);
     g_autoptr(VigieStore) store = test_store_open(url);
     gint arrived = 0;
     Writer writers[THREADS];
@@ -91,7 +98,7 @@ static void test_shared(void) {
         return;
     }
     g_autofree char *url = new_store();
-    g_autoptr(VigieStoreGroup) group = store_group_new();
+    g_autoptr(VigieStoreGroup) group = open_group(url);
     g_autoptr(VigieStore) store = test_store_open(url);
     g_autoptr(GError) error = NULL;
     g_autoptr(VigieTransaction) lock = store_begin(store, &error);
@@ -132,7 +139,7 @@ static bool write_mutely(VigieStore *store, void *data, GError **error) {
 /* What failed half-way has written nothing, and the store serves on. */
 static void test_half(void) {
     g_autofree char *url = new_store();
-    g_autoptr(VigieStoreGroup) group = store_group_new();
+    g_autoptr(VigieStoreGroup) group = open_group(url);
     g_autoptr(VigieStore) store = test_store_open(url);
     g_autoptr(GError) error = NULL;
     g_assert_false(store_group_write(group, store, write_twice, NULL, &error));
