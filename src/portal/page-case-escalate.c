@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-static const char *form(const Request *request, const char *name) {
-    const char *value = request_form(request, name);
-    return value ? value : "";
-}
-
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 RESOURCE(page_case_escalation) {
     VigieAnalyst who = case_analyst(request);
     const char *partner = request_query(request, "partner");
@@ -49,13 +39,13 @@ static json_t *withheld(const Request *request, const json_t *leaves, GString *o
     json_t *array = json_array(), *item;
     size_t index;
     json_array_foreach(json_object_get(leaves, "withheld"), index, item) {
-        const json_t *member = json_object_get(csirt_members(), text_of(item, "member"));
+        const json_t *member = json_object_get(csirt_members(), case_text_of(item, "member"));
         const char *title = vigie_text_in(request->lang, json_object_get(member, "text"));
-        if (strcmp(text_of(item, "reason"), "csirt.release.part") == 0)
+        if (strcmp(case_text_of(item, "reason"), "csirt.release.part") == 0)
             g_string_append_printf(outside, "%s%s", outside->len ? ", " : "", title);
         else
             json_array_append_new(array, json_pack("{s:s, s:s}", "title", title, "why",
-                                                   vigie_word(request->lang, text_of(item, "reason"))));
+                                                   vigie_word(request->lang, case_text_of(item, "reason"))));
     }
     return array;
 }
@@ -66,7 +56,7 @@ DRESS(dress_case_escalation) {
     g_autoptr(GString) outside = g_string_new(NULL);
     json_t *kept = withheld(request, leaves, outside);
     json_object_set_new(view, "outside", json_string(outside->str));
-    json_object_set_new(view, "by_phone", json_boolean(strcmp(text_of(view, "channel"), "phone") == 0));
+    json_object_set_new(view, "by_phone", json_boolean(strcmp(case_text_of(view, "channel"), "phone") == 0));
     json_object_set_new(view, "withheld_any", json_boolean(json_array_size(kept) > 0));
     json_object_set_new(view, "withheld", kept);
     json_object_set(view, "tlp", json_object_get(leaves, "tlp"));
@@ -81,7 +71,7 @@ static bool draft(Request *request, const VigieAnalyst *who, const char *partner
     json_t *party;
     int64_t notice = 0;
     json_array_foreach(json_object_get(item, "parties"), index, party) {
-        if (strcmp(text_of(party, "partner"), partner) == 0)
+        if (strcmp(case_text_of(party, "partner"), partner) == 0)
             return csirt_part_draft(request->store, request->portal->config, request->portal->team, who,
                                     request->id, json_integer_value(json_object_get(party, "id")), fields,
                                     request->now, &notice, error);
@@ -90,18 +80,18 @@ static bool draft(Request *request, const VigieAnalyst *who, const char *partner
 }
 
 static bool decide(Request *request, const VigieAnalyst *who, bool confirm, GError **error) {
-    const char *partner = form(request, "partner");
+    const char *partner = case_form(request, "partner");
     g_autoptr(VigieTransaction) tx = store_begin(request->store, error);
     return tx &&
            csirt_escalation_settle(request->store, request->portal->team, who, request->id, partner, confirm,
-                                   form(request, "reason"), request->now, error) &&
+                                   case_form(request, "reason"), request->now, error) &&
            (!confirm || draft(request, who, partner, error)) && store_commit(&tx, error);
 }
 
 RESOURCE(page_case_escalate) {
     VigieAnalyst who = case_analyst(request);
     g_autoptr(GError) failure = NULL;
-    bool confirm = strcmp(form(request, "decision"), "confirm") == 0;
+    bool confirm = strcmp(case_form(request, "decision"), "confirm") == 0;
     if (!case_desk(request, error))
         return NULL;
     if (!decide(request, &who, confirm, &failure))

@@ -4,16 +4,6 @@
 
 #include <string.h>
 
-static const char *form(const Request *request, const char *name) {
-    const char *value = request_form(request, name);
-    return value ? value : "";
-}
-
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 /* ---- A fact as a field of a form ----------------------------------------------------------------------------
  * "facts.NAME" holds its value; of choices, "facts.NAME.VALUE" each one that is ticked, and "facts.NAME" that they were asked. A
  * program's member "facts" is read as such fields. */
@@ -25,7 +15,7 @@ static json_t *read_choices(const Request *request, const char *name, const json
     json_t *chosen = json_array(), *value;
     size_t index;
     json_array_foreach(json_object_get(fact, "values"), index, value) {
-        g_autofree char *field = g_strdup_printf("facts.%s.%s", name, text_of(value, "name"));
+        g_autofree char *field = g_strdup_printf("facts.%s.%s", name, case_text_of(value, "name"));
         if (request_form(request, field))
             json_array_append(chosen, json_object_get(value, "name"));
     }
@@ -66,7 +56,7 @@ static json_t *read_number(const char *name, const char *text, GError **error) {
 /* NULL: with an error. What is left empty is not known: null. */
 static json_t *read_fact(const Request *request, const char *name, const json_t *fact, GError **error) {
     g_autofree char *field = field_name(name);
-    const char *text = form(request, field), *type = text_of(fact, "type");
+    const char *text = case_form(request, field), *type = case_text_of(fact, "type");
     if (strcmp(type, "choices") == 0)
         return read_choices(request, name, fact);
     if (!*text)
@@ -112,9 +102,10 @@ static json_t *fact_options(const Request *request, const json_t *fact, const js
     json_t *options = json_array(), *known;
     size_t index;
     json_array_foreach(json_object_get(fact, "values"), index, known) {
-        json_array_append_new(options, json_pack("{s:s, s:s, s:b}", "value", text_of(known, "name"), "label",
-                                                 vigie_text_in(request->lang, json_object_get(known, "text")),
-                                                 "selected", has_text(value, text_of(known, "name"))));
+        json_array_append_new(options,
+                              json_pack("{s:s, s:s, s:b}", "value", case_text_of(known, "name"), "label",
+                                        vigie_text_in(request->lang, json_object_get(known, "text")),
+                                        "selected", has_text(value, case_text_of(known, "name"))));
     }
     return options;
 }
@@ -129,7 +120,8 @@ static json_t *flag_options(const Request *request, const json_t *value) {
 static char *field_value(const Request *request, const json_t *fact, const json_t *value) {
     VigieTime time;
     const char *text = json_string_value(value);
-    if (text && strcmp(text_of(fact, "type"), "time") == 0 && vigie_time_parse_rfc3339(text, &time, NULL)) {
+    if (text && strcmp(case_text_of(fact, "type"), "time") == 0 &&
+        vigie_time_parse_rfc3339(text, &time, NULL)) {
         g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(time);
         g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, request->portal->zone);
         return g_date_time_format(local, "%Y-%m-%dT%H:%M");
@@ -138,7 +130,7 @@ static char *field_value(const Request *request, const json_t *fact, const json_
 }
 
 static json_t *fact_field(const Request *request, const char *name, const json_t *fact, const json_t *value) {
-    const char *type = text_of(fact, "type");
+    const char *type = case_text_of(fact, "type");
     bool flag = strcmp(type, "flag") == 0, choice = strcmp(type, "choice") == 0;
     json_int_t most = json_integer_value(json_object_get(fact, "max"));
     g_autofree char *text = field_value(request, fact, value);
@@ -164,7 +156,7 @@ static json_t *fact_blocks(const Request *request, const json_t *facts) {
         json_t *fields = json_array();
         const char *name;
         json_object_foreach((json_t *)csirt_facts(), name, fact) {
-            if (!json_object_get(fact, "of") && strcmp(text_of(fact, "block"), *block) == 0)
+            if (!json_object_get(fact, "of") && strcmp(case_text_of(fact, "block"), *block) == 0)
                 json_array_append_new(fields, fact_field(request, name, fact, json_object_get(facts, name)));
         }
         g_autofree char *key = g_strconcat("desk.block.", *block, NULL);
@@ -179,14 +171,14 @@ static json_t *categories(const Request *request, const char *selected) {
     size_t i, j;
     json_array_foreach(csirt_taxonomy(), i, class) {
         json_t *types = json_array();
-        json_array_append_new(types, json_pack("{s:s, s:s, s:b}", "value", text_of(class, "id"), "label",
+        json_array_append_new(types, json_pack("{s:s, s:s, s:b}", "value", case_text_of(class, "id"), "label",
                                                vigie_word(request->lang, "desk.qualify.whole-class"),
-                                               "selected", strcmp(text_of(class, "id"), selected) == 0));
+                                               "selected", strcmp(case_text_of(class, "id"), selected) == 0));
         json_array_foreach(json_object_get(class, "types"), j, type) {
             json_array_append_new(types,
-                                  json_pack("{s:s, s:s, s:b}", "value", text_of(type, "id"), "label",
+                                  json_pack("{s:s, s:s, s:b}", "value", case_text_of(type, "id"), "label",
                                             vigie_text_in(request->lang, json_object_get(type, "name")),
-                                            "selected", strcmp(text_of(type, "id"), selected) == 0));
+                                            "selected", strcmp(case_text_of(type, "id"), selected) == 0));
         }
         json_array_append_new(groups, json_pack("{s:s, s:o}", "label",
                                                 vigie_text_in(request->lang, json_object_get(class, "name")),
@@ -214,7 +206,7 @@ static json_t *organisations(Request *request, const json_t *view, GError **erro
 /* What was typed stands before what is stored, where the form was refused. */
 static const char *now_or(const Request *request, const json_t *view, const char *member) {
     const char *typed = request_form(request, member);
-    return typed ? typed : text_of(view, member);
+    return typed ? typed : case_text_of(view, member);
 }
 
 DRESS(dress_case_qualify) {
@@ -242,9 +234,9 @@ DRESS(dress_case_qualify) {
     json_object_set_new(view, "categories", categories(request, now_or(request, view, "category")));
     json_object_set_new(view, "form_title", json_string(now_or(request, view, "title")));
     json_object_set_new(view, "organisation_name",
-                        json_string(*form(request, "organisation_name")
-                                        ? form(request, "organisation_name")
-                                        : text_of(json_object_get(view, "organisation"), "name")));
+                        json_string(*case_form(request, "organisation_name")
+                                        ? case_form(request, "organisation_name")
+                                        : case_text_of(json_object_get(view, "organisation"), "name")));
     json_object_set_new(view, "blocks", fact_blocks(request, facts));
     json_t *known = organisations(request, view, error);
     if (known)
@@ -285,7 +277,7 @@ static json_t *question(const Request *request, const char *name) {
     size_t index;
     json_array_foreach(json_object_get(point, "values"), index, value) {
         json_array_append_new(values,
-                              json_pack("{s:s, s:s, s:s}", "value", text_of(value, "name"), "label",
+                              json_pack("{s:s, s:s, s:s}", "value", case_text_of(value, "name"), "label",
                                         vigie_text_in(request->lang, json_object_get(value, "text")), "what",
                                         vigie_text_in(request->lang, json_object_get(value, "description"))));
     }
@@ -299,14 +291,14 @@ static json_t *path(const Request *request, const json_t *decision) {
     json_t *steps = json_array(), *step;
     size_t index;
     json_array_foreach(json_object_get(decision, "path"), index, step) {
-        const char *name = text_of(step, "point");
+        const char *name = case_text_of(step, "point");
         g_autofree char *field = g_strconcat("p.", name, NULL);
         g_autofree char *back = request_link(request, request->path, field, NULL, NULL);
-        const char *value = text_of(step, "value"), *label = value;
+        const char *value = case_text_of(step, "value"), *label = value;
         size_t at;
         json_t *known;
         json_array_foreach(json_object_get(point_of(name), "values"), at, known) {
-            if (strcmp(text_of(known, "name"), value) == 0)
+            if (strcmp(case_text_of(known, "name"), value) == 0)
                 label = vigie_text_in(request->lang, json_object_get(known, "text"));
         }
         json_array_append_new(
@@ -367,7 +359,7 @@ static char *tenths(int score) {
 
 DRESS(dress_case_cvss) {
     const char *asked = request_query(request, "vector");
-    const char *vector = asked ? asked : text_of(json_object_get(view, "facts"), "cvss");
+    const char *vector = asked ? asked : case_text_of(json_object_get(view, "facts"), "cvss");
     g_autoptr(GError) failure = NULL;
     VigieCvss cvss;
     if (!case_present_page(request, view, error))

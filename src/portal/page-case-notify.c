@@ -5,18 +5,8 @@
 
 #include <string.h>
 
-static const char *form(const Request *request, const char *name) {
-    const char *value = request_form(request, name);
-    return value ? value : "";
-}
-
 static int64_t number(const Request *request, const char *name) {
-    return g_ascii_strtoll(form(request, name), NULL, 10);
-}
-
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
+    return g_ascii_strtoll(case_form(request, name), NULL, 10);
 }
 
 /* ---- The resource ------------------------------------------------------------------------------------------- */
@@ -72,11 +62,11 @@ static json_t *work(Request *request, Work function, const char *anchor, GError 
 /* ---- Verification and contacts ------------------------------------------------------------------------------- */
 static bool do_verify(Request *request, const VigieAnalyst *who, GError **error) {
     int64_t id = 0;
-    bool finding = strcmp(form(request, "kind"), "finding") == 0;
+    bool finding = strcmp(case_form(request, "kind"), "finding") == 0;
     g_autoptr(json_t) fields =
         finding ? json_pack("{s:s, s:I}", "kind", "finding", "ref", (json_int_t)number(request, "ref"))
-                : json_pack("{s:s, s:s, s:s}", "kind", "check", "outcome", form(request, "outcome"), "method",
-                            form(request, "method"));
+                : json_pack("{s:s, s:s, s:s}", "kind", "check", "outcome", case_form(request, "outcome"),
+                            "method", case_form(request, "method"));
     return csirt_verification_add(request->store, request->portal->team, who, request->id, fields,
                                   request->now, &id, error);
 }
@@ -86,7 +76,7 @@ RESOURCE(page_case_verify) {
 }
 
 static bool do_search(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *domain = form(request, "domain");
+    const char *domain = case_form(request, "domain");
     return csirt_contacts_request(request->store, who, request->id, *domain ? domain : NULL, request->now,
                                   error);
 }
@@ -98,8 +88,8 @@ RESOURCE(page_case_contacts_search) {
 static json_t *fields_of(const Request *request, const char *const *names) {
     json_t *fields = json_object();
     for (; *names; names++)
-        if (*form(request, *names))
-            json_object_set_new(fields, *names, json_string(form(request, *names)));
+        if (*case_form(request, *names))
+            json_object_set_new(fields, *names, json_string(case_form(request, *names)));
     return fields;
 }
 
@@ -117,7 +107,7 @@ RESOURCE(page_case_contact) {
 
 static bool do_contact_decide(Request *request, const VigieAnalyst *who, GError **error) {
     return csirt_contact_decide(request->store, who, request->id, number(request, "contact"),
-                                case_ticked(form(request, "good")), request->now, error);
+                                case_ticked(case_form(request, "good")), request->now, error);
 }
 
 RESOURCE(page_case_contact_decide) {
@@ -179,7 +169,7 @@ RESOURCE(page_case_notice_change) {
 }
 
 static bool do_notice_confirm(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *reason = form(request, "reason");
+    const char *reason = case_form(request, "reason");
     return csirt_notice_confirm(request->store, who, number(request, "notice"), *reason ? reason : NULL,
                                 request->now, error);
 }
@@ -189,7 +179,7 @@ RESOURCE(page_case_notice_confirm) {
 }
 
 static bool do_notice_withdraw(Request *request, const VigieAnalyst *who, GError **error) {
-    return csirt_notice_withdraw(request->store, who, number(request, "notice"), form(request, "reason"),
+    return csirt_notice_withdraw(request->store, who, number(request, "notice"), case_form(request, "reason"),
                                  request->now, error);
 }
 
@@ -198,8 +188,8 @@ RESOURCE(page_case_notice_withdraw) {
 }
 
 static bool do_notice_outcome(Request *request, const VigieAnalyst *who, GError **error) {
-    return csirt_notice_outcome(request->store, who, number(request, "notice"), form(request, "outcome"),
-                                form(request, "note"), request->now, error);
+    return csirt_notice_outcome(request->store, who, number(request, "notice"), case_form(request, "outcome"),
+                                case_form(request, "note"), request->now, error);
 }
 
 RESOURCE(page_case_notice_outcome) {
@@ -237,7 +227,7 @@ static void present_key(const Request *request, json_t *contact) {
     json_t *key = json_object_get(contact, "key");
     if (json_is_object(key))
         case_present_word(request, key, "state", "desk.key.");
-    const char *state = text_of(key, "state");
+    const char *state = case_text_of(key, "state");
     json_object_set_new(contact, "key_mark", json_string(strcmp(state, "missing") == 0 ? "unknown" : state));
 }
 
@@ -253,7 +243,7 @@ static void present_contacts(const Request *request, json_t *contacts) {
         json_object_set_new(contact, "usable",
                             json_boolean(!json_is_string(json_object_get(contact, "rejected"))));
         json_object_set_new(contact, "web",
-                            json_boolean(g_str_has_prefix(text_of(contact, "place"), "https://")));
+                            json_boolean(g_str_has_prefix(case_text_of(contact, "place"), "https://")));
         present_key(request, contact);
     }
     json_t *lookup = json_object_get(contacts, "lookup");
@@ -270,10 +260,10 @@ static const char *notice_mark(const char *state) {
 }
 
 static void present_notice(Request *request, json_t *notice) {
-    const char *state = text_of(notice, "state");
+    const char *state = case_text_of(notice, "state");
     VigieAnalyst who = case_analyst(request);
     VigieLang lang = request->lang;
-    vigie_lang_parse(text_of(json_object_get(notice, "recipient"), "language"), &lang);
+    vigie_lang_parse(case_text_of(json_object_get(notice, "recipient"), "language"), &lang);
     g_autofree char *script =
         csirt_notice_script(request->store, request->portal->config, request->portal->team, &who,
                             json_integer_value(json_object_get(notice, "id")), lang, NULL);
@@ -311,7 +301,7 @@ static bool add_case(Request *request, json_t *view, GError **error) {
     json_t *findings = json_array(), *link, *parties = json_object_get(item, "parties"), *party;
     size_t index;
     json_array_foreach(json_object_get(item, "links"), index, link) {
-        if (strcmp(text_of(link, "kind"), "finding") == 0)
+        if (strcmp(case_text_of(link, "kind"), "finding") == 0)
             json_array_append(findings, link);
     }
     json_array_foreach(parties, index, party) {
@@ -320,7 +310,7 @@ static bool add_case(Request *request, json_t *view, GError **error) {
     json_object_set_new(view, "linked_findings", findings);
     json_object_set(view, "parties", parties);
     json_object_set_new(view, "about_vulnerability",
-                        json_boolean(strcmp(text_of(item, "kind"), "vulnerability") == 0));
+                        json_boolean(strcmp(case_text_of(item, "kind"), "vulnerability") == 0));
     return item != NULL;
 }
 

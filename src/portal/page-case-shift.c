@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static const char *form(const Request *request, const char *name) {
-    const char *value = request_form(request, name);
-    return value ? value : "";
-}
-
 /* ---- Tasks -------------------------------------------------------------------------------------------------- */
 DRESS(dress_case_tasks) {
     (void)error;
@@ -70,7 +65,7 @@ RESOURCE(page_case_handover_add) {
     int64_t id = 0;
     if (!case_desk(request, error))
         return NULL;
-    if (csirt_handover_add(request->store, &who, form(request, "text"), request->now, &id, &failure)) {
+    if (csirt_handover_add(request->store, &who, case_form(request, "text"), request->now, &id, &failure)) {
         request->go = g_strdup("/cases/handover");
         return page_case_handover(request, error);
     }
@@ -129,7 +124,7 @@ DRESS(dress_case_handover) {
     }
     json_object_set_new(view, "at_handover", json_true());
     json_object_set_new(view, "title", json_string(vigie_word(request->lang, "desk.nav.handover")));
-    json_object_set_new(view, "text", json_string(form(request, "text")));
+    json_object_set_new(view, "text", json_string(case_form(request, "text")));
     return true;
 }
 
@@ -198,23 +193,23 @@ DRESS(dress_case_new) {
 }
 
 static bool open_case(Request *request, const VigieAnalyst *who, int64_t *ret_id, GError **error) {
-    const char *source = form(request, "source");
+    const char *source = case_form(request, "source");
     bool open = !*source || strcmp(source, "open") == 0;
     g_autoptr(json_t) declarant =
-        open && (*form(request, "name") || *form(request, "mail") || *form(request, "phone"))
-            ? json_pack("{s:s, s:s, s:s}", "name", form(request, "name"), "mail", form(request, "mail"),
-                        "phone", form(request, "phone"))
+        open && (*case_form(request, "name") || *case_form(request, "mail") || *case_form(request, "phone"))
+            ? json_pack("{s:s, s:s, s:s}", "name", case_form(request, "name"), "mail",
+                        case_form(request, "mail"), "phone", case_form(request, "phone"))
             : NULL;
     VigieOpening opening = {
-        .kind = form(request, "kind"),
-        .channel = form(request, "channel"),
+        .kind = case_form(request, "kind"),
+        .channel = case_form(request, "channel"),
         .source = open ? "open" : source,
-        .title = form(request, "title"),
-        .organisation = g_ascii_strtoll(form(request, "organisation"), NULL, 10),
-        .organisation_name = form(request, "organisation_name"),
-        .tlp = *form(request, "tlp") ? form(request, "tlp") : NULL,
-        .urgent = case_ticked(form(request, "urgent")),
-        .text = *form(request, "text") ? form(request, "text") : NULL,
+        .title = case_form(request, "title"),
+        .organisation = g_ascii_strtoll(case_form(request, "organisation"), NULL, 10),
+        .organisation_name = case_form(request, "organisation_name"),
+        .tlp = *case_form(request, "tlp") ? case_form(request, "tlp") : NULL,
+        .urgent = case_ticked(case_form(request, "urgent")),
+        .text = *case_form(request, "text") ? case_form(request, "text") : NULL,
         .declarant = declarant,
         .author = who->name,
     };
@@ -235,7 +230,7 @@ static bool prove(Request *request, const VigieAnalyst *who, int64_t id, int64_t
 
 /* The finding of a survey is itself the proof: linked, and kept as the verification. */
 static bool open_with_links(Request *request, const VigieAnalyst *who, int64_t *ret_id, GError **error) {
-    int64_t finding = g_ascii_strtoll(form(request, "finding"), NULL, 10);
+    int64_t finding = g_ascii_strtoll(case_form(request, "finding"), NULL, 10);
     g_autoptr(VigieTransaction) tx = store_begin(request->store, error);
     if (!tx || !open_case(request, who, ret_id, error))
         return false;

@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static void set_word(const Request *request, json_t *object, const char *member, const char *prefix,
                      const char *value) {
     g_autofree char *key = g_strconcat(prefix, value, NULL);
@@ -19,7 +14,7 @@ static void set_word(const Request *request, json_t *object, const char *member,
 /* ---- What to do now ----------------------------------------------------------------------------------------- */
 static void add_step(const Request *request, json_t *view) {
     json_t *next = csirt_step_next(view);
-    const char *step = text_of(next, "step");
+    const char *step = case_text_of(next, "step");
     set_word(request, next, "title", "desk.step.", step);
     set_word(request, next, "what", "desk.step-what.", step);
     json_object_set_new(next, step, json_true()); /* the template's section for it */
@@ -42,7 +37,7 @@ static bool wants_reason(const char *from, const char *to) {
 }
 
 static void add_moves(const Request *request, json_t *view) {
-    const char *from = text_of(view, "state");
+    const char *from = case_text_of(view, "state");
     json_t *moves = json_array(), *state;
     size_t index;
     json_array_foreach(json_object_get(view, "next"), index, state) {
@@ -81,54 +76,21 @@ static void add_clocks(const Request *request, json_t *view) {
                 json_object_set(clock, name, texts);
         }
         for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
-            const json_t *event = json_object_get(csirt_clock_events(), text_of(clock, events[i]));
+            const json_t *event = json_object_get(csirt_clock_events(), case_text_of(clock, events[i]));
             g_autofree char *name = g_strconcat(events[i], "_text", NULL);
             json_object_set_new(clock, name, json_string(vigie_text_in(request->lang, event)));
         }
-        const char *state = text_of(clock, "state");
+        const char *state = case_text_of(clock, "state");
         bool broken_word = strcmp(state, "met") == 0 && json_is_false(json_object_get(clock, "on_time"));
         json_object_set_new(clock, "mark", json_string(clock_state(broken_word ? "met-late" : state)));
         set_word(request, clock, "state_text", "desk.clock.", broken_word ? "met-late" : state);
-        json_array_append(sides[strcmp(text_of(clock, "owner"), "csirt") != 0], clock);
+        json_array_append(sides[strcmp(case_text_of(clock, "owner"), "csirt") != 0], clock);
     }
     json_object_set_new(view, "promises", sides[0]);
     json_object_set_new(view, "obligations", sides[1]);
 }
 
-/* ---- Facts -------------------------------------------------------------------------------------------------- */
-static const char *value_text(const Request *request, const json_t *fact, const char *value) {
-    size_t index;
-    json_t *known;
-    json_array_foreach(json_object_get(fact, "values"), index, known) {
-        if (strcmp(text_of(known, "name"), value) == 0)
-            return vigie_text_in(request->lang, json_object_get(known, "text"));
-    }
-    return value;
-}
-
-static char *say_list(const Request *request, const json_t *fact, const json_t *values) {
-    GString *text = g_string_new(NULL);
-    size_t index;
-    json_t *value;
-    json_array_foreach(values, index, value) {
-        const char *name = json_string_value(value);
-        g_string_append_printf(text, "%s%s", index ? ", " : "", value_text(request, fact, name ? name : ""));
-    }
-    return g_string_free(text, FALSE);
-}
-
-static char *say_fact(const Request *request, const json_t *fact, const json_t *value) {
-    const char *text = json_string_value(value);
-    VigieTime time;
-    if (json_is_array(value))
-        return say_list(request, fact, value);
-    if (json_is_boolean(value))
-        return g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no"));
-    if (text && strcmp(text_of(fact, "type"), "time") == 0 && vigie_time_parse_rfc3339(text, &time, NULL))
-        return vigie_when_text(request->lang, request->portal->zone, time, request->now);
-    return text ? g_strdup(value_text(request, fact, text)) : vigie_json_text(value);
-}
-
+/* ---- Facts ------------------------------------------------------------------------------------------------- */
 /* What could still make it more pressing, and is not known: worth a question. */
 static void add_missing(const Request *request, json_t *view) {
     json_t *names = json_array(), *name;
@@ -161,25 +123,25 @@ static void add_facts(const Request *request, json_t *view) {
         const json_t *fact = json_object_get(csirt_facts(), name);
         if (!fact || json_is_null(value))
             continue;
-        g_autofree char *text = say_fact(request, fact, value);
+        g_autofree char *text = case_say_fact(request, fact, value);
         json_array_append_new(rows, json_pack("{s:s, s:s, s:b}", "label",
                                               vigie_text_in(request->lang, json_object_get(fact, "text")),
                                               "text", text, "long", strlen(text) > 60));
     }
     json_object_set_new(view, "fact_rows", rows);
     add_missing(request, view);
-    const json_t *category = csirt_category(text_of(view, "category"));
+    const json_t *category = csirt_category(case_text_of(view, "category"));
     json_object_set_new(view, "category_text", json_string(vigie_text_in(request->lang, category)));
 }
 
 /* ---- Threads ------------------------------------------------------------------------------------------------ */
 static void present_message(const Request *request, json_t *message) {
     case_present_word(request, message, "channel", "csirt.channel.");
-    bool out = strcmp(text_of(message, "direction"), "out") == 0;
+    bool out = strcmp(case_text_of(message, "direction"), "out") == 0;
     json_object_set_new(message, "out", json_boolean(out));
     const json_t *protection = json_object_get(message, "protection");
-    if (out && *text_of(protection, "how"))
-        set_word(request, message, "channel_text", "desk.how.", text_of(protection, "how"));
+    if (out && *case_text_of(protection, "how"))
+        set_word(request, message, "channel_text", "desk.how.", case_text_of(protection, "how"));
     json_object_set_new(message, "encrypted",
                         json_boolean(json_is_true(json_object_get(protection, "encrypted"))));
     json_object_set_new(message, "signed", json_boolean(json_is_true(json_object_get(protection, "signed"))));
@@ -203,7 +165,7 @@ static void add_threads(const Request *request, json_t *view) {
     json_t *threads = json_array(), *party;
     size_t index;
     json_array_foreach(json_object_get(view, "parties"), index, party) {
-        set_word(request, party, "role_text", "csirt.role.", text_of(party, "role"));
+        set_word(request, party, "role_text", "csirt.role.", case_text_of(party, "role"));
         json_array_append(threads,
                           thread_of(request, view, party, json_integer_value(json_object_get(party, "id"))));
     }
@@ -215,112 +177,14 @@ static void add_threads(const Request *request, json_t *view) {
 }
 
 /* ---- The timeline ------------------------------------------------------------------------------------------- */
-/* What present() put beside the facts of a line is not one of them. */
-static bool is_fact(const json_t *details, const char *member) {
-    static const char *const ends[] = {"_text", "_when", "_in", "_day", "_full", "_past"};
-    static const char *const numbers[] = {"message", "party",    "notice",       "artefact", "task",
-                                          "contact", "contacts", "verification", "audience", NULL};
-    if (g_strv_contains(numbers, member) || json_is_null(json_object_get(details, member)))
-        return false; /* a row's number tells nobody anything */
-    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
-        if (g_str_has_suffix(member, ends[i])) {
-            g_autofree char *stem = g_strndup(member, strlen(member) - strlen(ends[i]));
-            return !json_object_get(details, stem);
-        }
-    return true;
-}
-
-/* Parts of a case by their names; other texts as they are. */
-static char *say_members(const Request *request, const json_t *list) {
-    GString *text = g_string_new(NULL);
-    size_t index;
-    json_t *item;
-    json_array_foreach(list, index, item) {
-        const char *name = json_string_value(item);
-        const json_t *member = name ? json_object_get(csirt_members(), name) : NULL;
-        const char *word = member ? vigie_text_in(request->lang, json_object_get(member, "text")) : name;
-        g_string_append_printf(text, "%s%s", text->len ? ", " : "", word ? word : "");
-    }
-    return g_string_free(text, FALSE);
-}
-
-/* A value in words: of an enumeration its word, of a fact what the form calls it. */
-char *case_say_value(const Request *request, const char *member, const json_t *value) {
-    static const struct {
-        const char *member, *prefix;
-    } enums[] = {{"state", "csirt.state."},
-                 {"from", "csirt.state."},
-                 {"to", "csirt.state."},
-                 {"kind", "csirt.kind."},
-                 {"channel", "csirt.channel."},
-                 {"source", "csirt.source."},
-                 {"likelihood", "csirt.likelihood."},
-                 {"role", "csirt.role."},
-                 {"decision", "csirt.escalation."},
-                 {"direction", "desk.direction."},
-                 {"outcome", "csirt.verification."},
-                 {"outcome", "desk.called."},
-                 {"kind", "csirt.notice.kind."},
-                 {"kind", "csirt.contact.kind."},
-                 {"kind", "csirt.link."},
-                 {"expected", "csirt.expected."}};
-    const char *text = json_string_value(value);
-    const json_t *fact = json_object_get(csirt_facts(), member);
-    VigieTime time;
-    for (size_t i = 0; text && i < G_N_ELEMENTS(enums); i++) {
-        g_autofree char *key = g_strconcat(enums[i].prefix, text, NULL);
-        const char *word = vigie_word(request->lang, key);
-        if (strcmp(enums[i].member, member) == 0 && strcmp(word, key) != 0)
-            return g_strdup(word);
-    }
-    if (fact && !json_is_null(value))
-        return say_fact(request, fact, value);
-    if (json_is_array(value))
-        return say_members(request, value);
-    if (text && vigie_time_parse_rfc3339(text, &time, NULL))
-        return vigie_date_time_text(request->lang, request->portal->zone, time);
-    if (json_is_boolean(value))
-        return g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no"));
-    if (json_is_null(value))
-        return g_strdup(vigie_word(request->lang, "portal.none"));
-    return text ? g_strdup(text) : vigie_json_text(value);
-}
-
-const char *case_label_of(const Request *request, const char *member) {
-    const json_t *fact = json_object_get(csirt_facts(), member);
-    g_autofree char *key = g_strconcat("desk.member.", member, NULL);
-    const char *word = vigie_word(request->lang, key);
-    return strcmp(word, key) != 0 ? word
-           : fact                 ? vigie_text_in(request->lang, json_object_get(fact, "text"))
-                                  : member;
-}
-
-/* Member by member; an object within (the facts that changed) lays out its own. */
-static void say_details(const Request *request, const json_t *details, json_t *rows) {
-    json_t *value;
-    const char *member;
-    json_object_foreach((json_t *)details, member, value) {
-        if (!is_fact(details, member))
-            continue;
-        if (json_is_object(value)) {
-            say_details(request, value, rows);
-            continue;
-        }
-        g_autofree char *text = case_say_value(request, member, value);
-        if (*text)
-            json_array_append_new(rows, json_pack("{s:s, s:s, s:b}", "label", case_label_of(request, member),
-                                                  "text", text, "labelled", strcmp(member, "text") != 0));
-    }
-}
-
 static void add_timeline(const Request *request, json_t *view) {
     json_t *entries = json_array(), *entry;
     size_t count = json_array_size(json_object_get(view, "timeline"));
     for (size_t i = count; i-- > 0;) { /* newest first */
         entry = json_array_get(json_object_get(view, "timeline"), i);
-        set_word(request, entry, "kind_text", "csirt.entry.", text_of(entry, "kind"));
+        set_word(request, entry, "kind_text", "csirt.entry.", case_text_of(entry, "kind"));
         json_t *said = json_array();
-        say_details(request, json_object_get(entry, "details"), said);
+        case_say_details(request, json_object_get(entry, "details"), said);
         json_object_set_new(entry, "said", said);
         json_array_append(entries, entry);
     }
@@ -366,7 +230,7 @@ static void add_kept(const Request *request, json_t *view) {
 
 /* ---- Escalations -------------------------------------------------------------------------------------------- */
 void case_present_escalation(const Request *request, json_t *row) {
-    const char *state = text_of(row, "state");
+    const char *state = case_text_of(row, "state");
     bool proposed = strcmp(state, "proposed") == 0;
     set_word(request, row, "state_text", "csirt.escalation.", state);
     json_object_set_new(row, "proposed", json_boolean(proposed));
@@ -436,7 +300,7 @@ static void present_rows(const Request *request, json_t *view) {
         json_object_set_new(row, "open", json_boolean(!json_is_string(json_object_get(row, "done"))));
     }
     json_array_foreach(json_object_get(view, "links"), index, row) {
-        g_autofree char *path = g_strdup_printf("/%ss/%" JSON_INTEGER_FORMAT, text_of(row, "kind"),
+        g_autofree char *path = g_strdup_printf("/%ss/%" JSON_INTEGER_FORMAT, case_text_of(row, "kind"),
                                                 json_integer_value(json_object_get(row, "ref")));
         json_object_set_new(row, "path", json_string(path));
     }
@@ -463,8 +327,9 @@ bool case_present_page(Request *request, json_t *view, GError **error) {
     add_kept(request, view);
     json_object_set_new(view, "case_id", json_integer((json_int_t)request->id));
     json_object_set_new(view, "head", json_boolean(who.head));
-    json_object_set_new(view, "sealed", json_boolean(strcmp(text_of(view, "source"), "protected") == 0));
-    json_object_set_new(view, "nameless", json_boolean(strcmp(text_of(view, "source"), "anonymous") == 0));
+    json_object_set_new(view, "sealed", json_boolean(strcmp(case_text_of(view, "source"), "protected") == 0));
+    json_object_set_new(view, "nameless",
+                        json_boolean(strcmp(case_text_of(view, "source"), "anonymous") == 0));
     if (who.head) {
         json_t *readings = csirt_reading_list(request->store, &who, request->id, error);
         if (!readings)

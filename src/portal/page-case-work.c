@@ -6,13 +6,8 @@
 
 #include <string.h>
 
-static const char *form(const Request *request, const char *name) {
-    const char *value = request_form(request, name);
-    return value ? value : "";
-}
-
 static int64_t number(const Request *request, const char *name) {
-    return g_ascii_strtoll(form(request, name), NULL, 10);
+    return g_ascii_strtoll(case_form(request, name), NULL, 10);
 }
 
 /* ---- Around every change ------------------------------------------------------------------------------------ */
@@ -61,7 +56,7 @@ static json_t *work(Request *request, Work function, const char *anchor, GError 
     g_autoptr(GError) failure = NULL;
     {
         g_autoptr(VigieTransaction) tx = store_begin(request->store, &failure);
-        if (tx && *form(request, "seen"))
+        if (tx && *case_form(request, "seen"))
             csirt_case_unchanged(request->store, &who, request->id, number(request, "seen"), &failure);
         if (!failure && function(request, &who, &failure))
             store_commit(&tx, &failure);
@@ -83,7 +78,7 @@ static bool do_take(Request *request, const VigieAnalyst *who, GError **error) {
 
 RESOURCE(page_case_take) {
     json_t *item = work(request, do_take, NULL, error);
-    if (item && request->go && strcmp(form(request, "from"), "queue") == 0) {
+    if (item && request->go && strcmp(case_form(request, "from"), "queue") == 0) {
         g_free(request->go);
         request->go = g_strdup("/cases");
     }
@@ -97,16 +92,17 @@ static bool do_change(Request *request, const VigieAnalyst *who, GError **error)
     static const char *const flags[] = {"urgent", "restricted"};
     json_t *fields = json_object();
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        if (request_form(request, texts[i]) && *form(request, texts[i]))
-            json_object_set_new(fields, texts[i], json_string(form(request, texts[i])));
+        if (request_form(request, texts[i]) && *case_form(request, texts[i]))
+            json_object_set_new(fields, texts[i], json_string(case_form(request, texts[i])));
     for (size_t i = 0; i < G_N_ELEMENTS(flags); i++)
         if (request_form(request, flags[i]))
-            json_object_set_new(fields, flags[i], json_boolean(case_ticked(form(request, flags[i]))));
+            json_object_set_new(fields, flags[i], json_boolean(case_ticked(case_form(request, flags[i]))));
     for (size_t i = 0; i < G_N_ELEMENTS(clearable); i++)
         if (request_form(request, clearable[i]))
             json_object_set_new(fields, clearable[i],
-                                *form(request, clearable[i]) ? json_string(form(request, clearable[i]))
-                                                             : json_null());
+                                *case_form(request, clearable[i])
+                                    ? json_string(case_form(request, clearable[i]))
+                                    : json_null());
     if (request_form(request, "organisation"))
         json_object_set_new(fields, "organisation",
                             number(request, "organisation") > 0
@@ -129,7 +125,7 @@ RESOURCE(page_case_change) {
 
 /* The same from the form that qualifies, which may also lead on. */
 static bool do_qualify(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *state = form(request, "then");
+    const char *state = case_form(request, "then");
     g_autoptr(json_t) item =
         do_change(request, who, error)
             ? csirt_case_get(request->store, request->portal->team, who, request->id, request->now, error)
@@ -155,10 +151,10 @@ RESOURCE(page_case_judge) {
 /* What stops a clock of the law: declared to the ANS, notified to the CNIL … and when. */
 static bool do_event(Request *request, const VigieAnalyst *who, GError **error) {
     VigieTime time = request->now;
-    if (*form(request, "time") && !case_read_time(request, form(request, "time"), &time, error))
+    if (*case_form(request, "time") && !case_read_time(request, case_form(request, "time"), &time, error))
         return false;
     g_autofree char *text = vigie_time_rfc3339(time);
-    return change(request, who, json_pack("{s:{s:s}}", "events", form(request, "event"), text), error);
+    return change(request, who, json_pack("{s:{s:s}}", "events", case_form(request, "event"), text), error);
 }
 
 RESOURCE(page_case_event) {
@@ -166,9 +162,9 @@ RESOURCE(page_case_event) {
 }
 
 static bool do_move(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *reason = form(request, "reason");
-    return csirt_case_move(request->store, request->portal->team, who, request->id, form(request, "state"),
-                           *reason ? reason : NULL, request->now, error);
+    const char *reason = case_form(request, "reason");
+    return csirt_case_move(request->store, request->portal->team, who, request->id,
+                           case_form(request, "state"), *reason ? reason : NULL, request->now, error);
 }
 
 RESOURCE(page_case_move) {
@@ -176,7 +172,7 @@ RESOURCE(page_case_move) {
 }
 
 static bool do_override(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *reason = form(request, "reason");
+    const char *reason = case_form(request, "reason");
     return csirt_case_override(request->store, request->portal->team, who, request->id,
                                number(request, "band"), *reason ? reason : NULL, request->now, error);
 }
@@ -186,7 +182,7 @@ RESOURCE(page_case_override) {
 }
 
 static bool do_note(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *text = form(request, "text");
+    const char *text = case_form(request, "text");
     return csirt_note_add(request->store, who, request->id, "note", text, request->now, error);
 }
 
@@ -197,10 +193,10 @@ RESOURCE(page_case_note) {
 /* ---- Merging and splitting ---------------------------------------------------------------------------------- */
 static bool do_merge(Request *request, const VigieAnalyst *who, GError **error) {
     int64_t other = 0;
-    return csirt_case_find(request->store, request->portal->team, who, form(request, "reference"), &other,
-                           error) &&
+    return csirt_case_find(request->store, request->portal->team, who, case_form(request, "reference"),
+                           &other, error) &&
            csirt_case_merge(request->store, request->portal->team, who, request->id, other,
-                            form(request, "reason"), request->now, error);
+                            case_form(request, "reason"), request->now, error);
 }
 
 RESOURCE(page_case_merge) {
@@ -224,9 +220,9 @@ static GArray *chosen_messages(const Request *request) {
 static bool do_split(Request *request, const VigieAnalyst *who, GError **error) {
     g_autoptr(GArray) messages = chosen_messages(request);
     g_auto(VigieOpened) opened = {0};
-    if (!csirt_case_split(request->store, request->portal->team, who, request->id, form(request, "title"),
-                          (const int64_t *)(const void *)messages->data, messages->len, request->now, &opened,
-                          error))
+    if (!csirt_case_split(request->store, request->portal->team, who, request->id,
+                          case_form(request, "title"), (const int64_t *)(const void *)messages->data,
+                          messages->len, request->now, &opened, error))
         return false;
     request->id = opened.id; /* goes on there */
     return true;
@@ -239,8 +235,8 @@ RESOURCE(page_case_split) {
 /* ---- Links, access, consents -------------------------------------------------------------------------------- */
 /* A case is linked by its reference, all else by its number. */
 static bool linked(Request *request, const VigieAnalyst *who, int64_t *ret_ref, GError **error) {
-    if (strcmp(form(request, "kind"), "case") == 0 && !g_ascii_isdigit(*form(request, "ref")))
-        return csirt_case_find(request->store, request->portal->team, who, form(request, "ref"), ret_ref,
+    if (strcmp(case_form(request, "kind"), "case") == 0 && !g_ascii_isdigit(*case_form(request, "ref")))
+        return csirt_case_find(request->store, request->portal->team, who, case_form(request, "ref"), ret_ref,
                                error);
     *ret_ref = number(request, "ref");
     return true;
@@ -249,8 +245,8 @@ static bool linked(Request *request, const VigieAnalyst *who, int64_t *ret_ref, 
 static bool do_link(Request *request, const VigieAnalyst *who, GError **error) {
     int64_t ref = 0;
     return linked(request, who, &ref, error) &&
-           csirt_link_add(request->store, who, request->id, form(request, "kind"), ref, form(request, "note"),
-                          request->now, error);
+           csirt_link_add(request->store, who, request->id, case_form(request, "kind"), ref,
+                          case_form(request, "note"), request->now, error);
 }
 
 RESOURCE(page_case_link) {
@@ -258,8 +254,8 @@ RESOURCE(page_case_link) {
 }
 
 static bool do_unlink(Request *request, const VigieAnalyst *who, GError **error) {
-    return csirt_link_remove(request->store, who, request->id, form(request, "kind"), number(request, "ref"),
-                             request->now, error);
+    return csirt_link_remove(request->store, who, request->id, case_form(request, "kind"),
+                             number(request, "ref"), request->now, error);
 }
 
 RESOURCE(page_case_unlink) {
@@ -267,8 +263,8 @@ RESOURCE(page_case_unlink) {
 }
 
 static bool do_access(Request *request, const VigieAnalyst *who, GError **error) {
-    return csirt_access_set(request->store, who, request->id, form(request, "account"),
-                            case_ticked(form(request, "may")), request->now, error);
+    return csirt_access_set(request->store, who, request->id, case_form(request, "account"),
+                            case_ticked(case_form(request, "may")), request->now, error);
 }
 
 RESOURCE(page_case_access) {
@@ -300,11 +296,11 @@ static json_t *words_of(const Request *request, const char *list) {
 
 static bool do_consent(Request *request, const VigieAnalyst *who, GError **error) {
     int64_t id = 0;
-    g_autofree char *ends = end_of_day(request, form(request, "ends"));
+    g_autofree char *ends = end_of_day(request, case_form(request, "ends"));
     g_autoptr(json_t) consent =
-        json_pack("{s:s, s:o, s:o, s:s, s:s}", "owner", form(request, "owner"), "audiences",
+        json_pack("{s:s, s:o, s:o, s:s, s:s}", "owner", case_form(request, "owner"), "audiences",
                   words_of(request, "audiences"), "members", words_of(request, "members"), "evidence",
-                  form(request, "evidence"), "ends", ends);
+                  case_form(request, "evidence"), "ends", ends);
     return csirt_consent_add(request->store, who, request->id, consent, request->now, &id, error);
 }
 
@@ -327,8 +323,8 @@ static bool do_party(Request *request, const VigieAnalyst *who, GError **error) 
     static const char *const names[] = {"role", "name", "mail", "phone", "language", "fingerprint"};
     g_autoptr(json_t) fields = json_object();
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-        if (*form(request, names[i]))
-            json_object_set_new(fields, names[i], json_string(form(request, names[i])));
+        if (*case_form(request, names[i]))
+            json_object_set_new(fields, names[i], json_string(case_form(request, names[i])));
     json_object_set_new(fields, "sees", words_of(request, "members"));
     return csirt_case_check(request->store, who, request->id, error) &&
            csirt_party_save(request->store, who->name, request->id, number(request, "party"), fields,
@@ -367,23 +363,23 @@ RESOURCE(page_case_artefact_add) {
 /* Nothing: no deadline. */
 static bool read_due(const Request *request, VigieTime *ret_due, GError **error) {
     *ret_due = 0;
-    return !*form(request, "due") || case_read_time(request, form(request, "due"), ret_due, error);
+    return !*case_form(request, "due") || case_read_time(request, case_form(request, "due"), ret_due, error);
 }
 
 static bool do_task(Request *request, const VigieAnalyst *who, GError **error) {
-    const char *kind = form(request, "kind"), *assignee = form(request, "assignee");
+    const char *kind = case_form(request, "kind"), *assignee = case_form(request, "assignee");
     VigieTime due = 0;
     int64_t id = 0;
     if (!read_due(request, &due, error))
         return false;
-    if (!*form(request, "title")) {
+    if (!*case_form(request, "title")) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "title: what is to be done is wanted");
         return false;
     }
     return csirt_case_check(request->store, who, request->id, error) &&
            csirt_task_add(request->store, who->name, request->id, *kind ? kind : "todo",
-                          form(request, "title"), NULL, *assignee ? assignee : NULL, due, request->now, &id,
-                          error);
+                          case_form(request, "title"), NULL, *assignee ? assignee : NULL, due, request->now,
+                          &id, error);
 }
 
 RESOURCE(page_case_task) {
@@ -391,13 +387,13 @@ RESOURCE(page_case_task) {
 }
 
 static bool do_task_done(Request *request, const VigieAnalyst *who, GError **error) {
-    return csirt_task_done(request->store, who, number(request, "task"), form(request, "outcome"),
+    return csirt_task_done(request->store, who, number(request, "task"), case_form(request, "outcome"),
                            request->now, error);
 }
 
 RESOURCE(page_case_task_done) {
     json_t *item = work(request, do_task_done, "#tasks", error);
-    if (item && request->go && strcmp(form(request, "from"), "tasks") == 0) {
+    if (item && request->go && strcmp(case_form(request, "from"), "tasks") == 0) {
         g_free(request->go);
         request->go = g_strdup("/cases/tasks");
     }

@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-static const char *form(const Request *request, const char *name) {
-    const char *value = request_form(request, name);
-    return value ? value : "";
-}
-
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 /* Of the form, else of the address. */
 static const char *given(const Request *request, const char *name) {
     const char *typed = request_form(request, name), *asked = request_query(request, name);
@@ -31,7 +21,7 @@ static json_t *chosen_party(const Request *request, const json_t *item) {
     json_array_foreach(json_object_get(item, "parties"), index, party) {
         if (*asked && json_integer_value(json_object_get(party, "id")) == id)
             return party;
-        if (strcmp(text_of(party, "role"), "declarant") == 0 && !declarant)
+        if (strcmp(case_text_of(party, "role"), "declarant") == 0 && !declarant)
             declarant = party;
     }
     return *asked ? NULL : declarant;
@@ -41,9 +31,9 @@ static json_t *party_options(const Request *request, const json_t *item, const j
     json_t *options = json_array(), *party;
     size_t index;
     json_array_foreach(json_object_get(item, "parties"), index, party) {
-        g_autofree char *key = g_strconcat("csirt.role.", text_of(party, "role"), NULL);
+        g_autofree char *key = g_strconcat("csirt.role.", case_text_of(party, "role"), NULL);
         g_autofree char *label =
-            g_strdup_printf("%s (%s)", text_of(party, "name"), vigie_word(request->lang, key));
+            g_strdup_printf("%s (%s)", case_text_of(party, "name"), vigie_word(request->lang, key));
         json_array_append_new(options, json_pack("{s:O, s:s, s:b}", "value", json_object_get(party, "id"),
                                                  "label", label, "selected", party == chosen));
     }
@@ -59,7 +49,7 @@ static const json_t *chosen_text(const Request *request) {
     size_t index;
     json_t *text;
     json_array_foreach(csirt_canned(NULL), index, text) {
-        if (strcmp(text_of(text, "id"), *asked ? asked : "blank") == 0)
+        if (strcmp(case_text_of(text, "id"), *asked ? asked : "blank") == 0)
             return text;
     }
     return NULL;
@@ -69,9 +59,10 @@ static json_t *text_options(const Request *request, const json_t *chosen) {
     json_t *options = json_array(), *text;
     size_t index;
     json_array_foreach(csirt_canned(NULL), index, text) {
-        json_array_append_new(options, json_pack("{s:s, s:s, s:b}", "value", text_of(text, "id"), "label",
-                                                 vigie_text_in(request->lang, json_object_get(text, "title")),
-                                                 "selected", text == chosen));
+        json_array_append_new(options,
+                              json_pack("{s:s, s:s, s:b}", "value", case_text_of(text, "id"), "label",
+                                        vigie_text_in(request->lang, json_object_get(text, "title")),
+                                        "selected", text == chosen));
     }
     return options;
 }
@@ -79,8 +70,8 @@ static json_t *text_options(const Request *request, const json_t *chosen) {
 static VigieLang language(const Request *request, const json_t *party) {
     VigieLang lang = request->lang;
     if (!vigie_lang_parse(given(request, "in"), &lang) &&
-        !vigie_lang_parse(text_of(party, "language"), &lang))
-        vigie_lang_parse(text_of(csirt_team_json(request->portal->team), "language"), &lang);
+        !vigie_lang_parse(case_text_of(party, "language"), &lang))
+        vigie_lang_parse(case_text_of(csirt_team_json(request->portal->team), "language"), &lang);
     return lang;
 }
 
@@ -89,7 +80,7 @@ static void add_text(const Request *request, json_t *view, const json_t *party, 
                      const char *member, const char *part, VigieLang lang) {
     g_autofree char *filled =
         request_form(request, member)
-            ? g_strdup(form(request, member))
+            ? g_strdup(case_form(request, member))
             : csirt_canned_fill(vigie_text_in(lang, json_object_get(canned, part)), view, party,
                                 request->portal->team, request->reader.name, lang, request->portal->zone);
     g_autofree char *name = g_strconcat("letter_", part, NULL);
@@ -97,7 +88,7 @@ static void add_text(const Request *request, json_t *view, const json_t *party, 
 }
 
 static void add_ways(const Request *request, json_t *preview) {
-    const char *how = text_of(preview, "how"), *why = text_of(preview, "why");
+    const char *how = case_text_of(preview, "how"), *why = case_text_of(preview, "why");
     g_autofree char *key = g_strconcat("desk.how.", how, NULL);
     json_object_set_new(preview, "how_text", json_string(vigie_word(request->lang, key)));
     json_object_set_new(preview, "why_text", json_string(*why ? vigie_word(request->lang, why) : ""));
@@ -120,7 +111,7 @@ DRESS(dress_case_write) {
     json_object_set_new(view, "languages",
                         present_options(request, "portal.language.", languages, vigie_lang_code(lang)));
     json_object_set_new(view, "party_id", json_integer(json_integer_value(json_object_get(party, "id"))));
-    json_object_set_new(view, "canned_id", json_string(text_of(canned, "id")));
+    json_object_set_new(view, "canned_id", json_string(case_text_of(canned, "id")));
     add_text(request, view, party, canned, "subject", "subject", lang);
     add_text(request, view, party, canned, "text", "body", lang);
     if (json_is_object(preview))
@@ -132,9 +123,9 @@ DRESS(dress_case_write) {
 static VigieLetter letter_of(const Request *request) {
     const json_t *canned = chosen_text(request);
     const char *state = json_string_value(json_object_get(canned, "state"));
-    return (VigieLetter){.party = g_ascii_strtoll(form(request, "party"), NULL, 10),
-                         .subject = form(request, "subject"),
-                         .text = form(request, "text"),
+    return (VigieLetter){.party = g_ascii_strtoll(case_form(request, "party"), NULL, 10),
+                         .subject = case_form(request, "subject"),
+                         .text = case_form(request, "text"),
                          .state = request->api ? NULL : state};
 }
 
@@ -159,7 +150,7 @@ RESOURCE(page_case_write) {
     VigieLetter letter = letter_of(request);
     if (!case_desk(request, error))
         return NULL;
-    if (strcmp(form(request, "do"), "send") != 0)
+    if (strcmp(case_form(request, "do"), "send") != 0)
         return look(request, &who, &letter, error);
     g_autoptr(GError) failure = NULL;
     if (!csirt_letter_send(request->store, request->portal->config, request->portal->team, &who, request->id,
@@ -176,14 +167,14 @@ DRESS(dress_case_call) {
     if (party)
         json_object_set(view, "party", party);
     const json_t *self = json_object_get(csirt_team_json(request->portal->team), "call_back");
-    g_autoptr(json_t) values =
-        json_pack("{s:s, s:s, s:s, s:s}", "team", text_of(csirt_team_json(request->portal->team), "name"),
-                  "reference", text_of(view, "reference"), "number", text_of(self, "number"), "site",
-                  vigie_config_text(request->portal->config, "site.url"));
+    g_autoptr(json_t) values = json_pack(
+        "{s:s, s:s, s:s, s:s}", "team", case_text_of(csirt_team_json(request->portal->team), "name"),
+        "reference", case_text_of(view, "reference"), "number", case_text_of(self, "number"), "site",
+        vigie_config_text(request->portal->config, "site.url"));
     g_autofree char *script =
         vigie_text_fill(vigie_text_in(language(request, party), json_object_get(self, "script")), values);
     json_object_set_new(view, "script", json_string(script));
-    json_object_set_new(view, "typed", json_string(form(request, "text")));
+    json_object_set_new(view, "typed", json_string(case_form(request, "text")));
     return true;
 }
 
@@ -193,8 +184,8 @@ RESOURCE(page_case_call) {
     if (!case_desk(request, error))
         return NULL;
     return csirt_call_add(request->store, request->portal->team, &who, request->id,
-                          g_ascii_strtoll(form(request, "party"), NULL, 10), form(request, "direction"),
-                          form(request, "text"), request->now, &failure)
+                          g_ascii_strtoll(case_form(request, "party"), NULL, 10),
+                          case_form(request, "direction"), case_form(request, "text"), request->now, &failure)
                ? case_done(request, "#threads", error)
                : case_refused(request, g_steal_pointer(&failure), error);
 }

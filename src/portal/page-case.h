@@ -23,8 +23,14 @@ void case_present_label(json_t *item);
 bool case_present_head(Request *request, json_t *view, GError **error);
 /* A value in words, and what its member is called: of an enumeration, a fact, a time. case_say_value's is freed with g_free. */
 char *case_say_value(const Request *request, const char *member, const json_t *value);
+char *case_say_fact(const Request *request, const json_t *fact, const json_t *value);
+/* Adds { "label", "text", "labelled" } to `rows` for each thing that the details of a line say. */
+void case_say_details(const Request *request, const json_t *details, json_t *rows);
 const char *case_label_of(const Request *request, const char *member);
 void case_present_escalation(const Request *request, json_t *row);
+/* A field of the form, a text of an object; "" where it is not there. */
+const char *case_form(const Request *request, const char *name);
+const char *case_text_of(const json_t *object, const char *member);
 /* A box of a form, or true of a program. */
 bool case_ticked(const char *text);
 /* The facts that a form asked for ("facts.NAME"); null: not known any more. NULL without an error: none. */
