@@ -80,7 +80,7 @@ async function prove(form) {
   }
 }
 const proving = document.querySelector("form[data-proof]");
-if (proving && window.crypto?.subtle) prove(proving);
+if (proving && window.crypto?.subtle) addEventListener("load", () => prove(proving));
 
 // The first wrong field is one key away; a receipt prints with one.
 document.getElementById("wrong")?.focus();

@@ -46,6 +46,7 @@ const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", arg
 
 async function stranger(options = {}, url = portal.url) {
   const context = await browser.newContext({ locale: "fr-FR", viewport: { width: 1280, height: 900 }, baseURL: url, ...options });
+  context.setDefaultTimeout(90_000); // on a machine that is busy with other tests
   const page = await context.newPage();
   page.complaints = [];
   page.on("console", (message) => { if (message.type() === "error" && !/status of 4/.test(message.text())) page.complaints.push(message.text()); });
