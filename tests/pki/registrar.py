@@ -67,10 +67,10 @@ class Registrar(Hospital):
             import sqlite3
             with sqlite3.connect(self.path("vigie.db"), timeout=20) as store:
                 return [tuple(row) for row in store.execute(statement)]
-        done = subprocess.run(["psql", "-qAt", "-F", "\t", self.url(), "-c", statement], check=True, capture_output=True, text=True)
+        done = subprocess.run(["psql", "-qAt", "-F", "\t", self.store_url(), "-c", statement], check=True, capture_output=True, text=True)
         return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
 
-    def url(self):
+    def store_url(self):
         return next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
 
     def certificates(self):
