@@ -70,7 +70,11 @@ def taken_while_serving():
                 """the failure to be noted"""
                 return rows(daemon, "SELECT failures FROM mailbox WHERE failures > 0")
             wait_for(noticed, 30)
-            equal("mailbox incident: imaps://" in daemon.log(), True)
+
+            def told():
+                """a line of the log"""
+                return "mailbox incident: imaps://" in daemon.log()
+            wait_for(told, 30)
 
 
 def filed_and_acknowledged():
