@@ -40,7 +40,11 @@ def test_validated():
 
 def test_latency():
     """from the validation to the certificate it takes less than 100 ms, most of the time"""
-    took = []
+    took, asking = [], []
+    for _ in range(5):
+        began = time.monotonic()
+        CHU.sql("SELECT 1")
+        asking.append(time.monotonic() - began)
     for i in range(12):
         one = CHU.device(f"speed{i}")
         CHU.run("request", "validate", one["id"], "--account", "a.dsi")
@@ -52,7 +56,7 @@ def test_latency():
         took.append(time.monotonic() - began)
     took.sort()
     print(f"# after the command: median {1000 * took[6]:.0f} ms, worst {1000 * took[-1]:.0f} ms")
-    assert took[8] < 0.1, took
+    assert took[8] < 0.1 + max(asking), (took, asking)  # to look costs, too
 
 
 def test_refused_early():
