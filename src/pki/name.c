@@ -142,7 +142,7 @@ bool name_put(GByteArray *out, const NamePart *parts, size_t count, GError **err
 
 bool name_put_list(GByteArray *out, const char *const *list, GError **error) {
     NamePart parts[PARTS_MAX];
-    char *names[PARTS_MAX];
+    char *names[PARTS_MAX] = {0};
     size_t count = 0;
     bool well = true;
     for (; well && list[count]; count++) {
