@@ -141,8 +141,8 @@ bool name_put(GByteArray *out, const NamePart *parts, size_t count, GError **err
 }
 
 bool name_put_list(GByteArray *out, const char *const *list, GError **error) {
-    NamePart parts[PARTS_MAX];
-    char *names[PARTS_MAX] = {0};
+    NamePart parts[PARTS_MAX] = {0};
+    char *names[PARTS_MAX];
     size_t count = 0;
     bool well = true;
     for (; well && list[count]; count++) {
