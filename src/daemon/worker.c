@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 1000, TROUBLE_MS = 5000, TICK_MS = 200 };
+enum { MAIL_REST_US = 15000000, IDLE_MS = 1000, TROUBLE_MS = 5000, TICK_MS = 200 };
 
 typedef struct {
     const char *kind;
@@ -20,14 +20,10 @@ static const Handler surveys[] = {{FLEET_JOB_SURVEY, worker_survey}, {0}};
 static const Handler polls[] = {{MAIL_JOB_POLL, worker_poll}, {0}};
 static const Handler filings[] = {{MAIL_JOB_INBOUND, worker_inbound}, {0}};
 static const Handler lookups[] = {{CSIRT_JOB_CONTACTS, worker_contacts}, {0}};
-static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},
-                                  {WORKER_ALARMS, worker_alarms},
-                                  {WORKER_CLEANING, worker_clean},
-                                  {CSIRT_JOB_NOTICE, worker_notice},
-                                  {CSIRT_JOB_LETTER, worker_letter},
-                                  {CSIRT_JOB_FOLLOW, worker_follow},
-                                  {CSIRT_JOB_WORDS, worker_words},
-                                  {0}};
+static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},      {WORKER_ALARMS, worker_alarms},
+                                  {WORKER_CLEANING, worker_clean},   {CSIRT_JOB_NOTICE, worker_notice},
+                                  {CSIRT_JOB_LETTER, worker_letter}, {CSIRT_JOB_FOLLOW, worker_follow},
+                                  {CSIRT_JOB_WORDS, worker_words},   {0}};
 
 /* Speaks to servers that may never answer: a mail does not wait for that. */
 static const Handler elsewhere[] = {
@@ -37,7 +33,8 @@ static const Handler elsewhere[] = {
 typedef struct {
     Lane lane;
     const Handler *handlers;
-    bool keeps_time;
+    bool keeps_time, tried; /* tried: to send mail */
+    gint64 rest_until;      /* mail, monotonic µs */
     GMutex *lock;
     const VigieJob *job; /* under the lock */
 } Track;
@@ -87,6 +84,7 @@ static void do_job(Track *track, const VigieJob *job) {
     while (strcmp(handler->kind, job->kind) != 0)
         handler++;
     hold(track, job);
+    track->tried = track->tried || handler->work == worker_mail;
     g_autoptr(GError) error = NULL;
     bool done = handler->work(lane, job, &error);
     hold(track, NULL);
@@ -111,16 +109,36 @@ static void take_or_wait(Track *track, const char *const *kinds) {
         store_trouble(lane, error);
 }
 
-static void *run_lane(void *data) {
-    Track *track = data;
-    const char *kinds[16] = {0};
+/* Without a server mail waits; with one that does not answer it rests, so that a long queue is not tried in vain mail by mail,
+ * each try a write. */
+static bool rests(Track *track) {
+    const VigieMailServer *server = track->lane.settings->server;
+    if (!server)
+        return true;
+    if (mail_server_silent(server) && track->tried) {
+        track->rest_until = g_get_monotonic_time() + MAIL_REST_US;
+        track->tried = false;
+    }
+    return g_get_monotonic_time() < track->rest_until;
+}
+
+/* The kinds of job it may take now. */
+static void choose_kinds(Track *track, const char **ret_kinds) {
     size_t count = 0;
     for (const Handler *handler = track->handlers; handler->kind; handler++)
-        if (handler->work != worker_mail || track->lane.settings->server) /* without a server, mail waits */
-            kinds[count++] = handler->kind;
+        if (handler->work != worker_mail || !rests(track))
+            ret_kinds[count++] = handler->kind;
+    ret_kinds[count] = NULL;
+}
+
+static void *run_lane(void *data) {
+    Track *track = data;
+    const char *kinds[16];
     while (!child_stop)
-        if (open_store(&track->lane))
+        if (open_store(&track->lane)) {
+            choose_kinds(track, kinds);
             take_or_wait(track, kinds);
+        }
     g_clear_pointer(&track->lane.store, store_close);
     return NULL;
 }

@@ -72,6 +72,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieMailServer, mail_server_free)
  * server's last line; free with g_free. */
 bool mail_server_check(const VigieMailServer *server, char **ret_answer, GError **error);
 
+/* Did nobody answer when a message was last to be sent? Then all others would wait for nothing, too. */
+bool mail_server_silent(const VigieMailServer *server);
+
 typedef enum {
     VIGIE_MAIL_SENT,
     VIGIE_MAIL_LATER,   /* not taken, worth trying again: a 4xx reply, no connection */

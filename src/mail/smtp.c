@@ -22,6 +22,7 @@ struct VigieMailServer {
     char *user;
     char *password_file;
     int64_t timeout;
+    gint *silent; /* 1: nobody answered the last time; whatever thread asked */
 };
 
 typedef struct {
@@ -117,6 +118,7 @@ VigieMailServer *mail_server_new(const VigieConfig *config, GError **error) {
     if (!*url)
         return NULL;
     g_autoptr(VigieMailServer) server = g_new0(VigieMailServer, 1);
+    server->silent = g_new0(gint, 1);
     server->ca_file = text_or_null(config, "mail.ca_file");
     server->user = text_or_null(config, "mail.user");
     server->password_file = text_or_null(config, "mail.password_file");
@@ -137,6 +139,7 @@ void mail_server_free(VigieMailServer *server) {
     g_free(server->ca_file);
     g_free(server->user);
     g_free(server->password_file);
+    g_free(server->silent);
     g_free(server);
 }
 
@@ -287,10 +290,15 @@ VigieMailResult mail_server_send(const VigieMailServer *server, const char *from
     curl_easy_setopt(curl, CURLOPT_READDATA, &transfer);
     CURLcode code = curl_easy_perform(curl);
     VigieMailResult result = judge(code, &transfer);
+    g_atomic_int_set(server->silent, code != CURLE_OK && !*transfer.answer);
     *ret_answer = tell(server, code, &transfer, reason);
     curl_slist_free_all(recipients);
     curl_easy_cleanup(curl);
     return result;
+}
+
+bool mail_server_silent(const VigieMailServer *server) {
+    return g_atomic_int_get(server->silent) != 0;
 }
 
 bool mail_server_check(const VigieMailServer *server, char **ret_answer, GError **error) {

@@ -123,8 +123,7 @@ static Signer *make_key(Ceremony *ceremony, const HierarchyAuthority *declared, 
         return NULL;
     }
     char *passphrase = ask(ceremony, declared->name, true, error);
-    Signer *signer =
-        passphrase ? signer_make(declared->key_file, declared->key, passphrase, error) : NULL;
+    Signer *signer = passphrase ? signer_make(declared->key_file, declared->key, passphrase, error) : NULL;
     forget(passphrase);
     if (signer && !token)
         g_ptr_array_add(ceremony->written, g_strdup(declared->key_file));

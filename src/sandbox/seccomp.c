@@ -28,7 +28,8 @@ static const char *const allowed[] = {
     "munmap mremap madvise brk mlock munlock mincore",
     /* waiting */
     "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 "
-    "eventfd2 inotify_init1 inotify_add_watch timerfd_create timerfd_settime timerfd_gettime signalfd4 nanosleep clock_nanosleep "
+    "eventfd2 inotify_init1 inotify_add_watch timerfd_create timerfd_settime timerfd_gettime signalfd4 "
+    "nanosleep clock_nanosleep "
     "restart_syscall",
     /* sockets; socket(), connect() and their families are below */
     "socketpair bind accept accept4 getsockname getpeername getsockopt setsockopt sendto recvfrom "

@@ -7,9 +7,11 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import tap
@@ -184,5 +186,26 @@ def give_up_root():
             wait_for(gone)
 
 
-tap.run([confined, come_back, end_in_order, end_with_supervisor, reload, refuse_to_start, address_taken,
+def mail_rests():
+    """a mail server that does not answer is asked now and then, not once for each mail that waits"""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with Daemon(mail={"server": "smtp://127.0.0.1:%d" % nobody.getsockname()[1], "from": "vigie@chu.test"}) as daemon:
+            answers(daemon)
+            with sqlite3.connect(daemon.folder / "vigie.db", timeout=20) as store:
+                for i in range(40):
+                    row = store.execute("INSERT INTO mail (message_id, sender, recipient, subject, body, state, created, changed) VALUES "
+                                        "(?, 'vigie@chu.test', 'a@chu.test', 's', 'b', 'queued', ?, 0)", ("%d@x" % i, time.time())).lastrowid
+                    store.execute("INSERT INTO job (kind, payload, state, due_at) VALUES ('mail', ?, 'waiting', 0)",
+                                  ('{"mail":%d}' % row,))
+
+            def tried():
+                with sqlite3.connect(daemon.folder / "vigie.db", timeout=20) as store:
+                    return store.execute("SELECT SUM(tries) FROM job WHERE kind = 'mail'").fetchone()[0]
+            wait_for(tried, 20)
+            time.sleep(4)
+            equal(tried(), 1, daemon.log())
+
+
+tap.run([confined, mail_rests, come_back, end_in_order, end_with_supervisor, reload, refuse_to_start, address_taken,
          service_manager, give_up_root])
