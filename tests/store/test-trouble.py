@@ -219,7 +219,7 @@ def sqlite_file_too_large(folder):
 
 def sqlite_disk_full(folder):
     """A full file system, then a larger one, without opening anew."""
-    with Mount(f'{folder}/small', '1M') as small:
+    with Mount(f'{folder}/small', '3M') as small:
         if not small:
             raise Skip('mounting needs root')
         with table(f'sqlite:{small.folder}/vigie.db') as client:
