@@ -6,8 +6,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* More of them than processors: a lane may wait for the disk, and those that wait together share a commit. */
-enum { LANES = 24 };
+/* More of them than processors: a lane may wait for the disk, and those that wait together share a commit. On PostgreSQL each
+ * is one of the server's connections (100 by default), which several machines share. */
+enum { LANES = 24, LANES_POSTGRESQL = 12 };
 
 struct Lanes {
     const Portal *portal;
@@ -133,12 +134,14 @@ Lanes *http_lanes_start(const Portal *portal, GError **error) {
     lanes->asked = g_async_queue_new_full((GDestroyNotify)exchange_free);
     lanes->answered = g_async_queue_new_full((GDestroyNotify)exchange_free);
     lanes->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const char *url = vigie_config_text(portal->config, "store.url");
+    size_t count = g_str_has_prefix(url, "postgresql:") ? LANES_POSTGRESQL : LANES;
     bool well = lanes->fd >= 0;
     if (!well)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "eventfd: %s", g_strerror(errno));
-    for (size_t i = 0; well && i < LANES; i++)
-        well = (lanes->stores[i] = store_open(vigie_config_text(portal->config, "store.url"), error)) != NULL;
-    for (size_t i = 0; well && i < LANES; i++)
+    for (size_t i = 0; well && i < count; i++)
+        well = (lanes->stores[i] = store_open(url, error)) != NULL;
+    for (size_t i = 0; well && i < count; i++)
         lanes->threads[i] = g_thread_new("lane", run_lane, lanes);
     if (well)
         return lanes;
