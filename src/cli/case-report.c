@@ -62,4 +62,7 @@ static bool review(CaseCall *call, GError **error) {
 }
 
 const CaseCommand case_report_commands[] = {
-    {"report", report, 0, 0, "[--year --out]"}, {"review", review, 1, 1, "REF [--out]"}, {0}};
+    {"report", report, 0, 0, "[--year --out]"},
+    {"review", review, 1, 1, "REF [--out]"},
+    {"pack", case_pack, 3, -1, "REF PARTY ARTEFACT ... --out FILE.zip"},
+    {0}};

@@ -54,6 +54,9 @@ json_t *case_list_of(const char *text);
 extern const CaseCommand case_read_commands[], case_work_commands[], case_notify_commands[],
     case_report_commands[];
 
+/* case-pack.c: files for who has no OpenPGP. */
+bool case_pack(CaseCall *call, GError **error);
+
 /* ---- Printing (case-print.c) ---- */
 void case_print_list(const CaseCall *call, const json_t *page);
 void case_print_case(const CaseCall *call, const json_t *a_case);

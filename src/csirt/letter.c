@@ -19,14 +19,14 @@ static const json_t *party_of(const json_t *item, int64_t id) {
 }
 
 /* ---- How it may go ------------------------------------------------------------------------------------------ */
-static const char *audience_of(const char *role) {
+const char *csirt_audience_of(const char *role) {
     static const char *const audiences[][2] = {{"declarant", "declarant"}, {"organisation", "organisation"},
                                                {"authority", "authority"}, {"supplier", "supplier"},
-                                               {"csirt", "partner"},       {"isp", "partner"}};
+                                               {"csirt", "partner"},       {"isp", "supplier"}};
     for (size_t i = 0; i < G_N_ELEMENTS(audiences); i++)
         if (strcmp(audiences[i][0], role) == 0)
             return audiences[i][1];
-    return "partner";
+    return "supplier"; /* of whom nothing more is known */
 }
 
 static bool names(const json_t *list, const char *name) {
@@ -42,7 +42,7 @@ static bool names(const json_t *list, const char *name) {
 /* Whether anything of the case may go to them this way: csirt_release decides, label, consent, mandate and part. */
 static bool may_go(VigieStore *store, int64_t id, const json_t *party, const char *channel, bool encrypted,
                    VigieTime now, bool *ret_may, const char **ret_why, GError **error) {
-    VigieRecipient to = {.audience = audience_of(party ? text_of(party, "role") : "declarant"),
+    VigieRecipient to = {.audience = csirt_audience_of(party ? text_of(party, "role") : "declarant"),
                          .channel = channel,
                          .party = json_integer_value(json_object_get(party, "id")),
                          .encrypted = encrypted};

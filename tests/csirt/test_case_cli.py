@@ -108,6 +108,29 @@ def test_artefact():
     vigie.equal((FOLDER / "out.bin").read_bytes(), content)
 
 
+def test_pack():
+    """artefacts for who has no OpenPGP go into a container that 7-Zip opens with the password alone; what must not leave does not"""
+    reference = opened()
+    (FOLDER / "sample.log").write_bytes(b"une trace " * 500)
+    number = str(as_json("artefact", reference, str(FOLDER / "sample.log"))["artefact"])
+    party = lambda *sees: str(as_json("party", reference, "--role", "supplier", "--name", "Éditeur", "--phone", "+33123456789",  # noqa: E731
+                                      "--sees", *sees)["party"])
+    blind, supplier = party("case"), party("case,artefacts")
+    out = FOLDER / "pieces.zip"
+    assert "Éditeur" in case("pack", reference, blind, number, "--out", str(out), expect=2).stderr and not out.exists()
+    case("pack", reference, supplier, number, "--out", str(out), expect=2)  # AMBER: not without the owner's word
+    case("consent", reference, "--owner", "CHU", "--evidence", "courriel du 3", "--audiences", "supplier", "--members", "artefacts",
+         "--ends", "2100-01-01T00:00:00Z", by="h.bernard")
+    told = as_json("pack", reference, supplier, number, "--out", str(out))
+    vigie.equal((told["artefacts"], out.stat().st_mode & 0o777), (1, 0o600))
+    seven = lambda password: subprocess.run(["7zz", "x", f"-p{password}", "-so", out], capture_output=True)  # noqa: E731
+    vigie.equal(seven(told["password"]).stdout, b"une trace " * 500)
+    assert seven("wrong").returncode != 0
+    log = case("show", reference).stdout
+    assert "conteneur chiffré" in log and told["password"] not in log, log
+    case("pack", reference, supplier, "999", "--out", str(FOLDER / "none.zip"), expect=2)
+
+
 def test_work():
     """Tasks, links, parties, consent, merge and split, each by its command"""
     first, second = opened("--text", "-", input="un"), opened("--text", "-", input="deux")
@@ -143,4 +166,4 @@ def test_verify():
 
 
 prepare()
-tap.run([test_life, test_roles, test_red, test_source, test_artefact, test_work, test_verify])
+tap.run([test_life, test_roles, test_red, test_source, test_artefact, test_pack, test_work, test_verify])
