@@ -47,6 +47,9 @@ static const Key keys[] = {
     {"pki.registrar", TYPE_TEXT, "", "/etc/vigie/pki/registrar.pem",
      "key and certificate (profile registrar, RSA), PEM, by which the portal answers CMP and SCEP; empty: it "
      "does not"},
+    {"pki.policies", TYPE_TEXT, "", "/etc/vigie/pki/policies",
+     "the folder of certification policies as documents, each named by its OID with .pdf, .html or .txt: "
+     "published below /pki/policy/"},
     {"pki.directory", TYPE_TEXT, "", "ldaps://annuaire.chu.example",
      "the LDAP directory in which certificates and revocation lists are published; empty: none"},
     {"pki.directory_base", TYPE_TEXT, "", "ou=certificats,dc=chu,dc=example",

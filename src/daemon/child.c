@@ -123,6 +123,7 @@ static bool run_portal(const VigieServeOptions *options, GError **error) {
         return false;
     allow_database(sandbox, vigie_config_text(settings->config, "store.url"));
     sandbox_allow_read(sandbox, vigie_config_text(settings->config, "pki.registrar"));
+    sandbox_allow_read(sandbox, vigie_config_text(settings->config, "pki.policies"));
     if (!sandbox_enter(sandbox, error))
         return false;
     child_watch();

@@ -195,6 +195,7 @@ DRESS(dress_device_certificate);
 Published *published_new(void);
 void published_free(Published *published);
 RAW(feed_published);
+RAW(feed_policy); /* policy.c */
 RAW(feed_ocsp_post);
 RAW(feed_ocsp_get);
 

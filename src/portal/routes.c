@@ -302,6 +302,7 @@ const Route routes[] = {
     {"GET", "/metrics", NULL, MAY_METRICS, false, NULL, NULL, feed_metrics, NULL, NULL, NULL},
     {"GET", "/pki/ocsp/{rest}", NULL, MAY_NOTHING, false, NULL, NULL, feed_ocsp_get, NULL, NULL, NULL},
     {"POST", "/pki/ocsp", NULL, MAY_NOTHING, false, NULL, NULL, feed_ocsp_post, NULL, NULL, NULL},
+    {"GET", "/pki/policy/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_policy, NULL, NULL, NULL},
     {"GET", "/pki/{rest}", NULL, MAY_NOTHING, false, NULL, NULL, feed_published, NULL, NULL, NULL},
     {"GET", "/.well-known/est/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_est_get, NULL, NULL, NULL},
     {"POST", "/.well-known/est/{rest}", NULL, MAY_PUBLIC, false, NULL, NULL, feed_est_post, NULL, NULL, NULL},

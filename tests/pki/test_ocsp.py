@@ -29,6 +29,11 @@ CHU.ca("responder", "equipements")
 vigie.equal(CHU.json("answers", "equipements")["signed"], 3, "two devices and the responder")
 LATER = issue("later")
 GROUPS = {"store": {"url": next(line for line in CHU.config.read_text().splitlines() if line.startswith("url"))[6:]}}
+CHU.path("policies").mkdir()
+CHU.path("policies/1.2.250.1.999.2.pdf").write_bytes(b"%PDF-1.7 policy")
+CHU.path("policies/1.2.250.1.999.3.txt").write_text("Politique de certification\n")
+CHU.path("secret.txt").write_text("not for all")
+GROUPS["pki"] = {"policies": str(CHU.path("policies"))}
 DAEMON = Daemon(folder=CHU.folder, **GROUPS).start()
 URL = f"http://127.0.0.1:{DAEMON.port}/pki"
 
@@ -47,6 +52,18 @@ def test_status():
         told = ask("-cert", "bad.pem", digest=digest)
         assert "bad.pem: revoked" in told and "Reason: keyCompromise" in told and "Response verify OK" in told, told
     assert "OCSP Nonce" not in told and "Next Update" in told
+
+
+def test_policies():
+    """policies are documents by their OID, and nothing else of the disk is"""
+    def get(path):
+        done = subprocess.run(["curl", "-s", "--path-as-is", "-w", "%{http_code} %{content_type}", f"{URL}/policy/{path}"], capture_output=True,
+                              text=True)
+        return done.stdout
+    vigie.equal(get("1.2.250.1.999.2"), "%PDF-1.7 policy200 application/pdf")
+    vigie.equal(get("1.2.250.1.999.3"), "Politique de certification\n200 text/plain; charset=utf-8")
+    for path in ("1.2.3", "", "..", "../secret", "..%2Fsecret", "1.2.250.1.999.3.txt", "." * 70, "1..2"):
+        assert "404" in get(path)[-60:] and "not for all" not in get(path), path
 
 
 def test_never_good():
@@ -120,6 +137,6 @@ def test_published():
 
 
 try:
-    tap.run([test_status, test_never_good, test_get, test_revoked_now, test_on_the_spot, test_published])
+    tap.run([test_status, test_policies, test_never_good, test_get, test_revoked_now, test_on_the_spot, test_published])
 finally:
     DAEMON.stop()
