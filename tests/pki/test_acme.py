@@ -246,7 +246,7 @@ def test_address():
     root = CHU.path("root/.well-known/acme-challenge")
     root.mkdir(parents=True)
     (root / challenge["token"]).write_text(f"{challenge['token']}.{client.thumbprint()}\n")
-    server = subprocess.Popen([sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", CHU.path("root"), str(HTTP)],
+    server = subprocess.Popen([sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", CHU.path("root"), str(HTTP)], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
         client.post(challenge["url"], {})
