@@ -38,10 +38,11 @@ static json_t *find_row(const json_t *rows, int64_t id) {
 /* Label, consent and the party's part, as for a letter. */
 static bool may_go(const Packing *packing, GError **error) {
     const CaseCall *call = packing->call;
-    VigieRecipient to = {.audience = csirt_audience_of(case_text(packing->whom, "role")),
-                         .channel = "export",
-                         .party = packing->party,
-                         .encrypted = true};
+    const char *audience = csirt_audience_of(case_text(packing->whom, "role"));
+    if (!audience)
+        return case_refuse(error, "a party of role \"other\" is told by hand: give it a role first");
+    VigieRecipient to = {
+        .audience = audience, .channel = "export", .party = packing->party, .encrypted = true};
     g_autoptr(json_t) release = csirt_release(call->store, packing->id, &to, call->now, error);
     size_t index;
     json_t *held;

@@ -213,7 +213,7 @@ typedef struct {
     const json_t *members;          /* [ names ] that the occasion is about; NULL: all */
     bool encrypted;                 /* to the recipient */
 } VigieRecipient;
-/* The audience that a party of this role is. */
+/* The audience that a party of this role is; NULL: of "other", which a person judges. Static. */
 const char *csirt_audience_of(const char *role);
 /* { "tlp", "pap", "members": { name: { "text": { "fr", "en" }, "values": { "title": …, "facts.patients": … } } },
  *   "withheld": [ { "member", "reason": key of the words } ] }. Consent and mandate are read from the case: a consent that holds now

@@ -26,7 +26,7 @@ const char *csirt_audience_of(const char *role) {
     for (size_t i = 0; i < G_N_ELEMENTS(audiences); i++)
         if (strcmp(audiences[i][0], role) == 0)
             return audiences[i][1];
-    return "supplier"; /* of whom nothing more is known */
+    return NULL;
 }
 
 static bool names(const json_t *list, const char *name) {
@@ -42,7 +42,8 @@ static bool names(const json_t *list, const char *name) {
 /* Whether anything of the case may go to them this way: csirt_release decides, label, consent, mandate and part. */
 static bool may_go(VigieStore *store, int64_t id, const json_t *party, const char *channel, bool encrypted,
                    VigieTime now, bool *ret_may, const char **ret_why, GError **error) {
-    VigieRecipient to = {.audience = csirt_audience_of(party ? text_of(party, "role") : "declarant"),
+    const char *known = csirt_audience_of(party ? text_of(party, "role") : "declarant");
+    VigieRecipient to = {.audience = known ? known : "supplier", /* the narrowest of those outside */
                          .channel = channel,
                          .party = json_integer_value(json_object_get(party, "id")),
                          .encrypted = encrypted};

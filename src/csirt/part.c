@@ -240,15 +240,6 @@ bool escalations_watch(VigieStore *store, int64_t case_id, VigieTime now, GError
 }
 
 /* ---- Third parties ------------------------------------------------------------------------------------------------------- */
-static const struct {
-    const char *role, *audience;
-} audiences[] = {{"isp", "supplier"},
-                 {"csirt", "partner"},
-                 {"authority", "authority"},
-                 {"supplier", "supplier"},
-                 {"organisation", "organisation"},
-                 {"declarant", "declarant"}};
-
 static json_t *party_get(VigieStore *store, int64_t case_id, int64_t party, GError **error) {
     static const Cell cells[] = {{"role", "role", CELL_STRING},
                                  {"name", "name", CELL_STRING},
@@ -273,10 +264,7 @@ static json_t *party_get(VigieStore *store, int64_t case_id, int64_t party, GErr
 static const char *audience_of(const json_t *whom, const json_t *proposal) {
     if (json_text_at(proposal, "audience"))
         return json_text_at(proposal, "audience");
-    for (size_t i = 0; i < G_N_ELEMENTS(audiences); i++)
-        if (strcmp(audiences[i].role, json_text_at(whom, "role")) == 0)
-            return audiences[i].audience;
-    return NULL;
+    return csirt_audience_of(json_text_at(whom, "role"));
 }
 
 bool csirt_part_draft(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
