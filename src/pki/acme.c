@@ -1,6 +1,7 @@
 /* acme.c: reading messages. A JWS, signed by a key that has an account or brings itself along, with a nonce of ours that was
  * not used, for the address it came to (RFC 8555 6). Nothing is done before all of it holds. */
 #include "pki/acme.h"
+#include "pki/row.h"
 
 #include <jose/jose.h>
 #include <openssl/crypto.h>
@@ -12,12 +13,9 @@ enum { MESSAGE_MAX = 64 * 1024, NONCE_RANDOM = 16, NONCE_SIZE = 8 + NONCE_RANDOM
 static const char *const algorithms[] = {"ES256", "ES384", "ES512", "RS256", "PS256", NULL};
 
 bool acme_row(VigieRows *rows, bool *ret_found, GError **error) {
-    g_autoptr(GError) failure = NULL;
-    *ret_found = rows && rows_next(rows, &failure);
-    bool well = rows && !failure;
-    if (failure)
-        g_propagate_error(error, g_steal_pointer(&failure));
-    return well;
+    GError *why = NULL;
+    *ret_found = rows && rows_next(rows, &why);
+    return rows && rows_ended(why, error);
 }
 
 /* ---- Answers -------------------------------------------------------------------------------------------------------- */

@@ -2,8 +2,8 @@
  * issued, revoked and told of by lists (CRL) and answers (OCSP).
  *
  * Nobody is given a certificate that the store does not hold, and the store holds none without a line in the log, which is
- * one chain of hashes whose end an authority signs at each commit. Keys are used behind one interface (signer.h); today
- * they stand in PKCS#8 files sealed with a passphrase. `who` is whose act it is, for the log.
+ * one chain of hashes whose end an authority signs at each commit. Keys are used behind one interface (signer.h); they
+ * stand in PKCS#8 files sealed with a passphrase, or in PKCS#11 tokens. `who` is whose act it is, for the log.
  *
  * Two ways lead to a certificate. Who holds the authority's key issues at once (pki_issue). Everyone else adds a request
  * to the store (pki_request_add); a person or a protocol's proof validates it, and the resident signer, the only process
