@@ -134,5 +134,8 @@ void vigie_json_append_string(GString *out, const char *text, size_t size);
 char *vigie_hex_text(VigieBytes bytes);
 /* Compact JSON of a value, keys in the order they were added. Free with g_free. */
 char *vigie_json_text(const json_t *value);
+/* The text of an object's member, borrowed. Where it is missing or no text: NULL, or "". */
+const char *vigie_member(const json_t *object, const char *name);
+const char *vigie_member_text(const json_t *object, const char *name);
 /* Names compare as people sort them: case and accents aside. Free with g_free. */
 char *vigie_text_fold(const char *text);

@@ -47,6 +47,15 @@ char *vigie_json_text(const json_t *value) {
     return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
+const char *vigie_member(const json_t *object, const char *name) {
+    return json_string_value(json_object_get(object, name));
+}
+
+const char *vigie_member_text(const json_t *object, const char *name) {
+    const char *text = vigie_member(object, name);
+    return text ? text : "";
+}
+
 char *vigie_text_fold(const char *text) {
     g_autofree char *apart = g_utf8_normalize(text, -1, G_NORMALIZE_ALL);
     if (!apart)

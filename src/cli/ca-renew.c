@@ -10,10 +10,6 @@
 
 enum { WAIT_SECONDS = 180 };
 
-static const char *text_of(const json_t *object, const char *member) {
-    return json_string_value(json_object_get(object, member));
-}
-
 /* By its number in the GMAO or its name, else by its number here. */
 static bool find_device(const Ca *ca, int64_t *ret_id, GError **error) {
     const char *wanted = ca->rest[0];
@@ -25,7 +21,8 @@ static bool find_device(const Ca *ca, int64_t *ret_id, GError **error) {
     if (!list)
         return false;
     json_array_foreach(json_object_get(list, "items"), index, one) {
-        if (g_strcmp0(text_of(one, "gmao"), wanted) != 0 && g_strcmp0(text_of(one, "name"), wanted) != 0)
+        if (g_strcmp0(vigie_member(one, "gmao"), wanted) != 0 &&
+            g_strcmp0(vigie_member(one, "name"), wanted) != 0)
             continue;
         if (found)
             return ca_refuse(
@@ -99,7 +96,7 @@ static bool write_file(Ca *ca, const GPtrArray *made, const char *serial, GError
 static bool issue(Ca *ca, const json_t *device, int64_t id, const GPtrArray *names, const GPtrArray *made,
                   char **ret_serial, GError **error) {
     const VigieFileObject *csr = object_of(made, "certificate-request");
-    const char *organisation = text_of(json_object_get(device, "organisation"), "name");
+    const char *organisation = vigie_member(json_object_get(device, "organisation"), "name");
     g_autoptr(json_t) fields = json_pack("{s:s}", "organisation", organisation ? organisation : "");
     g_autoptr(VigieProfiles) profiles = pki_profiles_load(error);
     g_autofree char *name = profiles ? ca_choose_authority(ca, error) : NULL;
@@ -132,8 +129,8 @@ static bool renew(Ca *ca, const json_t *device, int64_t id, GError **error) {
     g_autoptr(GPtrArray) made = get_request(ca, names, error);
     if (!made || !issue(ca, device, id, names, made, &serial, error) || !write_file(ca, made, serial, error))
         return false;
-    g_autofree char *line = vigie_words(ca->lang, "ca.renewed", "device", text_of(device, "name"), "serial",
-                                        serial, "file", ca->out, "argument", ca->rest[0], NULL);
+    g_autofree char *line = vigie_words(ca->lang, "ca.renewed", "device", vigie_member(device, "name"),
+                                        "serial", serial, "file", ca->out, "argument", ca->rest[0], NULL);
     printf("%s\n", line);
     return true;
 }
@@ -146,7 +143,7 @@ static bool survey(Ca *ca, int64_t id, GError **error) {
         return false;
     for (int second = 0; second < WAIT_SECONDS; second++) {
         g_autoptr(json_t) progress = fleet_survey_progress(ca->store, &scope, run, vigie_time_now(), error);
-        const char *state = progress ? text_of(progress, "state") : NULL;
+        const char *state = progress ? vigie_member(progress, "state") : NULL;
         if (!state)
             return false;
         if (strcmp(state, "finished") == 0)
@@ -170,14 +167,14 @@ static bool check(Ca *ca, int64_t id, GError **error) {
     if (!device)
         return false;
     json_array_foreach(json_object_get(device, "endpoints"), index, endpoint) {
-        const char *served = text_of(json_object_get(endpoint, "certificate"), "sha256");
+        const char *served = vigie_member(json_object_get(endpoint, "certificate"), "sha256");
         bool well = g_strcmp0(served, wanted) == 0;
         ca->wrong = ca->wrong || !well;
         g_autofree char *line = vigie_words(ca->lang,
                                             well     ? "ca.served"
                                             : served ? "ca.served.other"
                                                      : "ca.served.none",
-                                            "target", text_of(endpoint, "target"), NULL);
+                                            "target", vigie_member(endpoint, "target"), NULL);
         printf("%s\n", line);
     }
     ca->wrong = ca->wrong || json_array_size(json_object_get(device, "endpoints")) == 0;

@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *text_at(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static int64_t int_at(const json_t *object, const char *member) {
     return json_integer_value(json_object_get(object, member));
 }
@@ -56,14 +51,14 @@ static void print_row(const CaseCall *call, const json_t *one) {
                                             json_is_true(json_object_get(one, "urgent")) ? "!" : "");
     g_autofree char *due = when(call, json_object_get(one, "due"));
     const json_t *organisation = json_object_get(one, "organisation");
-    cell(text_at(one, "reference"), 24);
+    cell(vigie_member_text(one, "reference"), 24);
     cell(band, 4);
-    cell(word_of(call, "csirt.state.", text_at(one, "state")), 16);
-    cell(text_at(one, "tlp"), 12);
+    cell(word_of(call, "csirt.state.", vigie_member_text(one, "state")), 16);
+    cell(vigie_member_text(one, "tlp"), 12);
     cell(due, 28);
-    cell(text_at(one, "assignee"), 12);
-    cell(text_at(organisation, "name"), 24);
-    printf("%s\n", text_at(one, "title"));
+    cell(vigie_member_text(one, "assignee"), 12);
+    cell(vigie_member_text(organisation, "name"), 24);
+    printf("%s\n", vigie_member_text(one, "title"));
 }
 
 void case_print_list(const CaseCall *call, const json_t *page) {
@@ -107,7 +102,7 @@ static void append_value(const CaseCall *call, GString *out, const json_t *decla
         append_value(call, out, declared, json_array_get(value, i));
     const char *text = json_string_value(value);
     for (size_t i = 0; text && i < json_array_size(values); i++)
-        if (strcmp(text_at(json_array_get(values, i), "name"), text) == 0)
+        if (strcmp(vigie_member_text(json_array_get(values, i), "name"), text) == 0)
             text = vigie_text_in(call->lang, json_object_get(json_array_get(values, i), "text"));
     if (json_is_boolean(value))
         text = vigie_word(call->lang, json_is_true(value) ? "case.yes" : "case.no");
@@ -145,7 +140,7 @@ static void print_reasons(const CaseCall *call, const json_t *a_case) {
                vigie_text_in(call->lang, json_object_get(reason, "text")));
     }
     if (json_is_object(override))
-        line(call, "case.override", text_at(override, "reason"));
+        line(call, "case.override", vigie_member_text(override, "reason"));
 }
 
 static void print_messages(const CaseCall *call, const json_t *messages) {
@@ -154,9 +149,9 @@ static void print_messages(const CaseCall *call, const json_t *messages) {
         const json_t *message = json_array_get(messages, i);
         g_autofree char *time = stamp(call, json_object_get(message, "time"));
         printf("  %" G_GINT64_FORMAT "  %s  %s  %s\n", int_at(message, "id"),
-               strcmp(text_at(message, "direction"), "in") == 0 ? "←" : "→", time,
-               text_at(message, "subject"));
-        g_auto(GStrv) lines = g_strsplit(text_at(message, "body"), "\n", -1);
+               strcmp(vigie_member_text(message, "direction"), "in") == 0 ? "←" : "→", time,
+               vigie_member_text(message, "subject"));
+        g_auto(GStrv) lines = g_strsplit(vigie_member_text(message, "body"), "\n", -1);
         for (char **one = lines; *one; one++)
             printf("      %s\n", *one);
     }
@@ -178,8 +173,9 @@ static void print_lists(const CaseCall *call, const json_t *a_case) {
         for (size_t j = 0; j < json_array_size(list); j++) {
             const json_t *one = json_array_get(list, j);
             printf("  %4" G_GINT64_FORMAT "  %s  %s  %s\n",
-                   int_at(one, json_object_get(one, "id") ? "id" : "ref"), text_at(one, lists[i].first),
-                   text_at(one, lists[i].second), text_at(one, lists[i].third));
+                   int_at(one, json_object_get(one, "id") ? "id" : "ref"),
+                   vigie_member_text(one, lists[i].first), vigie_member_text(one, lists[i].second),
+                   vigie_member_text(one, lists[i].third));
         }
     }
 }
@@ -191,7 +187,7 @@ static void print_clocks(const CaseCall *call, const json_t *clocks) {
         g_autofree char *due = when(call, json_object_get(clock, "due"));
         printf("  ");
         cell(vigie_text_in(call->lang, json_object_get(clock, "text")), 52);
-        cell(word_of(call, "desk.clock.", text_at(clock, "state")), 14);
+        cell(word_of(call, "desk.clock.", vigie_member_text(clock, "state")), 14);
         printf("%s\n", due);
     }
 }
@@ -205,8 +201,9 @@ static void print_timeline(const CaseCall *call, const json_t *timeline) {
         g_autofree char *text = json_object_size(details) > 0 ? vigie_json_text(details) : g_strdup("");
         const char *note = json_string_value(json_object_get(details, "text"));
         printf("  %3" G_GINT64_FORMAT "  %s  ", int_at(entry, "seq"), time);
-        cell(text_at(entry, "author"), 12);
-        printf("%s  %s\n", word_of(call, "csirt.entry.", text_at(entry, "kind")), note ? note : text);
+        cell(vigie_member_text(entry, "author"), 12);
+        printf("%s  %s\n", word_of(call, "csirt.entry.", vigie_member_text(entry, "kind")),
+               note ? note : text);
     }
 }
 
@@ -216,17 +213,19 @@ void case_print_case(const CaseCall *call, const json_t *a_case) {
     g_autofree char *band = g_strdup_printf("%" G_GINT64_FORMAT " (%" G_GINT64_FORMAT "/100)",
                                             int_at(a_case, "band"), int_at(a_case, "score"));
     g_autofree char *label =
-        g_strdup_printf("TLP:%s  PAP:%s", text_at(a_case, "tlp"), text_at(a_case, "pap"));
-    printf("%s  %s\n%s\n\n", text_at(a_case, "reference"), label, text_at(a_case, "title"));
-    line(call, "case.kind", word_of(call, "csirt.kind.", text_at(a_case, "kind")));
-    line(call, "case.state", word_of(call, "csirt.state.", text_at(a_case, "state")));
-    line(call, "case.organisation", text_at(json_object_get(a_case, "organisation"), "name"));
+        g_strdup_printf("TLP:%s  PAP:%s", vigie_member_text(a_case, "tlp"), vigie_member_text(a_case, "pap"));
+    printf("%s  %s\n%s\n\n", vigie_member_text(a_case, "reference"), label,
+           vigie_member_text(a_case, "title"));
+    line(call, "case.kind", word_of(call, "csirt.kind.", vigie_member_text(a_case, "kind")));
+    line(call, "case.state", word_of(call, "csirt.state.", vigie_member_text(a_case, "state")));
+    line(call, "case.organisation", vigie_member_text(json_object_get(a_case, "organisation"), "name"));
     line(call, "case.received", received);
     line(call, "case.due", due);
     line(call, "case.band", band);
-    line(call, "case.assignee", text_at(a_case, "assignee"));
-    line(call, "case.category", vigie_text_in(call->lang, csirt_category(text_at(a_case, "category"))));
-    line(call, "case.source", word_of(call, "csirt.source.", text_at(a_case, "source")));
+    line(call, "case.assignee", vigie_member_text(a_case, "assignee"));
+    line(call, "case.category",
+         vigie_text_in(call->lang, csirt_category(vigie_member_text(a_case, "category"))));
+    line(call, "case.source", word_of(call, "csirt.source.", vigie_member_text(a_case, "source")));
     print_reasons(call, a_case);
     print_facts(call, json_object_get(a_case, "facts"));
     print_clocks(call, json_object_get(a_case, "clocks"));
@@ -251,10 +250,10 @@ void case_print_load(const CaseCall *call, const json_t *load) {
     const json_t *assignees = json_object_get(load, "by_assignee");
     for (size_t i = 0; i < json_array_size(assignees); i++) {
         const json_t *one = json_array_get(assignees, i);
-        cell(text_at(one, "name"), 24);
+        cell(vigie_member_text(one, "name"), 24);
         printf("%6" G_GINT64_FORMAT "\n", int_at(one, "cases"));
     }
-    const char *on_call = text_at(json_object_get(load, "on_call"), "name");
+    const char *on_call = vigie_member_text(json_object_get(load, "on_call"), "name");
     if (*on_call)
         line(call, "case.load.on-call", on_call);
 }
@@ -264,11 +263,11 @@ void case_print_tasks(const CaseCall *call, const json_t *tasks) {
         const json_t *task = json_array_get(tasks, i);
         g_autofree char *due = when(call, json_object_get(task, "due"));
         printf("%5" G_GINT64_FORMAT "  ", int_at(task, "id"));
-        cell(text_at(json_object_get(task, "case"), "reference"), 24);
-        cell(word_of(call, "csirt.task.", text_at(task, "kind")), 20);
+        cell(vigie_member_text(json_object_get(task, "case"), "reference"), 24);
+        cell(word_of(call, "csirt.task.", vigie_member_text(task, "kind")), 20);
         cell(due, 28);
-        cell(text_at(task, "assignee"), 12);
-        printf("%s\n", text_at(task, "title"));
+        cell(vigie_member_text(task, "assignee"), 12);
+        printf("%s\n", vigie_member_text(task, "title"));
     }
     if (json_array_size(tasks) == 0)
         printf("%s\n", vigie_word(call->lang, "case.no-tasks"));
@@ -284,8 +283,8 @@ void case_print_check(const CaseCall *call, const json_t *report) {
     printf("%s\n", text);
     for (size_t i = 0; i < json_array_size(faults); i++) {
         const json_t *one = json_array_get(faults, i);
-        printf("  %s  %" G_GINT64_FORMAT "  %s\n", text_at(one, "reference"), int_at(one, "seq"),
-               word_of(call, "case.fault.", text_at(one, "fault")));
+        printf("  %s  %" G_GINT64_FORMAT "  %s\n", vigie_member_text(one, "reference"), int_at(one, "seq"),
+               word_of(call, "case.fault.", vigie_member_text(one, "fault")));
     }
 }
 
@@ -297,9 +296,9 @@ void case_print_release(const CaseCall *call, const json_t *release) {
     const json_t *withheld = json_object_get(release, "withheld");
     for (size_t i = 0; i < json_array_size(withheld); i++) {
         const json_t *kept = json_array_get(withheld, i);
-        const json_t *declared = json_object_get(csirt_members(), text_at(kept, "member"));
+        const json_t *declared = json_object_get(csirt_members(), vigie_member_text(kept, "member"));
         printf("- ");
         cell(vigie_text_in(call->lang, json_object_get(declared, "text")), 52);
-        printf("%s\n", vigie_word(call->lang, text_at(kept, "reason")));
+        printf("%s\n", vigie_word(call->lang, vigie_member_text(kept, "reason")));
     }
 }

@@ -26,10 +26,6 @@ static const char example[] =
     "Example:\n"
     "  vigie csr --name echo-04.chu.example --name 10.1.2.3 --key-out echo-04.key --out echo-04.csr";
 
-static const char *text_of(const json_t *object, const char *member) {
-    return json_string_value(json_object_get(object, member));
-}
-
 /* ---- Names from the fleet ------------------------------------------------------------------------------- */
 
 /* Case and accents aside; of an FQDN the first label is enough. */
@@ -37,7 +33,7 @@ static bool is_meant(const json_t *device, const char *folded) {
     static const char *const members[] = {"gmao", "fqdn", "name", "serial"};
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
         g_autofree char *value =
-            vigie_text_fold(text_of(device, members[i]) ? text_of(device, members[i]) : "");
+            vigie_text_fold(vigie_member(device, members[i]) ? vigie_member(device, members[i]) : "");
         bool label = strcmp(members[i], "fqdn") == 0 && g_str_has_prefix(value, folded) &&
                      value[strlen(folded)] == '.';
         if (label || strcmp(value, folded) == 0)
@@ -80,8 +76,8 @@ static bool add_device_names(const Options *options, GPtrArray *names, GError **
         return false;
     static const char *const members[] = {"fqdn", "ip"};
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
-        if (text_of(device, members[i]))
-            g_ptr_array_add(names, g_strdup(text_of(device, members[i])));
+        if (vigie_member(device, members[i]))
+            g_ptr_array_add(names, g_strdup(vigie_member(device, members[i])));
     if (names->len == 0)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "%s has neither FQDN nor IP address in the fleet: add one, or give --name",
@@ -191,11 +187,11 @@ static void print_check(const Options *options, const char *path, const json_t *
     printf("%s\n  %s\n", path,
            vigie_word(options->lang, json_array_size(problems) ? "csr.check.wrong" : "csr.check.well"));
     g_autofree char *facts =
-        vigie_words(options->lang, "csr.check.facts", "subject", text_of(answer, "subject"), "names",
+        vigie_words(options->lang, "csr.check.facts", "subject", vigie_member(answer, "subject"), "names",
                     names->len ? names->str : "–", NULL);
     printf("  %s\n", facts);
     json_array_foreach(problems, i, item) {
-        g_autofree char *key = g_strconcat("csr.problem.", text_of(item, "id"), NULL);
+        g_autofree char *key = g_strconcat("csr.problem.", vigie_member(item, "id"), NULL);
         g_autofree char *text =
             vigie_text_fill(vigie_word(options->lang, key), json_object_get(item, "evidence"));
         printf("\n  %zu  %s\n", i + 1, text);

@@ -12,10 +12,6 @@ typedef struct {
     bool well;
 } Printing;
 
-static const char *text_of(const json_t *object, const char *member) {
-    return json_string_value(json_object_get(object, member));
-}
-
 static void print_fact(const Printing *how, const char *label, const char *text) {
     const char *word = vigie_word(how->lang, label);
     printf("     %s%*s %s\n", word, (int)MAX(0, 11 - g_utf8_strlen(word, -1)), "", text);
@@ -23,9 +19,9 @@ static void print_fact(const Printing *how, const char *label, const char *text)
 
 static void print_validity(const Printing *how, const json_t *object) {
     VigieTime from = 0, until = 0;
-    if (!text_of(object, "not_after") ||
-        !vigie_time_parse_rfc3339(text_of(object, "not_before"), &from, NULL) ||
-        !vigie_time_parse_rfc3339(text_of(object, "not_after"), &until, NULL))
+    if (!vigie_member(object, "not_after") ||
+        !vigie_time_parse_rfc3339(vigie_member(object, "not_before"), &from, NULL) ||
+        !vigie_time_parse_rfc3339(vigie_member(object, "not_after"), &until, NULL))
         return;
     bool future = from > how->now;
     g_autofree char *when = vigie_when_text(how->lang, how->zone, future ? from : until, how->now);
@@ -40,13 +36,13 @@ static void print_key(const Printing *how, const json_t *object) {
     const json_t *key = json_object_get(object, "key");
     if (!key)
         return;
-    const char *curve = text_of(key, "curve");
-    g_autofree char *name = g_strdup_printf("%s %" JSON_INTEGER_FORMAT "%s%s", text_of(key, "type"),
+    const char *curve = vigie_member(key, "curve");
+    g_autofree char *name = g_strdup_printf("%s %" JSON_INTEGER_FORMAT "%s%s", vigie_member(key, "type"),
                                             json_integer_value(json_object_get(key, "bits")),
                                             curve ? " " : "", curve ? curve : "");
     const json_t *index = json_object_get(object, "private_key_index");
     g_autofree char *number = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(index) + 1);
-    const char *file = text_of(object, "private_key_file");
+    const char *file = vigie_member(object, "private_key_file");
     g_autofree char *text = NULL;
     if (json_is_integer(index))
         text = vigie_words(how->lang, "identify.key.here", "key", name, "n", number, NULL);
@@ -58,13 +54,13 @@ static void print_key(const Printing *how, const json_t *object) {
 static void print_protection(const Printing *how, const json_t *object) {
     const json_t *protection = json_object_get(object, "protection");
     if (protection) {
-        const char *cipher = text_of(protection, "cipher");
+        const char *cipher = vigie_member(protection, "cipher");
         g_autofree char *n = vigie_json_text(json_object_get(protection, "iterations"));
         g_autofree char *text =
             vigie_words(how->lang,
                         json_is_true(json_object_get(protection, "legacy")) ? "identify.sealed.legacy"
                                                                             : "identify.sealed.text",
-                        "cipher", cipher ? cipher : text_of(protection, "scheme"), "n", n, NULL);
+                        "cipher", cipher ? cipher : vigie_member(protection, "scheme"), "n", n, NULL);
         print_fact(how, "identify.label.sealed", text);
     }
     if (json_is_false(json_object_get(object, "opened")))
@@ -81,13 +77,14 @@ static void print_names(const Printing *how, const json_t *object) {
 }
 
 static void print_object(const Printing *how, size_t number, const json_t *object) {
-    g_autofree char *kind_key = g_strconcat("identify.kind.", text_of(object, "kind"), NULL);
+    g_autofree char *kind_key = g_strconcat("identify.kind.", vigie_member(object, "kind"), NULL);
     printf("\n  %zu  %s", number, vigie_word(how->lang, kind_key));
-    if (text_of(object, "role")) {
-        g_autofree char *role_key = g_strconcat("identify.role.", text_of(object, "role"), NULL);
+    if (vigie_member(object, "role")) {
+        g_autofree char *role_key = g_strconcat("identify.role.", vigie_member(object, "role"), NULL);
         printf(" %s", vigie_word(how->lang, role_key));
     }
-    printf("  (%s", text_of(object, "format") ? text_of(object, "format") : text_of(object, "encoding"));
+    printf("  (%s", vigie_member(object, "format") ? vigie_member(object, "format")
+                                                   : vigie_member(object, "encoding"));
     if (json_is_integer(json_object_get(object, "line"))) {
         g_autofree char *n = vigie_json_text(json_object_get(object, "line"));
         g_autofree char *line = vigie_words(how->lang, "identify.line", "n", n, NULL);
@@ -98,15 +95,15 @@ static void print_object(const Printing *how, size_t number, const json_t *objec
         const char *member, *label;
     } facts[] = {{"subject", "identify.label.subject"}, {"issuer", "identify.label.issuer"}};
     for (size_t i = 0; i < G_N_ELEMENTS(facts); i++)
-        if (text_of(object, facts[i].member))
-            print_fact(how, facts[i].label, text_of(object, facts[i].member));
+        if (vigie_member(object, facts[i].member))
+            print_fact(how, facts[i].label, vigie_member(object, facts[i].member));
     print_names(how, object);
     print_validity(how, object);
     print_key(how, object);
     print_protection(how, object);
     if (json_is_true(json_object_get(object, "signature_weak"))) {
         g_autofree char *weak = vigie_words(how->lang, "identify.weak", "algorithm",
-                                            text_of(object, "signature_algorithm"), NULL);
+                                            vigie_member(object, "signature_algorithm"), NULL);
         printf("     %s\n", weak);
     }
     if (json_is_false(json_object_get(object, "proof_of_possession")))
@@ -128,8 +125,8 @@ static void print_chain(const Printing *how, const json_t *chain) {
 }
 
 static void print_answer(const Printing *how, const json_t *answer) {
-    g_autofree char *verdict = g_strconcat("identify.private.", text_of(answer, "private_key"), NULL);
-    printf("%s\n  %s\n", text_of(answer, "file"), vigie_word(how->lang, verdict));
+    g_autofree char *verdict = g_strconcat("identify.private.", vigie_member(answer, "private_key"), NULL);
+    printf("%s\n  %s\n", vigie_member(answer, "file"), vigie_word(how->lang, verdict));
     size_t i = 0;
     const json_t *item = NULL;
     json_array_foreach(json_object_get(answer, "objects"), i, item) print_object(how, i + 1, item);
@@ -169,11 +166,11 @@ static void relate_files(GPtrArray *answers) {
             size_t o = 0;
             json_t *object = NULL;
             json_array_foreach(json_object_get(answers->pdata[i], "objects"), o, object) {
-                const char *spki = text_of(object, "spki_sha256");
-                bool key = spki && strcmp(text_of(object, "kind"), "private-key") == 0;
+                const char *spki = vigie_member(object, "spki_sha256");
+                bool key = spki && strcmp(vigie_member(object, "kind"), "private-key") == 0;
                 const char *file = spki ? g_hash_table_lookup(keys, spki) : NULL;
                 if (pass == 0 && key)
-                    g_hash_table_insert(keys, (void *)spki, (void *)text_of(answers->pdata[i], "file"));
+                    g_hash_table_insert(keys, (void *)spki, (void *)vigie_member(answers->pdata[i], "file"));
                 else if (pass == 1 && file && json_is_null(json_object_get(object, "private_key_index")))
                     json_object_set_new(object, "private_key_file", json_string(file));
             }
@@ -186,7 +183,8 @@ static bool all_known(const json_t *answer) {
     const json_t *object = NULL;
     json_array_foreach(json_object_get(answer, "objects"), i,
                        object) for (size_t w = 0; w < G_N_ELEMENTS(wrong);
-                                    w++) if (strcmp(text_of(object, "kind"), wrong[w]) == 0) return false;
+                                    w++) if (strcmp(vigie_member(object, "kind"), wrong[w]) ==
+                                             0) return false;
     return true;
 }
 

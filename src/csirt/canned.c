@@ -55,14 +55,9 @@ const json_t *csirt_canned(GError **error) {
     return known;
 }
 
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static json_t *day_of(const json_t *item, VigieLang lang, GTimeZone *zone) {
     VigieTime received = 0;
-    vigie_time_parse_rfc3339(text_of(item, "received"), &received, NULL);
+    vigie_time_parse_rfc3339(vigie_member_text(item, "received"), &received, NULL);
     g_autofree char *day = vigie_date_text(lang, zone, received);
     return json_string(day);
 }
@@ -71,10 +66,11 @@ char *csirt_canned_fill(const char *text, const json_t *item, const json_t *part
                         const char *analyst, VigieLang lang, GTimeZone *zone) {
     const json_t *self = csirt_team_json(team);
     const json_t *phone = json_array_get(json_object_get(self, "phones"), 0);
-    g_autoptr(json_t) values =
-        json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "reference", text_of(item, "reference"),
-                  "title", text_of(item, "title"), "received", day_of(item, lang, zone), "organisation",
-                  text_of(json_object_get(item, "organisation"), "name"), "name", text_of(party, "name"),
-                  "team", text_of(self, "name"), "analyst", analyst, "phone", text_of(phone, "number"));
+    g_autoptr(json_t) values = json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "reference", vigie_member_text(item, "reference"),
+        "title", vigie_member_text(item, "title"), "received", day_of(item, lang, zone), "organisation",
+        vigie_member_text(json_object_get(item, "organisation"), "name"), "name",
+        vigie_member_text(party, "name"), "team", vigie_member_text(self, "name"), "analyst", analyst,
+        "phone", vigie_member_text(phone, "number"));
     return vigie_text_fill(text, values);
 }

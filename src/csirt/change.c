@@ -153,7 +153,7 @@ static bool write_field(const Change *change, const Field *field, const json_t *
 /* A label that becomes less strict opens what was confided: the head's decision, or the owner's, with the reason. */
 static bool check_label(const Change *change, const char *reason, GError **error) {
     VigieTlp before = VIGIE_TLP_RED, after = VIGIE_TLP_RED;
-    const char *wanted = json_text_at(change->fields, "tlp");
+    const char *wanted = vigie_member(change->fields, "tlp");
     int64_t consents = 0;
     if (!wanted)
         return true;
@@ -192,7 +192,7 @@ static bool write_fields(const Change *change, GError **error) {
 
 /* The new texts are found, too. */
 static bool note_words(const Change *change, GError **error) {
-    bool texts = json_text_at(change->fields, "title") || json_text_at(change->fields, "organisation_name");
+    bool texts = vigie_member(change->fields, "title") || vigie_member(change->fields, "organisation_name");
     return !texts || case_words_changed(change->store, change->of->id, error);
 }
 
@@ -201,7 +201,7 @@ bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnal
     g_auto(Case) of = {0};
     g_auto(CaseFacts) facts = {0};
     g_autoptr(json_t) changes = json_object();
-    const char *reason = json_text_at(fields, "reason");
+    const char *reason = vigie_member(fields, "reason");
     Change change = {store, who, &of, &facts, fields, now, changes};
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !case_load(store, who, id, &of, error) || !case_facts_load(store, id, &facts, error) ||

@@ -74,8 +74,8 @@ json_t *contacts_usable(VigieStore *store, const Scope *scope, GError **error) {
 static bool keep(VigieStore *store, const Scope *scope, const char *domain, const json_t *contact,
                  VigieTime now, GError **error) {
     g_autofree char *details = vigie_json_text(json_object_get(contact, "details"));
-    const char *name = json_text_at(contact, "name"), *place = json_text_at(contact, "place");
-    const char *language = json_text_at(contact, "language");
+    const char *name = vigie_member(contact, "name"), *place = vigie_member(contact, "place");
+    const char *language = vigie_member(contact, "language");
     return store_exec(
         store, error,
         "INSERT INTO csirt_contact (organisation_id, domain, kind, value, name, language, source, place, "
@@ -91,9 +91,9 @@ static bool keep(VigieStore *store, const Scope *scope, const char *domain, cons
         "confidence = CASE WHEN excluded.confidence >= csirt_contact.confidence OR csirt_contact.source = "
         "excluded.source "
         "THEN excluded.confidence ELSE csirt_contact.confidence END",
-        "itttttttiti", scope->organisation, domain, json_text_at(contact, "kind"),
-        json_text_at(contact, "value"), name ? name : "", language ? language : "",
-        json_text_at(contact, "source"), place ? place : "",
+        "itttttttiti", scope->organisation, domain, vigie_member(contact, "kind"),
+        vigie_member(contact, "value"), name ? name : "", language ? language : "",
+        vigie_member(contact, "source"), place ? place : "",
         (int64_t)json_integer_value(json_object_get(contact, "confidence")), details, now);
 }
 
@@ -115,9 +115,9 @@ bool contacts_take_fleet(VigieStore *store, const Scope *scope, VigieTime now, G
     int64_t confidence = lookup_confidence("fleet");
     for (size_t i = 0; i < json_array_size(contacts); i++) {
         const json_t *one = json_array_get(contacts, i);
-        if (!json_text_at(one, "mail") || json_is_integer(json_object_get(one, "device")))
+        if (!vigie_member(one, "mail") || json_is_integer(json_object_get(one, "device")))
             continue;
-        bool vendor = g_strcmp0(json_text_at(one, "role"), "vendor") == 0;
+        bool vendor = g_strcmp0(vigie_member(one, "role"), "vendor") == 0;
         g_autoptr(json_t) contact = json_pack(
             "{s:s, s:O, s:O, s:O, s:s, s:I, s:{s:O}}", "kind", "mail", "value", json_object_get(one, "mail"),
             "name", json_object_get(one, "name"), "language", json_object_get(one, "language"), "source",
@@ -150,8 +150,8 @@ static char *name_of_link(VigieStore *store, const char *kind, int64_t ref, Vigi
     bool device = strcmp(kind, "device") == 0;
     g_autoptr(json_t) thing = device ? fleet_device_get(store, &all, ref, now, NULL)
                                      : fleet_endpoint_get(store, &all, ref, now, NULL);
-    const char *name = json_text_at(thing, device ? "fqdn" : "name");
-    return g_strdup(name && *name ? name : json_text_at(thing, device ? "ip" : "host"));
+    const char *name = vigie_member(thing, device ? "fqdn" : "name");
+    return g_strdup(name && *name ? name : vigie_member(thing, device ? "ip" : "host"));
 }
 
 static char *linked_domain(VigieStore *store, int64_t case_id, VigieTime now, GError **error) {
@@ -165,7 +165,7 @@ static char *linked_domain(VigieStore *store, int64_t case_id, VigieTime now, GE
         return NULL;
     for (size_t i = 0; i < json_array_size(links); i++) {
         const json_t *link = json_array_get(links, i);
-        g_autofree char *name = name_of_link(store, json_text_at(link, "kind"),
+        g_autofree char *name = name_of_link(store, vigie_member(link, "kind"),
                                              json_integer_value(json_object_get(link, "ref")), now);
         if (name && *name)
             return g_steal_pointer(&name);
@@ -227,7 +227,7 @@ static bool load_lookup(VigieStore *store, int64_t lookup, int64_t *ret_case, ch
 /* A signed file is asked whose signature it bears, now that its keys are here; one that was changed is hardly to be believed. */
 static bool judge_signature(VigieStore *store, const VigieNotifier *notifier, const char *domain,
                             json_t *file, VigieTime now, GError **error) {
-    const char *data = json_text_at(file, "data");
+    const char *data = vigie_member(file, "data");
     if (!data)
         return true;
     gsize size = 0;
@@ -235,7 +235,7 @@ static bool judge_signature(VigieStore *store, const VigieNotifier *notifier, co
     g_autoptr(GBytes) text = g_bytes_new_take(bytes, size);
     g_autoptr(json_t) signatures =
         notifier->cell ? mail_verify(notifier->cell, text, NULL, NULL, NULL) : NULL;
-    const char *state = json_text_at(json_array_get(signatures, 0), "state");
+    const char *state = vigie_member(json_array_get(signatures, 0), "state");
     json_object_del(file, "data");
     json_object_set_new(file, "signatures", signatures ? json_incref(signatures) : json_null());
     return g_strcmp0(state, "bad") != 0 ||
@@ -351,8 +351,8 @@ static bool check_fingerprint(const char *fingerprint, GError **error) {
 
 static bool insert_contact(VigieStore *store, const VigieAnalyst *who, const Scope *scope,
                            const json_t *fields, VigieTime now, int64_t *ret_id, GError **error) {
-    const char *kind = json_text_at(fields, "kind");
-    g_autofree char *value = check_value(kind, json_text_at(fields, "value"), error);
+    const char *kind = vigie_member(fields, "kind");
+    g_autofree char *value = check_value(kind, vigie_member(fields, "value"), error);
     return value &&
            store_get_int(
                store, ret_id, error,
@@ -368,7 +368,7 @@ static bool write_details(VigieStore *store, const Scope *scope, int64_t contact
     static const char *const members[] = {"name", "language", "fingerprint"};
     int64_t found = 0;
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
-        const char *text = json_text_at(fields, members[i]);
+        const char *text = vigie_member(fields, members[i]);
         g_autofree char *sql = g_strdup_printf(
             "UPDATE csirt_contact SET %s = $4 WHERE id = $1 AND (organisation_id = $2 OR domain = $3)",
             members[i]);
@@ -394,7 +394,7 @@ bool csirt_contact_save(VigieStore *store, const VigieAnalyst *who, int64_t case
     int64_t saved = contact;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !case_load(store, who, case_id, &of, error) || !scope_load(store, case_id, &scope, error) ||
-        !check_fingerprint(json_text_at(fields, "fingerprint"), error))
+        !check_fingerprint(vigie_member(fields, "fingerprint"), error))
         return false;
     if (scope.organisation == 0 && !*scope.domain)
         return csirt_invalid(

@@ -4,16 +4,11 @@
 
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static const json_t *with(const json_t *list, const char *member, const char *value) {
     size_t index;
     json_t *item;
     json_array_foreach(list, index, item) {
-        if (strcmp(text_of(item, member), value) == 0)
+        if (strcmp(vigie_member_text(item, member), value) == 0)
             return item;
     }
     return NULL;
@@ -44,11 +39,12 @@ json_t *csirt_escalation_offers(const VigieTeam *team, const json_t *item, GErro
     if (!list)
         return NULL;
     json_array_foreach(list, index, proposal) {
-        const char *id = text_of(proposal, "partner");
+        const char *id = vigie_member_text(proposal, "partner");
         const json_t *partner = partner_of(team, id),
                      *decided = with(json_object_get(item, "escalations"), "partner", id);
-        json_object_set_new(proposal, "name", json_string(partner ? text_of(partner, "name") : id));
-        json_object_set_new(proposal, "state", json_string(decided ? text_of(decided, "state") : "proposed"));
+        json_object_set_new(proposal, "name", json_string(partner ? vigie_member_text(partner, "name") : id));
+        json_object_set_new(proposal, "state",
+                            json_string(decided ? vigie_member_text(decided, "state") : "proposed"));
         json_object_set_new(proposal, "decided",
                             decided ? json_incref(json_object_get(decided, "decided")) : json_null());
         json_object_set_new(proposal, "decided_by",
@@ -58,15 +54,16 @@ json_t *csirt_escalation_offers(const VigieTeam *team, const json_t *item, GErro
     }
     /* What was decided stays to be seen, whatever the facts became. */
     json_array_foreach(json_object_get(item, "escalations"), index, row) {
-        if (!with(list, "partner", text_of(row, "partner"))) {
-            const json_t *partner = partner_of(team, text_of(row, "partner"));
+        if (!with(list, "partner", vigie_member_text(row, "partner"))) {
+            const json_t *partner = partner_of(team, vigie_member_text(row, "partner"));
             json_array_append_new(
-                list, json_pack("{s:O, s:s, s:O, s:O, s:O, s:O, s:n, s:[], s:b}", "partner",
-                                json_object_get(row, "partner"), "name",
-                                partner ? text_of(partner, "name") : text_of(row, "partner"), "state",
-                                json_object_get(row, "state"), "decided", json_object_get(row, "decided"),
-                                "decided_by", json_object_get(row, "decided_by"), "why_not",
-                                json_object_get(row, "reason"), "reason", "sees", "urgent", 0));
+                list,
+                json_pack("{s:O, s:s, s:O, s:O, s:O, s:O, s:n, s:[], s:b}", "partner",
+                          json_object_get(row, "partner"), "name",
+                          partner ? vigie_member_text(partner, "name") : vigie_member_text(row, "partner"),
+                          "state", json_object_get(row, "state"), "decided", json_object_get(row, "decided"),
+                          "decided_by", json_object_get(row, "decided_by"), "why_not",
+                          json_object_get(row, "reason"), "reason", "sees", "urgent", 0));
         }
     }
     return g_steal_pointer(&list);
@@ -85,7 +82,7 @@ typedef struct {
 /* A thread of its own, with the part that the rule gives. */
 static bool add_party(const Decision *of, const json_t *item, GError **error) {
     static const char *const copied[] = {"mail", "phone", "fingerprint", "language"};
-    const char *id = text_of(of->proposal, "partner");
+    const char *id = vigie_member_text(of->proposal, "partner");
     const json_t *partner = partner_of(of->team, id);
     if (with(json_object_get(item, "parties"), "partner", id))
         return true;
@@ -104,14 +101,14 @@ static bool write_row(const Decision *of, const char *state, const char *reason,
         "INSERT INTO csirt_escalation (case_id, partner, rule, state, reason, decided_by, decided, created) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (case_id, partner) DO UPDATE SET rule = $3, "
         "state = $4, reason = $5, decided_by = $6, decided = $7",
-        "ittttti", of->id, text_of(of->proposal, "partner"), text_of(of->proposal, "rule"), state,
-        reason ? reason : "", of->who->name, of->now);
+        "ittttti", of->id, vigie_member_text(of->proposal, "partner"),
+        vigie_member_text(of->proposal, "rule"), state, reason ? reason : "", of->who->name, of->now);
 }
 
 /* The proposal of this partner that is still to be decided. The list is the caller's. */
 static const json_t *open_proposal(const json_t *list, const char *partner, GError **error) {
     const json_t *proposal = with(list, "partner", partner);
-    if (proposal && strcmp(text_of(proposal, "state"), "proposed") == 0)
+    if (proposal && strcmp(vigie_member_text(proposal, "state"), "proposed") == 0)
         return proposal;
     g_set_error(error, VIGIE_ERROR, proposal ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_NOT_FOUND,
                 proposal ? "%s: this was decided already" : "%s: no rule proposes it", partner);
@@ -133,7 +130,7 @@ bool csirt_escalation_settle(VigieStore *store, const VigieTeam *team, const Vig
     }
     Decision of = {store, team, who, id, proposal, now};
     json_t *details =
-        json_pack("{s:s, s:s, s:s*}", "partner", text_of(proposal, "name"), "decision",
+        json_pack("{s:s, s:s, s:s*}", "partner", vigie_member_text(proposal, "name"), "decision",
                   confirm ? "confirmed" : "declined", "reason", reason && *reason ? reason : NULL);
     if (!write_row(&of, confirm ? "confirmed" : "declined", reason, error) ||
         (confirm && !add_party(&of, item, error))) {
@@ -147,7 +144,7 @@ bool csirt_escalation_settle(VigieStore *store, const VigieTeam *team, const Vig
 static json_t *release(const Decision *of, const char *channel, bool encrypted, GError **error) {
     VigieRecipient to = {.audience = "authority",
                          .channel = channel,
-                         .partner = text_of(of->proposal, "partner"),
+                         .partner = vigie_member_text(of->proposal, "partner"),
                          .members = json_object_get(of->proposal, "sees"),
                          .encrypted = encrypted};
     return csirt_release(of->store, of->id, &to, of->now, error);
@@ -163,7 +160,7 @@ json_t *csirt_escalation_preview(VigieStore *store, const VigieTeam *team, const
     if (!proposal)
         return NULL;
     Decision of = {store, team, who, id, proposal, now};
-    bool key = *text_of(partner_of(team, partner), "fingerprint") != '\0';
+    bool key = *vigie_member_text(partner_of(team, partner), "fingerprint") != '\0';
     g_autoptr(json_t) leaves = NULL;
     const char *channel = "mail";
     if (write_row(&of, "confirmed", NULL, error))

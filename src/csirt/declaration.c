@@ -207,10 +207,6 @@ static char *receipt_of(const char *nonce) {
     return g_string_free(code, FALSE);
 }
 
-static const char *text_at(const json_t *object, const char *member) {
-    return json_string_value(json_object_get(object, member));
-}
-
 static bool check_nonce(const char *nonce, GError **error) {
     size_t size = strlen(nonce);
     bool well = size >= CSIRT_NONCE_MIN && size <= CSIRT_NONCE_MAX && g_str_is_ascii(nonce);
@@ -230,14 +226,14 @@ static bool open_case(const VigieDeclarations *declarations, VigieStore *store,
     g_autofree char *key = g_strconcat("form:", hash, NULL);
     if (person)
         json_object_set_new(person, "language", json_string(vigie_lang_code(declaration->lang)));
-    VigieOpening open = {.kind = text_at(opening, "kind"),
+    VigieOpening open = {.kind = vigie_member(opening, "kind"),
                          .channel = declaration->channel,
-                         .source = text_at(opening, "source"),
-                         .title = text_at(opening, "title"),
-                         .organisation_name = text_at(opening, "organisation_name"),
+                         .source = vigie_member(opening, "source"),
+                         .title = vigie_member(opening, "title"),
+                         .organisation_name = vigie_member(opening, "organisation_name"),
                          .urgent = json_is_true(json_object_get(opening, "urgent")) && !declaration->unproven,
                          .facts = json_object_get(opening, "facts"),
-                         .text = text_at(opening, "text"),
+                         .text = vigie_member(opening, "text"),
                          .declarant = person,
                          .receipt = receipt,
                          .unique_key = key};
@@ -302,9 +298,9 @@ json_t *csirt_declaration_accept(const VigieDeclarations *declarations, VigieSto
                    error))
         return NULL;
     bool again = !opened.receipt;
-    bool open = strcmp(text_at(opening, "source"), "open") == 0;
+    bool open = strcmp(vigie_member(opening, "source"), "open") == 0;
     const char *to = open && declarations->from && !declaration->unproven
-                         ? text_at(json_object_get(opening, "declarant"), "mail")
+                         ? vigie_member(json_object_get(opening, "declarant"), "mail")
                          : NULL;
     if (to && !again && !queue_mail(declarations, store, declaration, to, opened.reference, now, error))
         return NULL;
@@ -332,7 +328,7 @@ bool csirt_proof_holds(const char *nonce, const char *proof, int bits) {
 /* ---- Is it really you? -------------------------------------------------------------------------------------- */
 bool csirt_notice_genuine(VigieStore *store, const VigieTeam *team, const char *reference, const char *code,
                           bool *ret_genuine, GError **error) {
-    const char *prefix = text_at(csirt_team_json(team), "prefix");
+    const char *prefix = vigie_member(csirt_team_json(team), "prefix");
     VigieReference parsed = {2000, 1}; /* what is no reference is looked up like one that does not exist */
     bool well = csirt_reference_parse(prefix, reference, &parsed, NULL);
     g_autofree char *name = csirt_reference_text(prefix, parsed), *hash = csirt_code_hash(code);

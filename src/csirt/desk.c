@@ -76,16 +76,11 @@ json_t *csirt_reading_list(VigieStore *store, const VigieAnalyst *who, int64_t i
 }
 
 /* ---- What to do next ---------------------------------------------------------------------------------------- */
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static bool any_with(const json_t *array, const char *member, const char *value) {
     size_t index;
     json_t *item;
     json_array_foreach(array, index, item) {
-        if (strcmp(text_of(item, member), value) == 0)
+        if (strcmp(vigie_member_text(item, member), value) == 0)
             return true;
     }
     return false;
@@ -93,7 +88,7 @@ static bool any_with(const json_t *array, const char *member, const char *value)
 
 /* Of a vulnerability, nobody is told before it is verified; whoever did not ask has to be notified. */
 static const char *step_of_qualified(const json_t *item) {
-    const char *kind = text_of(item, "kind");
+    const char *kind = vigie_member_text(item, "kind");
     bool vulnerability = strcmp(kind, "vulnerability") == 0;
     if (vulnerability && !json_is_string(json_object_get(item, "verified")))
         return "verify";
@@ -115,7 +110,7 @@ json_t *csirt_step_next(const json_t *item) {
         {"resolved", "close", "closed"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
-        if (strcmp(steps[i].state, text_of(item, "state")) != 0)
+        if (strcmp(steps[i].state, vigie_member_text(item, "state")) != 0)
             continue;
         const char *step = steps[i].step ? steps[i].step : step_of_qualified(item);
         return json_pack("{s:s, s:s}", "step", step, "state", steps[i].leads_to);

@@ -57,7 +57,7 @@ static const char *state_of(const json_t *findings, const char *before) {
     size_t mended = 0, count = json_array_size(findings);
     bool was_gone = strcmp(before, "gone") == 0 || strcmp(before, "returned") == 0;
     for (size_t i = 0; i < count; i++)
-        mended += g_strcmp0(json_text_at(json_array_get(findings, i), "state"), "mended") == 0;
+        mended += g_strcmp0(vigie_member(json_array_get(findings, i), "state"), "mended") == 0;
     if (count == 0)
         return "unknown";
     return mended == count ? "gone" : was_gone ? "returned" : "present";
@@ -268,7 +268,7 @@ static bool watch_all(VigieStore *store, const VigieNotifier *notifier, VigieTim
     for (size_t i = 0; i < json_array_size(due); i++) {
         const json_t *one = json_array_get(due, i);
         if (!examine(store, id_at(due, i), json_integer_value(json_object_get(one, "days")),
-                     json_text_at(one, "state"), now, error))
+                     vigie_member(one, "state"), now, error))
             return false;
     }
     return due != NULL;
@@ -302,8 +302,8 @@ static bool take_refused(VigieStore *store, VigieTime now, GError **error) {
     g_autoptr(json_t) refused = cells_run(store, query, cells, error);
     for (size_t i = 0; i < json_array_size(refused); i++) {
         const json_t *one = json_array_get(refused, i);
-        const char *why = json_text_at(one, "why");
-        if (!csirt_notice_bounced(store, json_text_at(one, "message"), why ? why : "refused", now, error))
+        const char *why = vigie_member(one, "why");
+        if (!csirt_notice_bounced(store, vigie_member(one, "message"), why ? why : "refused", now, error))
             return false;
     }
     return refused != NULL;

@@ -167,7 +167,7 @@ static bool hide_links(VigieStore *store, const VigieAnalyst *who, json_t *links
         const json_t *link = json_array_get(links, i - 1);
         g_auto(Case) other = {0};
         GError *failure = NULL;
-        if (strcmp(json_text_at(link, "kind"), "case") != 0 ||
+        if (strcmp(vigie_member(link, "kind"), "case") != 0 ||
             case_load(store, who, json_integer_value(json_object_get(link, "ref")), &other, &failure))
             continue;
         if (!g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND)) {
@@ -201,7 +201,7 @@ static bool set_judgement(VigieStore *store, const VigieTeam *team, json_t *a_ca
     json_t *missing = clocks ? case_missing(&facts, error) : NULL;
     json_object_set_new(a_case, "clocks", clocks ? clocks : json_null());
     json_object_set_new(a_case, "missing", missing ? missing : json_null());
-    json_object_set_new(a_case, "next", state_next(json_text_at(a_case, "state")));
+    json_object_set_new(a_case, "next", state_next(vigie_member(a_case, "state")));
     return missing != NULL;
 }
 

@@ -9,7 +9,7 @@ enum { DAY = 86400, ANSWERS_A_DAY = 10 }; /* to one address: RFC 3834 2 */
 static VigieLang language_of(const Filing *filing) {
     VigieLang lang = VIGIE_FR;
     vigie_lang_parse(vigie_config_text(filing->notifier->config, "site.language"), &lang);
-    const char *told = json_text_at(filing->about, "language");
+    const char *told = vigie_member(filing->about, "language");
     if (told)
         vigie_lang_parse(told, &lang);
     return lang;
@@ -57,7 +57,7 @@ static bool queue_answer(const Filing *filing, int64_t id, const char *reference
     if (!end || end[1] != '\n')
         return false;
     *end = '\0';
-    const char *answered = json_text_at(filing->about, "message_id");
+    const char *answered = vigie_member(filing->about, "message_id");
     bool thread = answered && strchr(answered, '@') && strlen(answered) < 250 && g_str_is_ascii(answered);
     VigieMail mail = {.from = vigie_config_text(filing->notifier->config, "mail.from"),
                       .to = to,
@@ -76,7 +76,7 @@ static bool queue_answer(const Filing *filing, int64_t id, const char *reference
 
 /* An address that SMTP cannot carry, or an identifier that no field can, is no reason not to file. */
 bool inbound_acknowledge(const Filing *filing, int64_t id, const char *reference, GError **error) {
-    const char *address = json_text_at(inbound_sender(filing), "address");
+    const char *address = vigie_member(inbound_sender(filing), "address");
     bool may = false;
     if (!may_answer(filing, address, &may, error))
         return false;

@@ -74,7 +74,7 @@ bool inbound_case(const Filing *filing, int64_t *ret_case, GError **error) {
         !case_of_list(filing, "references", ret_case, error))
         return false;
     if (*ret_case == 0 && !case_of_reference(filing->store, filing->notifier->team,
-                                             json_text_at(filing->about, "subject"), ret_case, error))
+                                             vigie_member(filing->about, "subject"), ret_case, error))
         return false;
     return follow_merges(filing->store, ret_case, error);
 }
@@ -85,7 +85,7 @@ const json_t *inbound_sender(const Filing *filing) {
 
 bool inbound_party(const Filing *filing, int64_t id, int64_t *ret_party, GError **error) {
     const json_t *sender = inbound_sender(filing);
-    const char *address = json_text_at(sender, "address");
+    const char *address = vigie_member(sender, "address");
     *ret_party = 0;
     if (!address || !*address)
         return true;
@@ -96,7 +96,7 @@ bool inbound_party(const Filing *filing, int64_t id, int64_t *ret_party, GError 
                     "it", id, lower);
     if (!first_id(rows, ret_party, error) || *ret_party)
         return *ret_party != 0;
-    const char *name = json_text_at(sender, "name");
+    const char *name = vigie_member(sender, "name");
     g_autofree char *short_name = inbound_line(name && *name ? name : address, INBOUND_LINE);
     g_autofree char *mail = inbound_line(address, INBOUND_LINE);
     g_autoptr(json_t) fields =

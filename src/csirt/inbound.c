@@ -8,7 +8,7 @@ enum { ARTEFACTS_MAX = 100, LOOK_WITHIN = 4 * 3600 };
 
 /* ---- What it says of itself ----------------------------------------------------------------------------------- */
 static const char *automatic_kind(const Filing *filing) {
-    return json_text_at(json_object_get(filing->about, "automatic"), "kind");
+    return vigie_member(json_object_get(filing->about, "automatic"), "kind");
 }
 
 static bool is_true(const json_t *object, const char *member) {
@@ -37,7 +37,7 @@ static json_t *protection(const Filing *filing, bool sender) {
 }
 
 static bool is_urgent(const Filing *filing) {
-    g_autofree char *upper = g_ascii_strup(json_text_at(filing->about, "subject"), -1);
+    g_autofree char *upper = g_ascii_strup(vigie_member(filing->about, "subject"), -1);
     return strstr(upper, "[URGENT]") != NULL;
 }
 
@@ -63,7 +63,7 @@ static bool add_attachments(const Filing *filing, int64_t id, int64_t message, b
         const json_t *attachment = json_array_get(attachments, i);
         g_autoptr(GBytes) content = mail_read_attachment(filing->read, attachment);
         if (content &&
-            !add_artefact(filing, id, message, json_text_at(attachment, "name"), content, look, error))
+            !add_artefact(filing, id, message, vigie_member(attachment, "name"), content, look, error))
             return false;
     }
     return true;
@@ -85,28 +85,28 @@ static bool ask_look(const Filing *filing, int64_t id, int64_t message, bool ope
 static bool raise_duty(const Filing *filing, int64_t id, GError **error) {
     const json_t *roster = json_object_get(csirt_team_json(filing->notifier->team), "roster");
     g_autoptr(json_t) person = csirt_roster_at(roster, team_zone(filing->notifier->team), filing->now);
-    const char *name = json_text_at(person, "name"), *phone = json_text_at(person, "phone");
+    const char *name = vigie_member(person, "name"), *phone = vigie_member(person, "phone");
     g_autofree char *who = g_strjoin(" ", name ? name : "", phone ? phone : "", NULL);
     g_autofree char *title =
         vigie_words(VIGIE_FR, name ? "csirt.inbound.urgent" : "csirt.inbound.urgent.nobody", "who",
                     g_strstrip(who), NULL);
     return csirt_task_add(filing->store, "", id, "call", title, json_object(),
-                          json_text_at(person, "account"), filing->now, filing->now, NULL, error);
+                          vigie_member(person, "account"), filing->now, filing->now, NULL, error);
 }
 
 /* `open`: of who wrote may be kept what the message says. */
 static bool add_message(const Filing *filing, int64_t id, int64_t party, bool open, GError **error) {
     g_autoptr(json_t) kept = protection(filing, open);
     g_autofree char *key = g_strdup_printf("inbound:%" PRId64, filing->mail->id);
-    g_autofree char *subject = inbound_line(json_text_at(filing->about, "subject"), INBOUND_LINE * 5);
+    g_autofree char *subject = inbound_line(vigie_member(filing->about, "subject"), INBOUND_LINE * 5);
     const VigieCaseMessage message = {.party = party,
                                       .direction = "in",
                                       .channel = "mail",
                                       .subject = subject,
-                                      .body = json_text_at(filing->about, "text"),
+                                      .body = vigie_member(filing->about, "text"),
                                       .protection = kept,
                                       .mail = filing->mail->id,
-                                      .message_id = json_text_at(filing->about, "message_id"),
+                                      .message_id = vigie_member(filing->about, "message_id"),
                                       .unique_key = key};
     int64_t added = 0;
     bool look = needs_look(filing);
@@ -160,14 +160,14 @@ static bool join(const Filing *filing, int64_t id, char **ret_outcome, GError **
 /* ---- A new one ------------------------------------------------------------------------------------------------------- */
 static json_t *declarant(const Filing *filing) {
     const json_t *sender = inbound_sender(filing);
-    g_autofree char *name = inbound_line(json_text_at(sender, "name"), INBOUND_LINE);
-    g_autofree char *mail = inbound_line(json_text_at(sender, "address"), INBOUND_LINE);
+    g_autofree char *name = inbound_line(vigie_member(sender, "name"), INBOUND_LINE);
+    g_autofree char *mail = inbound_line(vigie_member(sender, "address"), INBOUND_LINE);
     return *mail ? json_pack("{s:s, s:s}", "name", *name ? name : mail, "mail", mail) : NULL;
 }
 
 static bool open_case(const Filing *filing, VigieOpened *ret_opened, GError **error) {
     g_autoptr(json_t) who = declarant(filing);
-    g_autofree char *subject = inbound_line(json_text_at(filing->about, "subject"), INBOUND_LINE);
+    g_autofree char *subject = inbound_line(vigie_member(filing->about, "subject"), INBOUND_LINE);
     g_autofree char *key = g_strdup_printf("inbound:%" PRId64, filing->mail->id);
     const VigieOpening opening = {
         .kind = strcmp(filing->mail->mailbox, "incident") == 0 ? "incident" : "request",
@@ -205,12 +205,12 @@ static bool note(const Filing *filing, int64_t id, const char *kind, json_t *det
 static bool file_bounce(const Filing *filing, char **ret_outcome, GError **error) {
     const json_t *bounce = json_object_get(filing->about, "bounce");
     const json_t *first = json_array_get(json_object_get(bounce, "recipients"), 0);
-    const char *ours = json_text_at(bounce, "message_id");
+    const char *ours = vigie_member(bounce, "message_id");
     g_autofree char *why =
-        g_strjoin(" ", json_text_at(first, "status") ? json_text_at(first, "status") : "",
-                  json_text_at(first, "diagnostic") ? json_text_at(first, "diagnostic") : "", NULL);
+        g_strjoin(" ", vigie_member(first, "status") ? vigie_member(first, "status") : "",
+                  vigie_member(first, "diagnostic") ? vigie_member(first, "diagnostic") : "", NULL);
     g_autofree char *reason = inbound_line(g_strstrip(why), INBOUND_LINE * 5);
-    const char *action = json_text_at(first, "action");
+    const char *action = vigie_member(first, "action");
     bool failed = !action || !*action || strcmp(action, "failed") == 0;
     g_autoptr(GError) failure = NULL;
     if (ours && failed)

@@ -28,8 +28,6 @@ bool csirt_size_check(const char *member, const char *text, size_t most, GError 
 char *csirt_line_clean(const char *text);
 char *csirt_text_clean(const char *text);
 bool csirt_invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* A member's text, NULL where it is null or missing. */
-const char *json_text_at(const json_t *object, const char *member);
 /* SHA-256 in lower-case hexadecimal; free with g_free. */
 char *csirt_sha256(VigieBytes bytes);
 

@@ -41,9 +41,9 @@ static VigieTime next_due(const json_t *clocks) {
     VigieTime first = 0;
     for (size_t i = 0; i < json_array_size(clocks); i++) {
         const json_t *clock = json_array_get(clocks, i);
-        const char *owner = json_text_at(clock, "owner"), *due = json_text_at(clock, "due");
+        const char *owner = vigie_member(clock, "owner"), *due = vigie_member(clock, "due");
         VigieTime at = 0;
-        if (owner && strcmp(owner, "csirt") == 0 && due && !json_text_at(clock, "end") &&
+        if (owner && strcmp(owner, "csirt") == 0 && due && !vigie_member(clock, "end") &&
             vigie_time_parse_rfc3339(due, &at, NULL) && (first == 0 || at < first))
             first = at;
     }

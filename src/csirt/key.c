@@ -40,7 +40,7 @@ static Verdict judge(json_t *keys) {
     const json_t *key = best_key(keys);
     if (!key)
         return (Verdict){"", "missing", NULL, 0, keys};
-    return (Verdict){json_text_at(key, "fingerprint"), json_text_at(key, "health"),
+    return (Verdict){vigie_member(key, "fingerprint"), vigie_member(key, "health"),
                      json_object_get(key, "problems"), json_integer_value(json_object_get(key, "expires")),
                      keys};
 }
@@ -60,8 +60,8 @@ static json_t *held_keys(VigieMailCell *cell, const char *fingerprint, VigieTime
 
 /* What a key's address yields: the key that was there, or the one of that fingerprint which we hold. */
 static json_t *obtain(const VigieNotifier *notifier, const json_t *key, VigieTime now) {
-    g_autofree char *fingerprint = named_fingerprint(json_text_at(key, "uri"));
-    const char *data = json_text_at(key, "data");
+    g_autofree char *fingerprint = named_fingerprint(vigie_member(key, "uri"));
+    const char *data = vigie_member(key, "data");
     if (fingerprint || !data || !notifier->cell)
         return held_keys(notifier->cell, fingerprint, now);
     gsize size = 0;
@@ -99,7 +99,7 @@ bool keys_keep(VigieStore *store, const VigieNotifier *notifier, int64_t case_id
                const json_t *keys, VigieTime now, GError **error) {
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const json_t *key = json_array_get(keys, i);
-        const char *uri = json_text_at(key, "uri");
+        const char *uri = vigie_member(key, "uri");
         g_autoptr(json_t) held = obtain(notifier, key, now);
         Verdict verdict = judge(held);
         if (!write_verdict(store, domain, uri, &verdict, now, error) ||
@@ -120,21 +120,21 @@ static bool tell_cases(VigieStore *store, const json_t *key, const Verdict *verd
               "FROM csirt_case c WHERE c.active = 1 AND EXISTS (SELECT 1 FROM csirt_lookup l WHERE l.case_id "
               "= c.id AND "
               "l.domain = ?t) ORDER BY c.id LIMIT 50",
-              json_text_at(key, "domain"));
+              vigie_member(key, "domain"));
     g_autoptr(json_t) cases = cells_run(store, query, cells, error);
     for (size_t i = 0; i < json_array_size(cases); i++)
         if (!add_task(store, json_integer_value(json_object_get(json_array_get(cases, i), "case")),
-                      json_text_at(key, "domain"), json_text_at(key, "uri"), verdict, now, error))
+                      vigie_member(key, "domain"), vigie_member(key, "uri"), verdict, now, error))
             return false;
     return cases != NULL;
 }
 
 static bool check_again(VigieStore *store, const VigieNotifier *notifier, const json_t *key, VigieTime now,
                         GError **error) {
-    g_autoptr(json_t) held = held_keys(notifier->cell, json_text_at(key, "fingerprint"), now);
+    g_autoptr(json_t) held = held_keys(notifier->cell, vigie_member(key, "fingerprint"), now);
     Verdict verdict = judge(held);
-    bool worse = strcmp(verdict.state, "well") != 0 && strcmp(verdict.state, json_text_at(key, "state")) != 0;
-    return write_verdict(store, json_text_at(key, "domain"), json_text_at(key, "uri"), &verdict, now,
+    bool worse = strcmp(verdict.state, "well") != 0 && strcmp(verdict.state, vigie_member(key, "state")) != 0;
+    return write_verdict(store, vigie_member(key, "domain"), vigie_member(key, "uri"), &verdict, now,
                          error) &&
            (!worse || tell_cases(store, key, &verdict, now, error));
 }
@@ -170,12 +170,12 @@ char **keys_for(VigieStore *store, const VigieNotifier *notifier, const Scope *s
                 VigieTime now) {
     GStrvBuilder *chosen = g_strv_builder_new();
     int64_t contact = json_integer_value(json_object_get(rung, "contact"));
-    const char *named = json_text_at(rung, "fingerprint");
+    const char *named = vigie_member(rung, "fingerprint");
     g_autoptr(json_t) published = contact ? keys_of(store, scope->domain, NULL) : NULL;
     g_autofree char *own = contact ? contact_fingerprint(store, contact) : g_strdup(named);
     const char *first = NULL;
     for (size_t i = 0; i < json_array_size(published) && !first; i++) {
-        const char *fingerprint = json_text_at(json_array_get(published, i), "fingerprint");
+        const char *fingerprint = vigie_member(json_array_get(published, i), "fingerprint");
         if (fingerprint && encrypts(notifier, fingerprint, now))
             first = fingerprint;
     }

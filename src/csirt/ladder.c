@@ -26,7 +26,7 @@ int ladder_wait(const char *rung, int64_t band, int64_t tried) {
     const json_t *all = json_object_get(ladder_rules(NULL), "rungs");
     for (size_t i = 0; i < json_array_size(all); i++) {
         const json_t *one = json_array_get(all, i);
-        if (g_strcmp0(json_text_at(one, "rung"), rung) == 0 && tried > 0)
+        if (g_strcmp0(vigie_member(one, "rung"), rung) == 0 && tried > 0)
             return (int)json_integer_value(
                 json_array_get(by_band(json_object_get(one, "wait"), band), (size_t)tried - 1));
     }
@@ -38,7 +38,7 @@ int ladder_days(const char *member, int64_t band) {
 }
 
 static const char *rung_of(const json_t *contact) {
-    const char *kind = json_text_at(contact, "kind");
+    const char *kind = vigie_member(contact, "kind");
     return strcmp(kind, "mail") == 0 ? "mail" : strcmp(kind, "phone") == 0 ? "call" : "private";
 }
 

@@ -3,11 +3,6 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static const json_t *party_of(const json_t *item, int64_t id) {
     size_t index;
     json_t *party;
@@ -42,7 +37,7 @@ static bool names(const json_t *list, const char *name) {
 /* Whether anything of the case may go to them this way: csirt_release decides, label, consent, mandate and part. */
 static bool may_go(VigieStore *store, int64_t id, const json_t *party, const char *channel, bool encrypted,
                    VigieTime now, bool *ret_may, const char **ret_why, GError **error) {
-    const char *known = csirt_audience_of(party ? text_of(party, "role") : "declarant");
+    const char *known = csirt_audience_of(party ? vigie_member_text(party, "role") : "declarant");
     VigieRecipient to = {.audience = known ? known : "supplier", /* the narrowest of those outside */
                          .channel = channel,
                          .party = json_integer_value(json_object_get(party, "id")),
@@ -55,7 +50,8 @@ static bool may_go(VigieStore *store, int64_t id, const json_t *party, const cha
         return false;
     *ret_may = json_object_size(json_object_get(release, "members")) > 0;
     json_array_foreach(withheld, index, item) {
-        const char *reason = text_of(item, "reason"); /* of the knowledge: the word itself outlives the row */
+        const char *reason =
+            vigie_member_text(item, "reason"); /* of the knowledge: the word itself outlives the row */
         if (!*ret_why || strcmp(reason, "csirt.release.part") != 0)
             *ret_why = g_intern_string(reason);
     }
@@ -66,8 +62,9 @@ static bool may_go(VigieStore *store, int64_t id, const json_t *party, const cha
 static const char *how(VigieStore *store, const json_t *item, const json_t *party, VigieTime now,
                        const char **ret_why, GError **error) {
     int64_t id = json_integer_value(json_object_get(item, "id"));
-    bool declarant = !party || strcmp(text_of(party, "role"), "declarant") == 0;
-    bool mail = *text_of(party, "mail") != '\0', key = *text_of(party, "fingerprint") != '\0', may = false;
+    bool declarant = !party || strcmp(vigie_member_text(party, "role"), "declarant") == 0;
+    bool mail = *vigie_member_text(party, "mail") != '\0',
+         key = *vigie_member_text(party, "fingerprint") != '\0', may = false;
     *ret_why = NULL;
     if (mail && !may_go(store, id, party, "mail", key, now, &may, ret_why, error))
         return NULL;
@@ -83,13 +80,13 @@ static const char *how(VigieStore *store, const json_t *item, const json_t *part
 /* ---- What leaves -------------------------------------------------------------------------------------------- */
 static VigieLang language_of(const json_t *party, const VigieTeam *team) {
     VigieLang lang = VIGIE_FR;
-    if (!vigie_lang_parse(text_of(party, "language"), &lang))
-        vigie_lang_parse(text_of(csirt_team_json(team), "language"), &lang);
+    if (!vigie_lang_parse(vigie_member_text(party, "language"), &lang))
+        vigie_lang_parse(vigie_member_text(csirt_team_json(team), "language"), &lang);
     return lang;
 }
 
 static char *marked_subject(const json_t *item, VigieTlp tlp, const char *subject) {
-    const char *reference = text_of(item, "reference");
+    const char *reference = vigie_member_text(item, "reference");
     g_autofree char *whole =
         strstr(subject, reference) ? g_strdup(subject) : g_strdup_printf("%s: %s", reference, subject);
     return csirt_tlp_subject(tlp, whole);
@@ -100,14 +97,15 @@ static char *marked_body(const json_t *item, const VigieTeam *team, VigieTlp tlp
     const char *signature = vigie_text_in(lang, json_object_get(csirt_team_json(team), "signature"));
     g_autofree char *signed_text = g_strdup_printf("%s\n\n-- \n%s\n", text, signature);
     VigiePap pap = VIGIE_PAP_CLEAR;
-    csirt_pap_parse(text_of(item, "pap"), &pap, NULL);
+    csirt_pap_parse(vigie_member_text(item, "pap"), &pap, NULL);
     return csirt_tlp_body(tlp, pap, signed_text);
 }
 
 /* What the mail says when the letter itself waits behind the receipt: nothing. */
 static json_t *empty_notice(const json_t *item, const VigieConfig *config, const VigieTeam *team,
                             VigieLang lang) {
-    const char *reference = text_of(item, "reference"), *name = text_of(csirt_team_json(team), "name");
+    const char *reference = vigie_member_text(item, "reference"),
+               *name = vigie_member_text(csirt_team_json(team), "name");
     g_autofree char *subject =
         vigie_words(lang, "csirt.letter.waiting-subject", "reference", reference, NULL);
     g_autofree char *body = vigie_words(lang, "csirt.letter.waiting", "team", name, "reference", reference,
@@ -120,20 +118,21 @@ static json_t *compose(VigieStore *store, const json_t *item, const VigieConfig 
     const json_t *party = party_of(item, letter->party);
     VigieLang lang = language_of(party, team);
     VigieTlp tlp = VIGIE_TLP_RED;
-    csirt_tlp_parse(text_of(item, "tlp"), &tlp, NULL);
-    const char *why = NULL, *way = how(store, item, party, now, &why, error), *mail = text_of(party, "mail");
+    csirt_tlp_parse(vigie_member_text(item, "tlp"), &tlp, NULL);
+    const char *why = NULL, *way = how(store, item, party, now, &why, error),
+               *mail = vigie_member_text(party, "mail");
     if (!way)
         return NULL;
     g_autofree char *subject = marked_subject(item, tlp, letter->subject);
     g_autofree char *body = marked_body(item, team, tlp, lang, letter->text);
     bool waits = strcmp(way, "page") == 0 && *mail;
-    return json_pack("{s:I, s:s, s:s*, s:s, s:s*, s:s*, s:s, s:s, s:s, s:o, s:s}", "party",
-                     (json_int_t)letter->party, "name", text_of(party, "name"), "to", *mail ? mail : NULL,
-                     "how", way, "why", strcmp(way, "none") == 0 ? why : NULL, "fingerprint",
-                     strcmp(way, "encrypted") == 0 ? text_of(party, "fingerprint") : NULL, "tlp",
-                     text_of(item, "tlp"), "subject", subject, "body", body, "notice",
-                     waits ? empty_notice(item, config, team, lang) : json_null(), "language",
-                     vigie_lang_code(lang));
+    return json_pack(
+        "{s:I, s:s, s:s*, s:s, s:s*, s:s*, s:s, s:s, s:s, s:o, s:s}", "party", (json_int_t)letter->party,
+        "name", vigie_member_text(party, "name"), "to", *mail ? mail : NULL, "how", way, "why",
+        strcmp(way, "none") == 0 ? why : NULL, "fingerprint",
+        strcmp(way, "encrypted") == 0 ? vigie_member_text(party, "fingerprint") : NULL, "tlp",
+        vigie_member_text(item, "tlp"), "subject", subject, "body", body, "notice",
+        waits ? empty_notice(item, config, team, lang) : json_null(), "language", vigie_lang_code(lang));
 }
 
 static bool check(const json_t *item, const VigieLetter *letter, GError **error) {
@@ -161,7 +160,7 @@ json_t *csirt_letter_preview(VigieStore *store, const VigieConfig *config, const
 /* ---- Sending ------------------------------------------------------------------------------------------------ */
 /* Chosen beforehand, so that an answer finds its thread whenever the letter leaves. Free with g_free. */
 static char *new_message_id(const VigieTeam *team) {
-    const char *mailbox = text_of(json_object_get(csirt_team_json(team), "mailboxes"), "incident");
+    const char *mailbox = vigie_member_text(json_object_get(csirt_team_json(team), "mailboxes"), "incident");
     const char *at = strrchr(mailbox, '@');
     uint8_t random[16];
     if (RAND_bytes(random, sizeof random) != 1)
@@ -172,7 +171,7 @@ static char *new_message_id(const VigieTeam *team) {
 
 static bool keep(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                  const json_t *preview, VigieTime now, int64_t *ret_message, GError **error) {
-    const char *way = text_of(preview, "how");
+    const char *way = vigie_member_text(preview, "how");
     bool page = strcmp(way, "page") == 0;
     g_autofree char *message_id = new_message_id(team);
     g_autoptr(json_t) protection =
@@ -181,8 +180,8 @@ static bool keep(VigieStore *store, const VigieTeam *team, const VigieAnalyst *w
                                 .direction = "out",
                                 .channel = page ? "form" : "mail",
                                 .author = who->name,
-                                .subject = text_of(preview, "subject"),
-                                .body = text_of(preview, "body"),
+                                .subject = vigie_member_text(preview, "subject"),
+                                .body = vigie_member_text(preview, "body"),
                                 .protection = protection,
                                 .message_id = message_id};
     if (!csirt_message_add(store, team, id, &message, now, ret_message, error))
@@ -214,9 +213,9 @@ bool csirt_letter_send(VigieStore *store, const VigieConfig *config, const Vigie
     g_autoptr(json_t) preview = compose(store, item, config, team, letter, now, error);
     if (!preview)
         return false;
-    if (strcmp(text_of(preview, "how"), "none") == 0) {
+    if (strcmp(vigie_member_text(preview, "how"), "none") == 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s",
-                    vigie_word(VIGIE_EN, text_of(preview, "why")));
+                    vigie_word(VIGIE_EN, vigie_member_text(preview, "why")));
         return false;
     }
     if (!keep(store, team, who, id, preview, now, &message, error) ||
@@ -274,18 +273,20 @@ static bool load(VigieStore *store, int64_t id, Stored *ret_stored, GError **err
 static bool queue(VigieStore *store, const VigieNotifier *notifier, const Stored *stored,
                   const json_t *letter, VigieTime now, GError **error) {
     const json_t *self = csirt_team_json(notifier->team), *notice = json_object_get(letter, "notice");
-    const char *own = text_of(json_object_get(self, "openpgp"), "fingerprint");
-    const char *to[] = {text_of(letter, "fingerprint"), *own ? own : NULL, NULL};
-    bool waits = json_is_object(notice), encrypted = strcmp(text_of(letter, "how"), "encrypted") == 0;
+    const char *own = vigie_member_text(json_object_get(self, "openpgp"), "fingerprint");
+    const char *to[] = {vigie_member_text(letter, "fingerprint"), *own ? own : NULL, NULL};
+    bool waits = json_is_object(notice),
+         encrypted = strcmp(vigie_member_text(letter, "how"), "encrypted") == 0;
     const json_t *source = waits ? notice : letter;
     g_autofree char *key = g_strdup_printf("letter:%" G_GINT64_FORMAT, stored->id);
-    g_autofree char *from = g_strdup_printf("%s <%s>", text_of(self, "name"),
-                                            text_of(json_object_get(self, "mailboxes"), "incident"));
+    g_autofree char *from =
+        g_strdup_printf("%s <%s>", vigie_member_text(self, "name"),
+                        vigie_member_text(json_object_get(self, "mailboxes"), "incident"));
     VigieMail mail = {.from = from,
-                      .to = text_of(letter, "to"),
-                      .subject = text_of(source, "subject"),
-                      .text = text_of(source, "body"),
-                      .lang = text_of(letter, "language"),
+                      .to = vigie_member_text(letter, "to"),
+                      .subject = vigie_member_text(source, "subject"),
+                      .text = vigie_member_text(source, "body"),
+                      .lang = vigie_member_text(letter, "language"),
                       .auto_submitted = "no",
                       .message_id = stored->message_id,
                       .cell = notifier->cell,
@@ -293,8 +294,8 @@ static bool queue(VigieStore *store, const VigieNotifier *notifier, const Stored
                       .encrypt_to = encrypted ? to : NULL,
                       .zone = vigie_config_zone(notifier->config)};
     int64_t mail_id = 0;
-    g_autoptr(json_t) protection = json_pack("{s:s, s:b, s:b}", "how", text_of(letter, "how"), "encrypted",
-                                             encrypted, "signed", mail.sign_with != NULL);
+    g_autoptr(json_t) protection = json_pack("{s:s, s:b, s:b}", "how", vigie_member_text(letter, "how"),
+                                             "encrypted", encrypted, "signed", mail.sign_with != NULL);
     g_autofree char *protected_text = vigie_json_text(protection);
     return mail_queue_add(store, &mail, key, now, &mail_id, error) &&
            store_exec(store, error, "UPDATE csirt_message SET mail_id = $2, protection = $3 WHERE id = $1",
@@ -314,7 +315,7 @@ bool csirt_letter_work(VigieStore *store, const VigieNotifier *notifier, const j
     const json_t *letter = json_object_get(payload, "letter");
     g_auto(Stored) stored = {0};
     g_autoptr(GError) failure = NULL;
-    bool encrypted = strcmp(text_of(letter, "how"), "encrypted") == 0;
+    bool encrypted = strcmp(vigie_member_text(letter, "how"), "encrypted") == 0;
     if (!load(store, json_integer_value(json_object_get(payload, "message")), &stored, error))
         return false;
     if (stored.mail_id)

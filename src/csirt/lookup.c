@@ -36,11 +36,6 @@ char *lookup_phone(const char *text) {
     return digits->len >= PHONE_DIGITS_MIN + plus ? g_strdup(digits->str) : NULL;
 }
 
-static const char *member(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
-}
-
 static bool has_text(const json_t *list, const char *text) {
     for (size_t i = 0; i < json_array_size(list); i++)
         if (strcmp(json_string_value(json_array_get(list, i)), text) == 0)
@@ -53,8 +48,8 @@ void lookup_add(json_t *contacts, json_t *contact) {
     size_t i = 0;
     json_t *other = NULL;
     json_array_foreach(contacts, i, other) {
-        if (strcmp(member(other, "kind"), member(contact, "kind")) != 0 ||
-            g_ascii_strcasecmp(member(other, "value"), member(contact, "value")) != 0)
+        if (strcmp(vigie_member_text(other, "kind"), vigie_member_text(contact, "kind")) != 0 ||
+            g_ascii_strcasecmp(vigie_member_text(other, "value"), vigie_member_text(contact, "value")) != 0)
             continue;
         json_t *roles = json_object_get(other, "roles"), *more = json_object_get(contact, "roles");
         for (size_t r = 0; r < json_array_size(more); r++)

@@ -31,8 +31,8 @@ static bool check_party(const json_t *fields, bool new, GError **error) {
             !csirt_line_check(name, json_string_value(value), CSIRT_LINE_MAX, error))
             return false;
     }
-    const char *role = json_text_at(fields, "role");
-    if (new && (!role || !json_text_at(fields, "name")))
+    const char *role = vigie_member(fields, "role");
+    if (new && (!role || !vigie_member(fields, "name")))
         return csirt_invalid(error, "a party has a role and a name");
     return (!role || csirt_one_of("role", role, roles, error)) &&
            check_sees(json_object_get(fields, "sees"), error);
@@ -43,7 +43,7 @@ static bool insert_party(VigieStore *store, int64_t id, const json_t *fields, Vi
     return store_get_int(
         store, ret_id, error,
         "INSERT INTO csirt_party (case_id, role, name, created) VALUES ($1, $2, $3, $4) RETURNING id", "itti",
-        id, json_text_at(fields, "role"), json_text_at(fields, "name"), now);
+        id, vigie_member(fields, "role"), vigie_member(fields, "name"), now);
 }
 
 static bool write_party(VigieStore *store, int64_t id, int64_t party, const json_t *fields, GError **error) {
@@ -91,7 +91,7 @@ bool csirt_party_save(VigieStore *store, const char *author, int64_t id, int64_t
         !give_code(store, saved, ret_code ? &code : NULL, error))
         return false;
     json_t *details = json_pack("{s:I, s:s?, s:O?}", "party", (json_int_t)saved, "role",
-                                json_text_at(fields, "role"), "sees", json_object_get(fields, "sees"));
+                                vigie_member(fields, "role"), "sees", json_object_get(fields, "sees"));
     if (!entry_add(store, id, author, "party", details, now, error) || !store_commit(&tx, error))
         return false;
     if (ret_id)

@@ -26,7 +26,7 @@ static json_t *rung_now(const Notice *notice) {
 
 static int64_t wait_now(const Notice *notice) {
     const json_t *rung = rung_now(notice);
-    int days = rung ? ladder_wait(json_text_at(rung, "rung"), notice->band,
+    int days = rung ? ladder_wait(vigie_member(rung, "rung"), notice->band,
                                   json_integer_value(json_object_get(rung, "tries")))
                     : 0;
     return (int64_t)MAX(days, 1) * DAY;

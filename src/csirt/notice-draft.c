@@ -38,16 +38,16 @@ static char *date_of(const Draft *draft, VigieLang lang, const char *text) {
 
 /* A verification that showed it is there: of a finding its title, its evidence and what to do; of a check the words of who made it. */
 static json_t *proof_view(const Draft *draft, const json_t *proof, VigieLang lang) {
-    const char *method = json_text_at(proof, "method");
-    g_autofree char *seen = date_of(draft, lang, json_text_at(proof, "time"));
-    if (strcmp(json_text_at(proof, "kind"), "finding") != 0)
-        return json_pack("{s:s, s:s?, s:s?}", "title", method, "target", json_text_at(proof, "target"),
+    const char *method = vigie_member(proof, "method");
+    g_autofree char *seen = date_of(draft, lang, vigie_member(proof, "time"));
+    if (strcmp(vigie_member(proof, "kind"), "finding") != 0)
+        return json_pack("{s:s, s:s?, s:s?}", "title", method, "target", vigie_member(proof, "target"),
                          "seen", seen);
     const json_t *evidence = json_object_get(json_object_get(proof, "evidence"), "finding");
     g_autoptr(json_t) told = record_explain(draft->rules, method, VIGIE_SEVERITY_MEDIUM, evidence, lang,
                                             vigie_config_zone(draft->config), draft->now);
     return json_pack("{s:O?, s:s?, s:s?, s:O?, s:O?}", "title", json_object_get(told, "title"), "target",
-                     json_text_at(proof, "target"), "seen", seen, "cause", json_object_get(told, "cause"),
+                     vigie_member(proof, "target"), "seen", seen, "cause", json_object_get(told, "cause"),
                      "action", json_object_get(told, "action"));
 }
 
@@ -56,7 +56,7 @@ static json_t *proofs_view(const Draft *draft, VigieLang lang) {
     for (size_t i = 0; i < json_array_size(draft->verifications) && json_array_size(views) < PROOFS_MAX;
          i++) {
         const json_t *proof = json_array_get(draft->verifications, i);
-        if (strcmp(json_text_at(proof, "outcome"), "present") == 0)
+        if (strcmp(vigie_member(proof, "outcome"), "present") == 0)
             json_array_append_new(views, proof_view(draft, proof, lang));
     }
     return views;
@@ -107,7 +107,7 @@ json_t *contacts_ladder(VigieStore *store, int64_t case_id, const json_t *ids, V
 
 /* The language of the first contact, of security.txt, or both. */
 static char *language_of(VigieStore *store, const Notice *notice, const json_t *fields) {
-    const char *asked = json_text_at(fields, "language");
+    const char *asked = vigie_member(fields, "language");
     if (asked)
         return g_strdup(asked);
     g_autofree char *known = NULL;
@@ -181,11 +181,11 @@ bool notice_insert(VigieStore *store, const char *author, Notice *notice, VigieT
 static bool check_fields(const json_t *fields, GError **error) {
     static const char *const languages[] = {"fr", "en", "both", NULL};
     static const char *const all_expected[] = {"feedback", "acknowledgement", NULL};
-    const char *language = json_text_at(fields, "language"), *expected = json_text_at(fields, "expected");
+    const char *language = vigie_member(fields, "language"), *expected = vigie_member(fields, "expected");
     return (!language || csirt_one_of("language", language, languages, error)) &&
            (!expected || csirt_one_of("expected", expected, all_expected, error)) &&
-           csirt_text_check("observed", json_text_at(fields, "observed"), OBSERVED_MAX, error) &&
-           csirt_text_check("advice", json_text_at(fields, "advice"), OBSERVED_MAX, error);
+           csirt_text_check("observed", vigie_member(fields, "observed"), OBSERVED_MAX, error) &&
+           csirt_text_check("advice", vigie_member(fields, "advice"), OBSERVED_MAX, error);
 }
 
 bool csirt_notice_draft(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
@@ -209,9 +209,9 @@ bool csirt_notice_draft(VigieStore *store, const VigieConfig *config, const Vigi
         draft.rules ? contacts_ladder(store, case_id, json_object_get(fields, "contacts"), now, error) : NULL;
     if (!notice.ladder)
         return false;
-    if (json_text_at(fields, "expected")) {
+    if (vigie_member(fields, "expected")) {
         g_free(notice.expected);
-        notice.expected = g_strdup(json_text_at(fields, "expected"));
+        notice.expected = g_strdup(vigie_member(fields, "expected"));
     }
     int days = (int)json_integer_value(json_object_get(fields, "working_days"));
     notice.answer_by = csirt_calendar_add_days(

@@ -57,8 +57,8 @@ static bool compose(Sending *sending, char **ret_subject, char **ret_text, GErro
 
 static char *sender_of(const Sending *sending) {
     const json_t *team = csirt_team_json(sending->notifier->team);
-    const char *own = json_text_at(json_object_get(team, "mailboxes"), "incident");
-    return own ? g_strdup_printf("\"%s\" <%s>", json_text_at(team, "name"), own)
+    const char *own = vigie_member(json_object_get(team, "mailboxes"), "incident");
+    return own ? g_strdup_printf("\"%s\" <%s>", vigie_member(team, "name"), own)
                : g_strdup(vigie_config_text(sending->notifier->config, "mail.from"));
 }
 
@@ -87,7 +87,7 @@ static bool make_link(Sending *sending, GError **error) {
 /* Whom we sign as; false where the team has a key and nobody here can sign with it. */
 static bool signer_of(const Sending *sending, const char **ret_fingerprint, GError **error) {
     const json_t *openpgp = json_object_get(csirt_team_json(sending->notifier->team), "openpgp");
-    *ret_fingerprint = json_text_at(openpgp, "fingerprint");
+    *ret_fingerprint = vigie_member(openpgp, "fingerprint");
     return !*ret_fingerprint || sending->notifier->cell ||
            csirt_invalid(error, "the team signs with %s, and mail.gnupg_home names no keyring",
                          *ret_fingerprint);
@@ -150,7 +150,7 @@ static bool queue_mail(Sending *sending, json_t *rung, GError **error) {
         g_strdup_printf("csirt-notice:%" PRId64 ":%" PRId64 ":%" PRId64, notice->id, notice->step, tries);
     bool both = strcmp(notice->language, "both") == 0;
     VigieMail mail = {.from = from,
-                      .to = json_text_at(rung, "value"),
+                      .to = vigie_member(rung, "value"),
                       .subject = subject,
                       .text = text,
                       .lang = both ? "fr, en" : notice->language,
@@ -223,7 +223,7 @@ static bool end_of_ladder(Sending *sending, GError **error) {
 /* A call waits for who makes it: the ladder goes on with its outcome. */
 static bool perform(Sending *sending, json_t *rung, GError **error) {
     Notice *notice = sending->notice;
-    const char *name = json_text_at(rung, "rung");
+    const char *name = vigie_member(rung, "rung");
     bool mail = strcmp(name, "mail") == 0, done = true;
     int64_t tries = json_integer_value(json_object_get(rung, "tries"));
     if (mail ? !send_mail(sending, rung, &done, error)
@@ -250,7 +250,7 @@ static bool step_on(Sending *sending, GError **error) {
     Notice *notice = sending->notice;
     for (json_t *rung; (rung = now_on(notice)); notice->step++) {
         int64_t tries = json_integer_value(json_object_get(rung, "tries"));
-        if (tries == 0 || ladder_wait(json_text_at(rung, "rung"), notice->band, tries + 1) > 0)
+        if (tries == 0 || ladder_wait(vigie_member(rung, "rung"), notice->band, tries + 1) > 0)
             return perform(sending, rung, error);
     }
     return end_of_ladder(sending, error);

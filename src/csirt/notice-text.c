@@ -70,16 +70,16 @@ static char *phone_text(const char *number) {
 static json_t *team_view(const json_t *team, VigieLang lang) {
     const json_t *call_back = json_object_get(team, "call_back"), *openpgp = json_object_get(team, "openpgp");
     const json_t *listed = json_array_get(json_object_get(team, "phones"), 0);
-    const char *number = json_text_at(call_back, "number") ? json_text_at(call_back, "number")
-                                                           : json_text_at(listed, "number");
-    const char *fingerprint = json_text_at(openpgp, "fingerprint");
+    const char *number = vigie_member(call_back, "number") ? vigie_member(call_back, "number")
+                                                           : vigie_member(listed, "number");
+    const char *fingerprint = vigie_member(openpgp, "fingerprint");
     g_autofree char *shown = fingerprint ? grouped(fingerprint) : NULL,
                     *phone = number ? phone_text(number) : NULL;
     const char *signature = vigie_text_in(lang, json_object_get(team, "signature"));
     return json_pack("{s:O, s:O?, s:O?, s:s?, s:s?, s:s?, s:s}", "name", json_object_get(team, "name"),
                      "address", json_object_get(team, "address"), "site", json_object_get(team, "site"),
-                     "phone", phone, "fingerprint", shown, "key_url", json_text_at(openpgp, "url"),
-                     "signature", *signature ? signature : json_text_at(team, "name"));
+                     "phone", phone, "fingerprint", shown, "key_url", vigie_member(openpgp, "url"),
+                     "signature", *signature ? signature : vigie_member(team, "name"));
 }
 
 json_t *notice_view(const VigieConfig *config, const VigieTeam *team, const Notice *notice, VigieLang lang) {

@@ -128,7 +128,7 @@ bool notice_names_source(VigieStore *store, const Notice *notice, const char *te
     g_autofree char *folded = vigie_text_fold(text);
     for (size_t i = 0; i < json_array_size(parties); i++)
         for (size_t c = 0; cells[c].member; c++) {
-            const char *value = json_text_at(json_array_get(parties, i), cells[c].member);
+            const char *value = vigie_member(json_array_get(parties, i), cells[c].member);
             g_autofree char *wanted = value ? vigie_text_fold(value) : NULL;
             if (wanted && strlen(wanted) > 3 && strstr(folded, wanted))
                 *ret_names = true;
@@ -153,7 +153,7 @@ bool notice_may_leave(VigieStore *store, const Notice *notice, const char *chann
     for (size_t i = 0; i < json_array_size(notice->sees); i++)
         *ret_may = *ret_may && json_object_get(allowed, json_string_value(json_array_get(notice->sees, i)));
     for (size_t i = 0; i < json_array_size(withheld) && ret_reason && !*ret_may && !*ret_reason; i++) {
-        const char *reason = json_text_at(json_array_get(withheld, i), "reason");
+        const char *reason = vigie_member(json_array_get(withheld, i), "reason");
         if (strcmp(reason, "csirt.release.part") != 0)
             *ret_reason = g_strdup(reason);
     }
@@ -246,7 +246,7 @@ static const Cell notice_cells[] = {
 static void shape(json_t *notice) {
     json_t *ladder = json_object_get(notice, "ladder");
     size_t step = (size_t)json_integer_value(json_object_get(notice, "step"));
-    const char *state = json_text_at(notice, "state");
+    const char *state = vigie_member(notice, "state");
     bool over = strcmp(state, "answered") == 0 || strcmp(state, "withdrawn") == 0;
     for (size_t i = 0; i < json_array_size(ladder); i++) {
         json_t *rung = json_array_get(ladder, i);
@@ -328,8 +328,8 @@ static bool change_answer_by(VigieStore *store, int64_t id, const char *text, GE
 
 static bool change_texts(VigieStore *store, int64_t id, const json_t *fields, GError **error) {
     static const char *const all_expected[] = {"feedback", "acknowledgement", NULL};
-    const char *subject = json_text_at(fields, "subject"), *body = json_text_at(fields, "body");
-    const char *expected = json_text_at(fields, "expected");
+    const char *subject = vigie_member(fields, "subject"), *body = vigie_member(fields, "body");
+    const char *expected = vigie_member(fields, "expected");
     if (!csirt_line_check("subject", subject, CSIRT_LINE_MAX, error) ||
         !csirt_text_check("body", body, CSIRT_NOTE_BYTES * 4, error) ||
         (expected && !csirt_one_of("expected", expected, all_expected, error)))
@@ -346,7 +346,7 @@ bool csirt_notice_change(VigieStore *store, const VigieAnalyst *who, int64_t not
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !load_draft(store, who, notice, &loaded, error) ||
         !change_texts(store, notice, fields, error) ||
-        !change_answer_by(store, notice, json_text_at(fields, "answer_by"), error))
+        !change_answer_by(store, notice, vigie_member(fields, "answer_by"), error))
         return false;
     const json_t *ids = json_object_get(fields, "contacts");
     if (json_is_array(ids)) {
@@ -394,8 +394,8 @@ static const char *role_of(const Notice *notice) {
 
 static json_t *party_fields(const Notice *notice) {
     const json_t *first = json_array_get(notice->ladder, 0);
-    const char *value = json_text_at(first, "value");
-    bool mail = g_strcmp0(json_text_at(first, "rung"), "mail") == 0;
+    const char *value = vigie_member(first, "value");
+    bool mail = g_strcmp0(vigie_member(first, "rung"), "mail") == 0;
     const char *name = *notice->partner        ? notice->partner
                        : *notice->organisation ? notice->organisation
                        : value                 ? value

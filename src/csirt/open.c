@@ -157,10 +157,10 @@ static bool insert_declarant(const Opening *open, int64_t *ret_party, GError **e
         return true;
     if (strcmp(open->opening->source, "protected") == 0)
         return insert_source(open, error);
-    g_autofree char *name = csirt_line_clean(json_text_at(declarant, "name"));
-    g_autofree char *mail = csirt_line_clean(json_text_at(declarant, "mail"));
-    g_autofree char *phone = csirt_line_clean(json_text_at(declarant, "phone"));
-    g_autofree char *language = csirt_line_clean(json_text_at(declarant, "language"));
+    g_autofree char *name = csirt_line_clean(vigie_member(declarant, "name"));
+    g_autofree char *mail = csirt_line_clean(vigie_member(declarant, "mail"));
+    g_autofree char *phone = csirt_line_clean(vigie_member(declarant, "phone"));
+    g_autofree char *language = csirt_line_clean(vigie_member(declarant, "language"));
     return store_get_int(open->store, ret_party, error,
                          "INSERT INTO csirt_party (case_id, role, name, mail, phone, language, created) "
                          "VALUES ($1, 'declarant', $2, $3, $4, $5, $6) RETURNING id",

@@ -18,7 +18,7 @@ typedef struct {
 static const json_t *choice_text(const json_t *fact, const char *name) {
     const json_t *values = json_object_get(fact, "values");
     for (size_t i = 0; i < json_array_size(values); i++)
-        if (g_strcmp0(json_text_at(json_array_get(values, i), "name"), name) == 0)
+        if (g_strcmp0(vigie_member(json_array_get(values, i), "name"), name) == 0)
             return json_object_get(json_array_get(values, i), "text");
     return NULL;
 }
@@ -49,8 +49,8 @@ static void append_value(GString *out, const char *path, const json_t *fact, con
         }
     } else if (json_is_object(value)) {
         const char *texts[] = {vigie_text_in(lang, json_object_get(value, "text")),
-                               json_text_at(value, "name"), json_text_at(value, "mail"),
-                               json_text_at(value, "phone")};
+                               vigie_member(value, "name"), vigie_member(value, "mail"),
+                               vigie_member(value, "phone")};
         bool any = false;
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
             if (texts[i] && *texts[i]) {
@@ -125,10 +125,10 @@ static json_t *rung(const char *name, const char *value, const char *fingerprint
 /* `whom`: { "name", "mail", "phone", "language", "fingerprint" }. */
 static json_t *ladder_of(const json_t *whom) {
     json_t *ladder = json_array();
-    if (json_text_at(whom, "mail"))
+    if (vigie_member(whom, "mail"))
         json_array_append_new(ladder,
-                              rung("mail", json_text_at(whom, "mail"), json_text_at(whom, "fingerprint")));
-    json_array_append_new(ladder, rung("call", json_text_at(whom, "phone"), NULL));
+                              rung("mail", vigie_member(whom, "mail"), vigie_member(whom, "fingerprint")));
+    json_array_append_new(ladder, rung("call", vigie_member(whom, "phone"), NULL));
     return ladder;
 }
 
@@ -171,7 +171,7 @@ static bool draft_part(VigieStore *store, Part *part, Notice *notice, const char
     if (!release)
         return false;
     VigieLang lang = VIGIE_FR;
-    const char *language = json_text_at(whom, "language");
+    const char *language = vigie_member(whom, "language");
     part->release = release;
     part->notice = notice;
     notice->sees = names_of(json_object_get(release, "members"));
@@ -179,7 +179,7 @@ static bool draft_part(VigieStore *store, Part *part, Notice *notice, const char
     notice->language =
         g_strdup(language && vigie_lang_parse(language, &lang) ? vigie_lang_code(lang) : "both");
     if (json_array_size(notice->sees) == 0) {
-        const char *reason = json_text_at(json_array_get(json_object_get(release, "withheld"), 0), "reason");
+        const char *reason = vigie_member(json_array_get(json_object_get(release, "withheld"), 0), "reason");
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "nothing of this case may leave to them: %s",
                     vigie_word(VIGIE_EN, reason ? reason : "csirt.release.unknown"));
         return false;
@@ -200,7 +200,7 @@ static json_t *proposals_of(VigieStore *store, int64_t case_id, GError **error) 
 
 static const json_t *proposal_for(const json_t *proposals, const char *partner) {
     for (size_t i = 0; i < json_array_size(proposals); i++)
-        if (strcmp(json_text_at(json_array_get(proposals, i), "partner"), partner) == 0)
+        if (strcmp(vigie_member(json_array_get(proposals, i), "partner"), partner) == 0)
             return json_array_get(proposals, i);
     return NULL;
 }
@@ -209,7 +209,7 @@ static const json_t *proposal_for(const json_t *proposals, const char *partner) 
 static bool add_task(VigieStore *store, int64_t case_id, const json_t *proposal, VigieTime now,
                      GError **error) {
     int64_t known = 0;
-    const char *partner = json_text_at(proposal, "partner");
+    const char *partner = vigie_member(proposal, "partner");
     g_autofree char *begin = g_strdup_printf("{\"partner\":\"%s\",%%", partner);
     if (!store_get_int(store, &known, error,
                        "SELECT (SELECT COUNT(*) FROM csirt_task WHERE case_id = $1 AND kind = 'escalate' AND "
@@ -262,9 +262,9 @@ static json_t *party_get(VigieStore *store, int64_t case_id, int64_t party, GErr
 
 /* To whom it is, by the part they take; a partner's audience is what its rule says. */
 static const char *audience_of(const json_t *whom, const json_t *proposal) {
-    if (json_text_at(proposal, "audience"))
-        return json_text_at(proposal, "audience");
-    return csirt_audience_of(json_text_at(whom, "role"));
+    if (vigie_member(proposal, "audience"))
+        return vigie_member(proposal, "audience");
+    return csirt_audience_of(vigie_member(whom, "role"));
 }
 
 bool csirt_part_draft(VigieStore *store, const VigieConfig *config, const VigieTeam *team,
@@ -273,13 +273,13 @@ bool csirt_part_draft(VigieStore *store, const VigieConfig *config, const VigieT
     g_auto(Case) of = {0};
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !case_load(store, who, case_id, &of, error) ||
-        !csirt_text_check("observed", json_text_at(fields, "observed"), CSIRT_NOTE_BYTES, error))
+        !csirt_text_check("observed", vigie_member(fields, "observed"), CSIRT_NOTE_BYTES, error))
         return false;
     g_autoptr(json_t) whom = party_get(store, case_id, party, error);
     g_autoptr(json_t) proposals = whom ? proposals_of(store, case_id, error) : NULL;
     if (!proposals)
         return false;
-    const char *partner = json_text_at(whom, "partner"), *expected = json_text_at(fields, "expected");
+    const char *partner = vigie_member(whom, "partner"), *expected = vigie_member(fields, "expected");
     const json_t *proposal = partner ? proposal_for(proposals, partner) : NULL;
     const char *audience = audience_of(whom, proposal);
     if (!audience)

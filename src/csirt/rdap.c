@@ -10,10 +10,6 @@ typedef struct {
     size_t entities;
 } Walk;
 
-static const char *text_of(const json_t *object, const char *name) {
-    return json_string_value(json_object_get(object, name));
-}
-
 /* The strings of an array that may hold anything, in lower case. */
 static json_t *roles_of(const json_t *entity) {
     json_t *roles = json_array();
@@ -126,9 +122,9 @@ static const char *related_of(const json_t *object) {
     size_t i = 0;
     json_t *link = NULL;
     json_array_foreach(json_object_get(object, "links"), i, link) {
-        const char *href = text_of(link, "href");
-        if (href && g_strcmp0(text_of(link, "rel"), "related") == 0 &&
-            g_strcmp0(text_of(link, "type"), "application/rdap+json") == 0)
+        const char *href = vigie_member(link, "href");
+        if (href && g_strcmp0(vigie_member(link, "rel"), "related") == 0 &&
+            g_strcmp0(vigie_member(link, "type"), "application/rdap+json") == 0)
             return href;
     }
     return NULL;
@@ -137,7 +133,7 @@ static const char *related_of(const json_t *object) {
 static const char *class_of(const json_t *object) {
     static const char *const classes[][2] = {
         {"domain", "domain"}, {"ip network", "ip-network"}, {"autnum", "autnum"}, {"entity", "entity"}};
-    const char *name = text_of(object, "objectClassName");
+    const char *name = vigie_member(object, "objectClassName");
     for (size_t i = 0; name && i < G_N_ELEMENTS(classes); i++)
         if (g_ascii_strcasecmp(name, classes[i][0]) == 0)
             return classes[i][1];
@@ -165,7 +161,8 @@ json_t *csirt_rdap_parse(VigieBytes bytes, GError **error) {
     g_autoptr(json_t) roles = roles_of(object);
     take_card(&walk, object, roles, around);
     take_entities(&walk, object, around, 1);
-    const char *name = text_of(object, "ldhName") ? text_of(object, "ldhName") : text_of(object, "name");
-    return json_pack("{s:s, s:s?, s:s?, s:o, s:s?}", "class", class, "handle", text_of(object, "handle"),
+    const char *name =
+        vigie_member(object, "ldhName") ? vigie_member(object, "ldhName") : vigie_member(object, "name");
+    return json_pack("{s:s, s:s?, s:s?, s:o, s:s?}", "class", class, "handle", vigie_member(object, "handle"),
                      "name", name, "contacts", walk.contacts, "related", related_of(object));
 }

@@ -23,7 +23,7 @@ static json_t *cells(json_t *first, const json_t *counts, const json_t *total) {
 /* As the document sets it: the columns' titles, and rows of cells; rows without any case are left out, but for months. */
 static json_t *table_data(const json_t *table, VigieLang lang) {
     const json_t *texts = json_object_get(table, "columns");
-    bool whole = strcmp(json_text_at(table, "id"), "month") == 0;
+    bool whole = strcmp(vigie_member(table, "id"), "month") == 0;
     json_t *columns = json_array(), *rows = json_array(), *bars = json_array(), *row, *column;
     size_t index;
     json_array_foreach(texts, index, column)
@@ -50,9 +50,9 @@ json_t *csirt_report(const json_t *statistics, const VigieTeam *team, VigieLang 
     json_object_set(data, "team", json_object_get(csirt_team_json(team), "name"));
     json_object_set_new(data, "cases", cell(json_object_get(statistics, "cases")));
     json_array_foreach(json_object_get(statistics, "tables"), index, table)
-        json_object_set_new(data, json_text_at(table, "id"), table_data(table, lang));
+        json_object_set_new(data, vigie_member(table, "id"), table_data(table, lang));
     VigieTime as_of = 0;
-    if (vigie_time_parse_rfc3339(json_text_at(statistics, "as_of"), &as_of, NULL)) {
+    if (vigie_time_parse_rfc3339(vigie_member(statistics, "as_of"), &as_of, NULL)) {
         g_autofree char *day = vigie_date_text(lang, team_zone(team), as_of);
         json_object_set_new(data, "as_of", json_string(day));
     }
@@ -71,7 +71,7 @@ static const char *value_text(const json_t *fact, const char *name, VigieLang la
     size_t index;
     json_t *value;
     json_array_foreach(json_object_get(fact, "values"), index,
-                       value) if (g_strcmp0(json_text_at(value, "name"), name) ==
+                       value) if (g_strcmp0(vigie_member(value, "name"), name) ==
                                   0) return vigie_text_in(lang, json_object_get(value, "text"));
     return name;
 }
@@ -81,7 +81,7 @@ static char *fact_text(const VigieTeam *team, const json_t *fact, const json_t *
         return g_strdup(vigie_word(lang, json_is_true(value) ? "report.yes" : "report.no"));
     if (json_is_integer(value))
         return g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    if (json_is_string(value) && g_strcmp0(json_text_at(fact, "type"), "time") == 0)
+    if (json_is_string(value) && g_strcmp0(vigie_member(fact, "type"), "time") == 0)
         return time_text(team, lang, json_string_value(value));
     if (json_is_string(value))
         return g_strdup(value_text(fact, json_string_value(value), lang));
@@ -115,14 +115,14 @@ static json_t *timeline_data(const VigieTeam *team, const json_t *timeline, Vigi
     json_t *rows = json_array(), *entry;
     size_t index;
     json_array_foreach(timeline, index, entry) {
-        const char *kind = json_text_at(entry, "kind"), *author = json_text_at(entry, "author");
+        const char *kind = vigie_member(entry, "kind"), *author = vigie_member(entry, "author");
         const json_t *details = json_object_get(entry, "details");
-        g_autofree char *time = time_text(team, lang, json_text_at(entry, "time"));
+        g_autofree char *time = time_text(team, lang, vigie_member(entry, "time"));
         g_autofree char *key = g_strconcat("csirt.entry.", kind, NULL);
-        const char *to = strcmp(kind, "state") == 0 ? json_text_at(details, "to") : NULL;
+        const char *to = strcmp(kind, "state") == 0 ? vigie_member(details, "to") : NULL;
         g_autofree char *state = to ? g_strconcat("csirt.state.", to, NULL) : NULL;
         bool said = strcmp(kind, "note") == 0 || strcmp(kind, "decision") == 0;
-        const char *more = state ? vigie_word(lang, state) : said ? json_text_at(details, "text") : NULL;
+        const char *more = state ? vigie_word(lang, state) : said ? vigie_member(details, "text") : NULL;
         g_autofree char *what = g_strjoin(more ? " — " : "", vigie_word(lang, key), more, NULL);
         json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "time", time, "what", what, "author",
                                               author && *author ? author : "Vigie"));
@@ -135,13 +135,13 @@ static json_t *clocks_data(const VigieTeam *team, const json_t *clocks, VigieLan
     size_t index;
     json_array_foreach(clocks, index, clock) {
         const json_t *on_time = json_object_get(clock, "on_time");
-        bool late = json_is_false(on_time) || g_strcmp0(json_text_at(clock, "state"), "late") == 0;
+        bool late = json_is_false(on_time) || g_strcmp0(vigie_member(clock, "state"), "late") == 0;
         const char *key = late                    ? "report.delay.late"
                           : json_is_true(on_time) ? "report.delay.kept"
                                                   : "report.delay.running";
-        g_autofree char *due = time_text(team, lang, json_text_at(clock, "due"));
-        g_autofree char *end = time_text(team, lang, json_text_at(clock, "end"));
-        if (g_strcmp0(json_text_at(clock, "state"), "not-started") != 0)
+        g_autofree char *due = time_text(team, lang, vigie_member(clock, "due"));
+        g_autofree char *end = time_text(team, lang, vigie_member(clock, "end"));
+        if (g_strcmp0(vigie_member(clock, "state"), "not-started") != 0)
             json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "what",
                                                   vigie_text_in(lang, json_object_get(clock, "text")), "due",
                                                   due, "end", end, "state", vigie_word(lang, key)));
@@ -151,7 +151,7 @@ static json_t *clocks_data(const VigieTeam *team, const json_t *clocks, VigieLan
 
 static void set_time(json_t *data, const char *member, const json_t *item, const VigieTeam *team,
                      VigieLang lang) {
-    g_autofree char *text = time_text(team, lang, json_text_at(item, member));
+    g_autofree char *text = time_text(team, lang, vigie_member(item, member));
     json_object_set_new(data, member, json_string(text));
 }
 
@@ -167,7 +167,7 @@ json_t *csirt_review(VigieStore *store, const VigieTeam *team, const VigieAnalys
     if (!item)
         return NULL;
     const json_t *organisation = json_object_get(item, "organisation");
-    const char *name = json_text_at(organisation, "name"), *category = json_text_at(item, "category");
+    const char *name = vigie_member(organisation, "name"), *category = vigie_member(item, "category");
     const json_t *class_ = category ? csirt_category(category) : NULL;
     g_autofree char *today = vigie_date_text(lang, team_zone(team), now);
     g_autoptr(json_t) data = json_pack(
@@ -180,7 +180,7 @@ json_t *csirt_review(VigieStore *store, const VigieTeam *team, const VigieAnalys
         clocks_data(team, json_object_get(item, "clocks"), lang));
     for (size_t i = 0; i < G_N_ELEMENTS(times); i++)
         set_time(data, times[i], item, team, lang);
-    set_word(data, "kind", "csirt.kind.", json_text_at(item, "kind"), lang);
-    set_word(data, "state", "csirt.state.", json_text_at(item, "state"), lang);
+    set_word(data, "kind", "csirt.kind.", vigie_member(item, "kind"), lang);
+    set_word(data, "state", "csirt.state.", vigie_member(item, "state"), lang);
     return document_fill("review", data, lang, error);
 }

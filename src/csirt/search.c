@@ -41,11 +41,6 @@ static bool stopped(const Search *search) {
     return search->lookup->stop && *search->lookup->stop;
 }
 
-static const char *text_at(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 /* ---- What came of it ---- */
 static void step(Search *search, const char *source, const char *url, const char *outcome, const char *why,
                  size_t found) {
@@ -83,8 +78,8 @@ static void keep(Search *search, const char *source, const char *place, int64_t 
     json_object_del(details, "value");
     json_object_del(details, "name");
     lookup_add(search->contacts,
-               json_pack("{s:s, s:s, s:s?, s:s, s:s, s:I, s:o}", "kind", text_at(contact, "kind"), "value",
-                         text_at(contact, "value"), "name",
+               json_pack("{s:s, s:s, s:s?, s:s, s:s, s:I, s:o}", "kind", vigie_member_text(contact, "kind"),
+                         "value", vigie_member_text(contact, "value"), "name",
                          json_string_value(json_object_get(contact, "name")), "source", source, "place",
                          place, "confidence", (json_int_t)CLAMP(confidence, 0, 100), "details", details));
 }
@@ -139,7 +134,7 @@ static bool ask_security_txt(Search *search, const char *url) {
 
 static bool unreachable(const Search *search) {
     const json_t *last = json_array_get(search->steps, json_array_size(search->steps) - 1);
-    return strcmp(text_at(last, "outcome"), "unreachable") == 0;
+    return strcmp(vigie_member_text(last, "outcome"), "unreachable") == 0;
 }
 
 /* RFC 9116 3: over HTTPS, below /.well-known/; the old place, and plain HTTP where nothing answers on HTTPS, are told as faults. */
@@ -154,7 +149,7 @@ static bool ask_site_security_txt(Search *search, const char *site) {
 
 /* ---- Pages ---- */
 static bool foreign(const Search *search, const json_t *contact) {
-    const char *at = strchr(text_at(contact, "value"), '@');
+    const char *at = strchr(vigie_member_text(contact, "value"), '@');
     g_autofree char *root = at ? fetch_registrable(at + 1) : NULL;
     return root && strcmp(root, search->root) != 0;
 }
@@ -177,11 +172,11 @@ static size_t take_page(Search *search, const char *source, const Fetched *page,
 }
 
 static bool link_fits(const Search *search, const json_t *link, const json_t *words) {
-    g_autoptr(GUri) uri = g_uri_parse(text_at(link, "url"), G_URI_FLAGS_ENCODED, NULL);
+    g_autoptr(GUri) uri = g_uri_parse(vigie_member_text(link, "url"), G_URI_FLAGS_ENCODED, NULL);
     g_autofree char *root = uri && g_uri_get_host(uri) ? fetch_registrable(g_uri_get_host(uri)) : NULL;
     if (!root || strcmp(root, search->root) != 0)
         return false;
-    g_autofree char *text = vigie_text_fold(text_at(link, "text")),
+    g_autofree char *text = vigie_text_fold(vigie_member_text(link, "text")),
                     *path = vigie_text_fold(g_uri_get_path(uri));
     for (size_t i = 0; i < json_array_size(words); i++) {
         const char *word = json_string_value(json_array_get(words, i));
@@ -193,7 +188,7 @@ static bool link_fits(const Search *search, const json_t *link, const json_t *wo
 
 static bool asked_already(const Search *search, const char *url) {
     for (size_t i = 0; i < json_array_size(search->steps); i++)
-        if (strcmp(text_at(json_array_get(search->steps, i), "url"), url) == 0)
+        if (strcmp(vigie_member_text(json_array_get(search->steps, i), "url"), url) == 0)
             return true;
     return false;
 }
@@ -213,16 +208,16 @@ static void ask_page(Search *search, const char *source, const char *url, size_t
 static void ask_pages(Search *search, const json_t *kind, const json_t *links, const char *site,
                       size_t *left) {
     const json_t *words = json_object_get(kind, "words");
-    const char *source = text_at(kind, "source");
+    const char *source = vigie_member_text(kind, "source");
     bool linked = false;
     for (size_t i = 0; i < json_array_size(links); i++) {
         const json_t *link = json_array_get(links, i);
         if (!link_fits(search, link, words))
             continue;
         linked = true;
-        ask_page(search, source, text_at(link, "url"), left);
+        ask_page(search, source, vigie_member_text(link, "url"), left);
     }
-    g_autofree char *usual = g_strdup_printf("https://%s%s", site, text_at(kind, "path"));
+    g_autofree char *usual = g_strdup_printf("https://%s%s", site, vigie_member_text(kind, "path"));
     if (!linked)
         ask_page(search, source, usual, left);
 }
@@ -325,7 +320,7 @@ static void ask_whois(Search *search) {
     const json_t *servers = json_object_get(search->rules, "whois");
     const char *first = search->lookup->whois;
     g_autofree char *server =
-        g_strdup(*first ? first : text_at(servers, search->address ? "addresses" : "domains"));
+        g_strdup(*first ? first : vigie_member_text(servers, search->address ? "addresses" : "domains"));
     for (int i = 0; i < 3 && server && !stopped(search); i++) {
         size_t found = 0;
         g_autofree char *next = ask_whois_at(search, server, &found);

@@ -42,7 +42,7 @@ static void add_fact(Dimension *dimension, const char *fact) {
     size_t index;
     json_t *value;
     json_array_foreach(json_object_get(json_object_get(csirt_facts(), fact), "values"), index, value)
-        add_value(dimension, json_text_at(value, "name"), json_incref(json_object_get(value, "text")));
+        add_value(dimension, vigie_member(value, "name"), json_incref(json_object_get(value, "text")));
     add_value(dimension, "unknown", words_of("report.unknown"));
 }
 
@@ -86,7 +86,7 @@ static void set_dimensions(Year *year) {
     add_words(&year->tables[BY_MONTH].rows, "report.month.", months);
     add_words(&year->tables[BY_MONTH].columns, "report.kind.", kinds);
     json_array_foreach(csirt_taxonomy(), index, class_)
-        add_value(&year->tables[BY_TYPE].rows, json_text_at(class_, "id"),
+        add_value(&year->tables[BY_TYPE].rows, vigie_member(class_, "id"),
                   json_incref(json_object_get(class_, "name")));
     add_value(&year->tables[BY_TYPE].rows, "unknown", words_of("report.unclassified"));
     add_fact(&year->tables[BY_TYPE].columns, "patients");
@@ -104,7 +104,7 @@ static void count_clocks(Counts *table, const json_t *clocks) {
     size_t index;
     json_t *clock;
     json_array_foreach(clocks, index, clock) {
-        const char *id = json_text_at(clock, "id"), *state = json_text_at(clock, "state");
+        const char *id = vigie_member(clock, "id"), *state = vigie_member(clock, "state");
         const json_t *on_time = json_object_get(clock, "on_time");
         if (index_of(&table->rows, id) < 0 && table->rows.count < VALUES_MAX)
             add_value(&table->rows, id, json_incref(json_object_get(clock, "text")));
@@ -124,8 +124,8 @@ static void count_incident(Year *year, const CaseFacts *of, const char *category
                  *hours = json_object_get(of->facts, "degraded_hours");
     bool lasted = json_number_value(hours) > 0;
     count_one(type, index_or_unknown(&type->rows, class_),
-              index_or_unknown(&type->columns, json_text_at(of->facts, "patients")));
-    count_one(structure, index_or_unknown(&structure->rows, json_text_at(of->facts, "structure")),
+              index_or_unknown(&type->columns, vigie_member(of->facts, "patients")));
+    count_one(structure, index_or_unknown(&structure->rows, vigie_member(of->facts, "structure")),
               index_of(&structure->columns, json_is_true(degraded) || lasted ? "yes"
                                             : json_is_false(degraded)        ? "no"
                                                                              : "unknown"));
@@ -345,17 +345,17 @@ static void append_line(GString *csv, const char *table, const char *row, const 
 }
 
 static void append_table(GString *csv, const json_t *table) {
-    const char *id = json_text_at(table, "id");
+    const char *id = vigie_member(table, "id");
     const json_t *columns = json_object_get(table, "columns");
     size_t index, at;
     json_t *row, *column;
     json_array_foreach(json_object_get(table, "rows"), index, row) {
         json_array_foreach(columns, at, column)
-            append_line(csv, id, json_text_at(row, "id"), json_text_at(column, "id"),
+            append_line(csv, id, vigie_member(row, "id"), vigie_member(column, "id"),
                         json_array_get(json_object_get(row, "counts"), at));
-        append_line(csv, id, json_text_at(row, "id"), "total", json_object_get(row, "total"));
+        append_line(csv, id, vigie_member(row, "id"), "total", json_object_get(row, "total"));
     }
-    json_array_foreach(columns, at, column) append_line(csv, id, "total", json_text_at(column, "id"),
+    json_array_foreach(columns, at, column) append_line(csv, id, "total", vigie_member(column, "id"),
                                                         json_array_get(json_object_get(table, "totals"), at));
     append_line(csv, id, "total", "total", json_object_get(table, "total"));
 }

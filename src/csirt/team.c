@@ -36,7 +36,7 @@ const json_t *csirt_team_json(const VigieTeam *team) {
 }
 
 const char *team_prefix(const VigieTeam *team) {
-    return json_text_at(team->json, "prefix");
+    return vigie_member(team->json, "prefix");
 }
 
 GTimeZone *team_zone(const VigieTeam *team) {
@@ -112,7 +112,7 @@ static bool well(const json_t *value, MemberType type) {
     case ARRAY:
         return json_is_array(value);
     case TEXTS:
-        return json_text_at(value, "fr") && json_text_at(value, "en");
+        return vigie_member(value, "fr") && vigie_member(value, "en");
     }
     return false;
 }
@@ -164,25 +164,25 @@ static bool check_fingerprint(const char *member, const char *fingerprint, GErro
 static bool check_values(const json_t *json, GError **error) {
     static const char *const urgents[] = {"24/7", "hours", NULL};
     VigieLang lang = VIGIE_FR;
-    const char *prefix = json_text_at(json, "prefix");
+    const char *prefix = vigie_member(json, "prefix");
     const json_t *partners = json_object_get(json, "partners");
     if (!csirt_prefix_valid(prefix))
         return csirt_invalid(error, "prefix: two to twelve capital letters or digits, as in \"VIG\"");
-    if (!vigie_lang_parse(json_text_at(json, "language"), &lang))
+    if (!vigie_lang_parse(vigie_member(json, "language"), &lang))
         return csirt_invalid(error, "language: fr or en");
-    if (!csirt_one_of("urgent", json_text_at(json, "urgent"), urgents, error) ||
+    if (!csirt_one_of("urgent", vigie_member(json, "urgent"), urgents, error) ||
         !check_fingerprint("openpgp.fingerprint",
-                           json_text_at(json_object_get(json, "openpgp"), "fingerprint"), error))
+                           vigie_member(json_object_get(json, "openpgp"), "fingerprint"), error))
         return false;
     for (size_t i = 0; i < json_array_size(partners); i++) {
         const json_t *partner = json_array_get(partners, i);
-        if (!check_fingerprint("partners[].fingerprint", json_text_at(partner, "fingerprint"), error))
+        if (!check_fingerprint("partners[].fingerprint", vigie_member(partner, "fingerprint"), error))
             return false;
         for (size_t j = 0; j < i; j++)
             if (json_equal(json_object_get(partner, "id"),
                            json_object_get(json_array_get(partners, j), "id")))
                 return csirt_invalid(error, "partners[].id: \"%s\" is there twice",
-                                     json_text_at(partner, "id"));
+                                     vigie_member(partner, "id"));
     }
     return true;
 }

@@ -72,10 +72,6 @@ char *csirt_text_clean(const char *text) {
     return clean(text, true);
 }
 
-const char *json_text_at(const json_t *object, const char *member) {
-    return json_string_value(json_object_get(object, member));
-}
-
 char *csirt_sha256(VigieBytes bytes) {
     uint8_t digest[32];
     if (EVP_Digest(bytes.data, bytes.size, digest, NULL, EVP_sha256(), NULL) != 1)

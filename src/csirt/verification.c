@@ -31,21 +31,21 @@ static bool read_finding(VigieStore *store, const json_t *fields, VigieTime now,
     proof->finding = fleet_finding_get(store, &all, proof->ref, now, error);
     if (!proof->finding)
         return false;
-    bool mended = g_strcmp0(json_text_at(proof->finding, "state"), "mended") == 0;
+    bool mended = g_strcmp0(vigie_member(proof->finding, "state"), "mended") == 0;
     proof->outcome = mended ? "absent" : "present";
-    proof->method = json_text_at(proof->finding, "kind");
-    proof->target = json_text_at(json_object_get(proof->finding, "endpoint"), "target");
+    proof->method = vigie_member(proof->finding, "kind");
+    proof->target = vigie_member(json_object_get(proof->finding, "endpoint"), "target");
     proof->evidence = json_pack("{s:O, s:O, s:O}", "finding", json_object_get(proof->finding, "evidence"),
                                 "last_seen", json_object_get(proof->finding, "last_seen"), "mended",
                                 json_object_get(proof->finding, "mended"));
-    const char *seen = json_text_at(proof->finding, mended ? "mended" : "last_seen");
+    const char *seen = vigie_member(proof->finding, mended ? "mended" : "last_seen");
     return !seen || vigie_time_parse_rfc3339(seen, &proof->time, error);
 }
 
 static bool read_check(const json_t *fields, VigieTime now, Proof *proof, GError **error) {
-    proof->outcome = json_text_at(fields, "outcome");
-    proof->method = json_text_at(fields, "method");
-    proof->target = json_text_at(fields, "target");
+    proof->outcome = vigie_member(fields, "outcome");
+    proof->method = vigie_member(fields, "method");
+    proof->target = vigie_member(fields, "target");
     proof->evidence = json_object();
     proof->time = now;
     if (!csirt_one_of("outcome", proof->outcome ? proof->outcome : "", outcomes, error) ||
@@ -92,7 +92,7 @@ bool csirt_verification_add(VigieStore *store, const VigieTeam *team, const Vigi
                             int64_t case_id, const json_t *fields, VigieTime now, int64_t *ret_id,
                             GError **error) {
     g_auto(Case) of = {0};
-    g_auto(Proof) proof = {.kind = json_text_at(fields, "kind")};
+    g_auto(Proof) proof = {.kind = vigie_member(fields, "kind")};
     int64_t id = 0;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !case_load(store, who, case_id, &of, error) ||

@@ -240,8 +240,8 @@ static bool check_list(const char *member, const json_t *list, bool members, GEr
 
 /* Who, by what evidence, for whom, what of it, until when: all of it, or it is no consent. */
 static bool check_consent(const json_t *consent, VigieTime now, VigieTime *ret_ends, GError **error) {
-    const char *owner = json_text_at(consent, "owner"), *evidence = json_text_at(consent, "evidence"),
-               *ends = json_text_at(consent, "ends");
+    const char *owner = vigie_member(consent, "owner"), *evidence = vigie_member(consent, "evidence"),
+               *ends = vigie_member(consent, "ends");
     if (!owner || !*owner || !evidence || !*evidence)
         return csirt_invalid(
             error, "consent: \"owner\" and \"evidence\" are wanted: who consented, and how it is known");
@@ -267,7 +267,7 @@ bool csirt_consent_add(VigieStore *store, const VigieAnalyst *who, int64_t id, c
     if (!store_get_int(store, &added, error,
                        "INSERT INTO csirt_consent (case_id, owner, scope, evidence, given, ends, author) "
                        "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
-                       "itttiit", id, json_text_at(consent, "owner"), text, json_text_at(consent, "evidence"),
+                       "itttiit", id, vigie_member(consent, "owner"), text, vigie_member(consent, "evidence"),
                        now, ends, analyst_name(who)) ||
         !entry_add(store, id, analyst_name(who), "consent",
                    json_pack("{s:I, s:O}", "consent", (json_int_t)added, "given", (json_t *)consent), now,

@@ -82,14 +82,14 @@ static void put_rows(GString *out, const json_t *table, bool bars) {
 
 static void put_table(GString *out, const json_t *content, const json_t *block) {
     bool bars = json_object_get(block, "bars") != NULL;
-    const char *caption = model_string(content, "caption");
+    const char *caption = vigie_member_text(content, "caption");
     size_t index;
     json_t *column;
     if (json_array_size(json_object_get(content, "rows")) == 0) {
         if (*caption)
             element(out, "h4", "", json_object_get(content, "caption"));
         g_string_append(out, "<p class=\"empty\">");
-        append(out, *model_string(content, "empty") ? model_string(content, "empty") : "—");
+        append(out, *vigie_member_text(content, "empty") ? vigie_member_text(content, "empty") : "—");
         g_string_append(out, "</p>");
         return;
     }
@@ -134,7 +134,7 @@ static void put_title(GString *out, const json_t *model) {
                                label);
     element(out, "h1", "", json_object_get(model, "title"));
     for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
-        if (*model_string(model, lines[i][0]))
+        if (*vigie_member_text(model, lines[i][0]))
             element(out, "p", lines[i][1], json_object_get(model, lines[i][0]));
     g_string_append(out, "</header>\n");
 }
@@ -151,7 +151,7 @@ char *document_html(const json_t *model, GError **error) {
     size_t index;
     json_t *block;
     g_string_append_printf(out, "<article class=\"document\" lang=\"%s\">\n",
-                           model_string(model, "language"));
+                           vigie_member_text(model, "language"));
     put_title(out, model);
     json_array_foreach(json_object_get(model, "blocks"), index, block) {
         const json_t *content = NULL;

@@ -123,14 +123,14 @@ bool document_model_check(const json_t *model, GError **error) {
     unsigned colour;
     if (!json_is_object(model) || !json_is_array(blocks))
         return refuse(&check, "an object with language, title and blocks is wanted");
-    if (!vigie_lang_parse(model_string(model, "language"), &lang))
+    if (!vigie_lang_parse(vigie_member_text(model, "language"), &lang))
         return refuse(&check, "\"language\" is fr or en");
     if (!is_text(&check, json_object_get(model, "title"), false))
         return false;
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         if (!optional(&check, model, texts[i]))
             return false;
-    if (*model_string(model, "tlp") && !model_tlp(model, &colour))
+    if (*vigie_member_text(model, "tlp") && !model_tlp(model, &colour))
         return refuse(&check, "\"tlp\" is RED, AMBER+STRICT, AMBER, GREEN or CLEAR");
     size_t index;
     json_t *block;
@@ -160,17 +160,12 @@ char *model_text(const json_t *cell) {
     return g_strdup(json_string_value(cell));
 }
 
-const char *model_string(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
-}
-
 const char *model_column_title(const json_t *column) {
-    return json_is_string(column) ? json_string_value(column) : model_string(column, "title");
+    return json_is_string(column) ? json_string_value(column) : vigie_member_text(column, "title");
 }
 
 bool model_column_right(const json_t *column) {
-    return strcmp(model_string(column, "align"), "right") == 0;
+    return strcmp(vigie_member_text(column, "align"), "right") == 0;
 }
 
 double model_bars_max(const json_t *bars) {
@@ -192,7 +187,7 @@ const char *model_tlp(const json_t *model, unsigned *ret_colour) {
                   {"GREEN", 0x33FF00},
                   {"CLEAR", 0xFFFFFF}};
     for (size_t i = 0; i < G_N_ELEMENTS(labels); i++)
-        if (strcmp(labels[i].label, model_string(model, "tlp")) == 0) {
+        if (strcmp(labels[i].label, vigie_member_text(model, "tlp")) == 0) {
             *ret_colour = labels[i].colour;
             return labels[i].label;
         }

@@ -19,8 +19,6 @@ typedef enum {
 BlockKind model_block(const json_t *block, const json_t **ret_content);
 /* A text, or a number as text. Free with g_free. */
 char *model_text(const json_t *cell);
-/* A member's text; "" where it is missing. Borrowed. */
-const char *model_string(const json_t *object, const char *name);
 /* The title of a column, of a table (an object) or of bars (a text). Borrowed. */
 const char *model_column_title(const json_t *column);
 /* Numbers are set to the right. */

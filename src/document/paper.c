@@ -159,7 +159,8 @@ static void draw_margin(Paper *paper, const char *text, double y) {
 void paper_page_begin(Paper *paper) {
     paper->page++;
     paper->y = PAPER_TOP;
-    const char *title = model_string(paper->model, "title"), *author = model_string(paper->model, "author");
+    const char *title = vigie_member_text(paper->model, "title"),
+               *author = vigie_member_text(paper->model, "author");
     g_autofree char *both = *author ? g_strdup_printf("%s · %s", author, title) : g_strdup(title);
     g_autofree char *number = g_strdup_printf("%d/%d", paper->page, paper->pages);
     draw_margin(paper, both, 28);

@@ -193,7 +193,7 @@ void paper_table(Paper *paper, const json_t *content, bool bars) {
                    .bars = bars,
                    .max = bars ? model_bars_max(content) : 1,
                    .columns = json_array_size(json_object_get(content, "columns"))};
-    const char *caption = model_string(content, "caption");
+    const char *caption = vigie_member_text(content, "caption");
     size_t index;
     set_columns(paper, &table);
     paper_space(paper, 4);
@@ -201,7 +201,7 @@ void paper_table(Paper *paper, const json_t *content, bool bars) {
     if (json_array_size(rows) == 0) {
         if (*caption)
             set_caption(paper, caption);
-        set_empty(paper, model_string(content, "empty"));
+        set_empty(paper, vigie_member_text(content, "empty"));
     } else {
         paper_tag(paper, "Table");
         if (*caption)

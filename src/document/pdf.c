@@ -125,15 +125,16 @@ static void set_break(Paper *paper, const json_t *content, const json_t *block) 
 }
 
 static void set_title(Paper *paper) {
-    const char *subtitle = model_string(paper->model, "subtitle"), *date = model_string(paper->model, "date");
-    const char *author = model_string(paper->model, "author");
+    const char *subtitle = vigie_member_text(paper->model, "subtitle"),
+               *date = vigie_member_text(paper->model, "date");
+    const char *author = vigie_member_text(paper->model, "author");
     g_autofree char *below = g_strjoin(*author && *date ? " · " : "", author, date, NULL);
     const struct {
         const char *text;
         double size;
         bool strong;
         unsigned ink;
-    } lines[] = {{model_string(paper->model, "title"), 21, true, PAPER_INK},
+    } lines[] = {{vigie_member_text(paper->model, "title"), 21, true, PAPER_INK},
                  {subtitle, 12, false, PAPER_SOFT},
                  {below, 9.5, false, PAPER_SOFT}};
     for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
@@ -178,10 +179,12 @@ static cairo_status_t append(void *data, const unsigned char *bytes, unsigned si
 static void set_metadata(const Paper *paper, VigieTime created) {
     g_autofree char *date = vigie_time_rfc3339(created);
     cairo_surface_t *surface = paper->surface;
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, model_string(paper->model, "title"));
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_AUTHOR, model_string(paper->model, "author"));
+    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE,
+                                   vigie_member_text(paper->model, "title"));
+    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_AUTHOR,
+                                   vigie_member_text(paper->model, "author"));
     cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_SUBJECT,
-                                   model_string(paper->model, "subtitle"));
+                                   vigie_member_text(paper->model, "subtitle"));
     cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATOR, "Vigie " VIGIE_VERSION);
     cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, date);
     cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_MOD_DATE, date);
@@ -216,7 +219,7 @@ GBytes *document_pdf(const json_t *model, VigieTime created, GError **error) {
     g_autoptr(GByteArray) out = g_byte_array_new();
     Paper paper = {
         .model = model, .tags = g_ptr_array_new(), .layouts = g_ptr_array_new_with_free_func(g_object_unref)};
-    vigie_lang_parse(model_string(model, "language"), &paper.lang);
+    vigie_lang_parse(vigie_member_text(model, "language"), &paper.lang);
     open_paper(&paper, out);
     set_document(&paper);
     paper.pages = paper.page;

@@ -163,7 +163,7 @@ static void put_blocks(GString *out, const json_t *table) {
 
 static void put_table(GString *out, const json_t *content, const json_t *block) {
     size_t widths[COLUMNS_MAX] = {0};
-    const char *caption = model_string(content, "caption"), *empty = model_string(content, "empty");
+    const char *caption = vigie_member_text(content, "caption"), *empty = vigie_member_text(content, "empty");
     if (*caption)
         append_wrapped(out, "", caption);
     if (json_array_size(json_object_get(content, "rows")) == 0)
@@ -196,10 +196,10 @@ char *document_text(const json_t *model, GError **error) {
     const char *label = model_tlp(model, &colour);
     if (label) /* TLP 2.0: before the text; and behind it */
         g_string_append_printf(out, "TLP:%s\n\n", label);
-    append_heading(out, model_string(model, "title"), "=");
+    append_heading(out, vigie_member_text(model, "title"), "=");
     for (size_t i = 0; i < G_N_ELEMENTS(below); i++)
-        if (*model_string(model, below[i]))
-            append_wrapped(out, "", model_string(model, below[i]));
+        if (*vigie_member_text(model, below[i]))
+            append_wrapped(out, "", vigie_member_text(model, below[i]));
     g_string_append_c(out, '\n');
     size_t index;
     json_t *block;

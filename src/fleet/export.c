@@ -4,22 +4,17 @@
 
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 /* "443/https", or with its host where that is not the device's own. */
 static void append_endpoint(GString *out, const json_t *device, const json_t *endpoint) {
-    const char *fqdn = text_of(device, "fqdn"), *ip = text_of(device, "ip"),
-               *host = text_of(endpoint, "host");
+    const char *fqdn = vigie_member_text(device, "fqdn"), *ip = vigie_member_text(device, "ip"),
+               *host = vigie_member_text(endpoint, "host");
     bool own = strcmp(host, *fqdn ? fqdn : ip) == 0;
-    const char *target = text_of(endpoint, "target");
+    const char *target = vigie_member_text(endpoint, "target");
     g_string_append(out, out->len ? " " : "");
     if (own)
         g_string_append_printf(out, "%" JSON_INTEGER_FORMAT "/%s",
                                json_integer_value(json_object_get(endpoint, "port")),
-                               text_of(endpoint, "protocol"));
+                               vigie_member_text(endpoint, "protocol"));
     else
         g_string_append(out, target);
 }
@@ -53,7 +48,7 @@ static char *versions_text(const json_t *endpoints) {
 
 static char *local_of(const json_t *device, const char *member, GTimeZone *zone, const char *format) {
     VigieTime time = 0;
-    const char *text = text_of(device, member);
+    const char *text = vigie_member_text(device, member);
     return *text && vigie_time_parse_rfc3339(text, &time, NULL) ? local_text(time, zone, format)
                                                                 : g_strdup("");
 }
@@ -69,17 +64,18 @@ typedef struct {
 
 static char *field_text(const Export *to, const json_t *device, const json_t *endpoints, MapField field) {
     if (field == MAP_ORGANISATION)
-        return g_strdup(text_of(json_object_get(device, "organisation"), "name"));
+        return g_strdup(vigie_member_text(json_object_get(device, "organisation"), "name"));
     if (field == MAP_ENDPOINTS)
         return endpoints_text(device, endpoints);
     if (field == MAP_RETIRED)
-        return g_strdup(mapping_word(to->mapping, field, *text_of(device, "retired") ? "yes" : "no"));
-    const char *text = text_of(device, map_names[field]);
+        return g_strdup(
+            mapping_word(to->mapping, field, *vigie_member_text(device, "retired") ? "yes" : "no"));
+    const char *text = vigie_member_text(device, map_names[field]);
     return g_strdup(*text && mapping_has_words(field) ? mapping_word(to->mapping, field, text) : text);
 }
 
 static char *extra_text(const Export *to, const json_t *device, const json_t *endpoints, int extra) {
-    g_autofree char *state_key = g_strconcat("fleet.state.", text_of(device, "state"), NULL);
+    g_autofree char *state_key = g_strconcat("fleet.state.", vigie_member_text(device, "state"), NULL);
     switch (extra) {
     case EXTRA_END:
         return local_of(device, "not_after", to->zone, "%Y-%m-%d");

@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-static const char *member(const json_t *request, const char *name) {
-    return json_string_value(json_object_get(request, name));
-}
-
 static bool deny(GError **error, const char *why) {
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s", why);
     return false;
@@ -50,24 +46,24 @@ static bool check_same_enrolment(VigieStore *store, const json_t *request, GErro
 static bool check_enrolment(VigieStore *store, const Profile *profile, const json_t *request, VigieTime now,
                             GError **error) {
     bool covers = false;
-    if (strcmp(member(request, "kind"), "revoke") == 0)
+    if (strcmp(vigie_member(request, "kind"), "revoke") == 0)
         return check_same_enrolment(store, request, error);
-    if (strcmp(member(request, "kind"), "issue") != 0)
+    if (strcmp(vigie_member(request, "kind"), "issue") != 0)
         return deny(error, "an enrolment renews nothing: it issues anew");
     g_autoptr(json_t) enrolment =
         enrolment_read(store, json_integer_value(json_object_get(request, "enrolment")), now, error);
     if (!enrolment)
         return false;
-    if (strcmp(member(enrolment, "profile"), profile->name) != 0 ||
-        strcmp(member(enrolment, "authority"), member(request, "authority")) != 0)
+    if (strcmp(vigie_member(enrolment, "profile"), profile->name) != 0 ||
+        strcmp(vigie_member(enrolment, "authority"), vigie_member(request, "authority")) != 0)
         return deny(error, "the enrolment is for another profile or authority");
     if (!json_equal(json_object_get(enrolment, "fields"), json_object_get(request, "fields")) ||
         json_integer_value(json_object_get(enrolment, "device")) !=
             json_integer_value(json_object_get(request, "device")))
         return deny(error, "the enrolment says otherwise what the certificate says");
     if (!enrolment_names(request, enrolment, error) ||
-        !grant_covers(store, member(enrolment, "account"), (const char *const *)profile->validators, NULL,
-                      json_integer_value(json_object_get(enrolment, "organisation")), &covers, error))
+        !grant_covers(store, vigie_member(enrolment, "account"), (const char *const *)profile->validators,
+                      NULL, json_integer_value(json_object_get(enrolment, "organisation")), &covers, error))
         return false;
     return covers || deny(error, "who made the enrolment may not validate this any more");
 }
@@ -86,8 +82,8 @@ static bool check_certificate(VigieStore *store, const json_t *request, VigieTim
 
 bool request_proof_check(VigieStore *store, const VigieProfiles *profiles, const json_t *request,
                          VigieTime now, GError **error) {
-    const Profile *profile = profile_find(profiles, member(request, "profile"));
-    const char *validator = member(request, "validator"), *proof = member(request, "proof");
+    const Profile *profile = profile_find(profiles, vigie_member(request, "profile"));
+    const char *validator = vigie_member(request, "validator"), *proof = vigie_member(request, "proof");
     bool may = false;
     if (!profile)
         return deny(error, "there is no such profile any more");
@@ -96,7 +92,7 @@ bool request_proof_check(VigieStore *store, const VigieProfiles *profiles, const
             return false;
         return may || deny(error, "who validated it has no role that covers it");
     }
-    if (profile->dual && strcmp(member(request, "kind"), "revoke") != 0)
+    if (profile->dual && strcmp(vigie_member(request, "kind"), "revoke") != 0)
         return deny(error, "this profile wants a person to validate");
     if (strcmp(proof, "enrolment") == 0)
         return check_enrolment(store, profile, request, now, error);

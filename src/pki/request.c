@@ -253,10 +253,6 @@ bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, V
 }
 
 /* ---- Who may ------------------------------------------------------------------------------------------------ */
-static const char *member(const json_t *request, const char *name) {
-    return json_string_value(json_object_get(request, name));
-}
-
 static bool same_account(const char *a, const char *b) {
     g_autofree char *folded_a = vigie_text_fold(a ? a : ""), *folded_b = vigie_text_fold(b ? b : "");
     return a && b && strcmp(folded_a, folded_b) == 0;
@@ -273,22 +269,22 @@ static bool asked_for_target(VigieStore *store, const json_t *request, const cha
                        "it", (int64_t)json_integer_value(json_object_get(request, "id")), folded))
         return false;
     int reason = 0;
-    *ret_asked = count > 0 && revoke_reason_parse(member(request, "reason"), &reason, NULL) &&
+    *ret_asked = count > 0 && revoke_reason_parse(vigie_member(request, "reason"), &reason, NULL) &&
                  reason != REASON_HOLD && reason != REASON_RELEASE;
     return true;
 }
 
 bool request_may_decide(VigieStore *store, const VigieProfiles *profiles, const json_t *request,
                         const char *account, bool *ret_may, GError **error) {
-    const Profile *profile = profile_find(profiles, member(request, "profile"));
-    bool revocation = strcmp(member(request, "kind"), "revoke") == 0, covers = false;
+    const Profile *profile = profile_find(profiles, vigie_member(request, "profile"));
+    bool revocation = strcmp(vigie_member(request, "kind"), "revoke") == 0, covers = false;
     const char *const *roles = profile ? (const char *const *)profile->validators : NULL;
     if (!grant_covers(store, account, roles, revocation ? grant_operator : NULL,
                       json_integer_value(json_object_get(request, "organisation")), &covers, error))
         return false;
     if (revocation && !covers && !asked_for_target(store, request, account, &covers, error))
         return false;
-    bool own = profile && profile->dual && same_account(account, member(request, "requester"));
+    bool own = profile && profile->dual && same_account(account, vigie_member(request, "requester"));
     *ret_may = covers && (revocation || !own);
     return true;
 }
@@ -296,7 +292,7 @@ bool request_may_decide(VigieStore *store, const VigieProfiles *profiles, const 
 bool pki_request_may(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
                      bool *ret_see, bool *ret_decide, GError **error) {
     g_autoptr(json_t) request = request_read(store, profiles, id, error);
-    const Profile *profile = request ? profile_find(profiles, member(request, "profile")) : NULL;
+    const Profile *profile = request ? profile_find(profiles, vigie_member(request, "profile")) : NULL;
     const char *const *roles = profile ? (const char *const *)profile->validators : NULL;
     int64_t organisation = json_integer_value(json_object_get(request, "organisation"));
     bool registers = false, operates = false, decides = false;
@@ -304,8 +300,8 @@ bool pki_request_may(VigieStore *store, const VigieProfiles *profiles, int64_t i
         !grant_covers(store, account, roles, grant_registration, organisation, &registers, error) ||
         !grant_covers(store, account, NULL, grant_operator, organisation, &operates, error))
         return false;
-    const char *state = member(request, "state");
-    *ret_see = registers || operates || decides || same_account(account, member(request, "requester"));
+    const char *state = vigie_member(request, "state");
+    *ret_see = registers || operates || decides || same_account(account, vigie_member(request, "requester"));
     *ret_decide = decides && strcmp(state, "requested") == 0;
     return true;
 }
@@ -330,7 +326,7 @@ bool pki_request_validate(VigieStore *store, const VigieProfiles *profiles, int6
         return refuse_decision(error, VIGIE_ERROR_DENIED, id,
                                "no role of this account covers it, or the account is who asked: another "
                                "person is wanted");
-    if (strcmp(member(request, "state"), "requested") != 0)
+    if (strcmp(vigie_member(request, "state"), "requested") != 0)
         return refuse_decision(error, VIGIE_ERROR_CONFLICT, id, "it is decided already");
     return add_line(&journal, "validated", id, NULL, NULL, error) &&
            store_exec(
@@ -350,8 +346,8 @@ bool pki_request_refuse(VigieStore *store, const VigieProfiles *profiles, int64_
     g_autoptr(json_t) request = request_read(store, profiles, id, error);
     if (!request || !request_may_decide(store, profiles, request, account, &may, error))
         return false;
-    const char *state = member(request, "state");
-    if (!may && !same_account(account, member(request, "requester")))
+    const char *state = vigie_member(request, "state");
+    if (!may && !same_account(account, vigie_member(request, "requester")))
         return refuse_decision(error, VIGIE_ERROR_DENIED, id, "no role of this account covers it");
     if (strcmp(state, "requested") != 0 && strcmp(state, "validated") != 0)
         return refuse_decision(error, VIGIE_ERROR_CONFLICT, id, "it is decided already");

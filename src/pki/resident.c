@@ -85,10 +85,6 @@ static void batch_clear(Batch *batch) {
     g_ptr_array_unref(batch->bytes);
 }
 
-static const char *member(const json_t *row, const char *name) {
-    return json_string_value(json_object_get(row, name));
-}
-
 static int64_t number(const json_t *row, const char *name) {
     return json_integer_value(json_object_get(row, name));
 }
@@ -134,20 +130,20 @@ static bool put(Batch *batch, VigieStore *store, json_t *row, GError **error) {
     if (!csr)
         return false;
     g_ptr_array_add(batch->bytes, csr);
-    bool bare = number(row, "bare") != 0, renewal = strcmp(member(row, "kind"), "renew") == 0;
+    bool bare = number(row, "bare") != 0, renewal = strcmp(vigie_member(row, "kind"), "renew") == 0;
     VigieBytes octets = vigie_bytes(csr->data, csr->len);
-    const char *validator = member(row, "validator");
+    const char *validator = vigie_member(row, "validator");
     batch->asked[batch->count++] =
-        (VigieIssueRequest){.profile = member(row, "profile"),
+        (VigieIssueRequest){.profile = vigie_member(row, "profile"),
                             .csr = bare ? (VigieBytes){0} : octets,
                             .spki = bare ? octets : (VigieBytes){0},
                             .fields = renewal ? NULL : json_object_get(row, "fields"),
                             .names = renewal ? NULL : name_vector(json_object_get(row, "names")),
                             .days = (int)number(row, "days"),
                             .device = number(row, "device"),
-                            .requester = member(row, "requester"),
-                            .validator = validator ? validator : member(row, "proof"),
-                            .renews = renewal ? member(row, "replaces") : NULL,
+                            .requester = vigie_member(row, "requester"),
+                            .validator = validator ? validator : vigie_member(row, "proof"),
+                            .renews = renewal ? vigie_member(row, "replaces") : NULL,
                             .request = number(row, "id")};
     return true;
 }
@@ -156,11 +152,11 @@ static bool put(Batch *batch, VigieStore *store, json_t *row, GError **error) {
 static bool carry_out(VigieSigner *signer, VigieStore *store, const json_t *row, VigieTime now,
                       GError **error) {
     bool claimed = false;
-    const char *validator = member(row, "validator"), *reason = member(row, "reason");
+    const char *validator = vigie_member(row, "validator"), *reason = vigie_member(row, "reason");
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     return tx &&
-           pki_revoke(store, signer->profiles, member(row, "replaces"), reason ? reason : "unspecified",
-                      validator ? validator : member(row, "requester"), now, error) &&
+           pki_revoke(store, signer->profiles, vigie_member(row, "replaces"), reason ? reason : "unspecified",
+                      validator ? validator : vigie_member(row, "requester"), now, error) &&
            request_claim(store, number(row, "id"), now, &claimed, error) && claimed &&
            store_wake(store, error) && store_commit(&tx, error);
 }
@@ -173,7 +169,7 @@ static bool take(VigieSigner *signer, VigieStore *store, Batch *batch, json_t *r
     int64_t id = number(row, "id");
     if (!request_proof_check(store, signer->profiles, row, now, &why))
         return refuse_or_wait(signer, store, id, why, now, error);
-    if (strcmp(member(row, "kind"), "revoke") != 0)
+    if (strcmp(vigie_member(row, "kind"), "revoke") != 0)
         return put(batch, store, g_steal_pointer(&held), error);
     if (carry_out(signer, store, row, now, &why))
         return true;

@@ -10,10 +10,6 @@ static bool refuse(GError **error, VigieErrorCode code, const char *why) {
 }
 
 /* ---- Whose it is -------------------------------------------------------------------------------------------- */
-static const char *member(const json_t *certificate, const char *name) {
-    return json_string_value(json_object_get(certificate, name));
-}
-
 /* Its subject was validated by a person who did not ask for it. */
 static bool check_profile(const char *name, GError **error) {
     g_autoptr(VigieProfiles) profiles = pki_profiles_load(error);
@@ -23,7 +19,8 @@ static bool check_profile(const char *name, GError **error) {
     if (!list)
         return false;
     json_array_foreach(list, index, one) {
-        if (strcmp(member(one, "name"), name) == 0 && json_is_true(json_object_get(one, "dual_control")))
+        if (strcmp(vigie_member(one, "name"), name) == 0 &&
+            json_is_true(json_object_get(one, "dual_control")))
             return true;
     }
     return refuse(
@@ -44,7 +41,7 @@ bool portal_user_certificate_add(VigieStore *store, const char *name, const char
                                  VigieTime now, GError **error) {
     int64_t account = 0;
     g_autoptr(json_t) certificate = find(store, serial, now, error);
-    g_autoptr(VigieTransaction) tx = certificate && check_profile(member(certificate, "profile"), error)
+    g_autoptr(VigieTransaction) tx = certificate && check_profile(vigie_member(certificate, "profile"), error)
                                          ? store_begin(store, error)
                                          : NULL;
     return tx && account_id(store, name, &account, error) &&
@@ -53,9 +50,9 @@ bool portal_user_certificate_add(VigieStore *store, const char *name, const char
                "INSERT INTO account_certificate (authority, profile, subject, account, added) VALUES ($1, "
                "$2, $3, $4, $5) ON CONFLICT (authority, profile, subject) DO UPDATE SET account = $4, added "
                "= $5",
-               "tttii", member(certificate, "authority"), member(certificate, "profile"),
-               member(certificate, "subject"), account, now) &&
-           audit_add(store, now, by, NULL, "certificate-added", name, member(certificate, "subject"),
+               "tttii", vigie_member(certificate, "authority"), vigie_member(certificate, "profile"),
+               vigie_member(certificate, "subject"), account, now) &&
+           audit_add(store, now, by, NULL, "certificate-added", name, vigie_member(certificate, "subject"),
                      error) &&
            store_commit(&tx, error);
 }
@@ -97,7 +94,8 @@ static bool find_account(VigieStore *store, const json_t *shown, int64_t *ret_ac
         store_query(store, error,
                     "SELECT a.id, a.name FROM account_certificate c JOIN account a ON a.id = c.account WHERE "
                     "c.authority = $1 AND c.profile = $2 AND c.subject = $3 AND a.disabled = 0",
-                    "ttt", member(shown, "authority"), member(shown, "profile"), member(shown, "subject"));
+                    "ttt", vigie_member(shown, "authority"), vigie_member(shown, "profile"),
+                    vigie_member(shown, "subject"));
     g_autoptr(GError) failure = NULL;
     bool found = rows && rows_next(rows, &failure);
     if (found) {
@@ -116,7 +114,7 @@ bool account_certificate_login(VigieStore *store, VigieBytes der, const char *ad
     g_autoptr(GError) why = NULL;
     g_autoptr(json_t) shown = pki_certificate_shown(store, der, now, &why);
     if (shown && find_account(store, shown, &account, &name, &why)) {
-        g_autofree char *details = g_strconcat("certificate ", member(shown, "serial"), NULL);
+        g_autofree char *details = g_strconcat("certificate ", vigie_member(shown, "serial"), NULL);
         if (!store_exec(store, error, "UPDATE account SET last_login = $2 WHERE id = $1", "ii", account,
                         now) ||
             !audit_add(store, now, name, address, "login", NULL, details, error))

@@ -5,11 +5,6 @@
 
 enum { RADIOS_MAX = 6 }; /* more are a menu */
 
-static const char *text_at(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static const char *typed(const Request *request, const char *id, const char *end) {
     g_autofree char *name = g_strconcat(id, end, NULL);
     const char *value = request_form(request, name);
@@ -18,7 +13,7 @@ static const char *typed(const Request *request, const char *id, const char *end
 
 /* ---- What is wrong ------------------------------------------------------------------------------------------ */
 static char *problem_text(const Request *request, const json_t *problem) {
-    g_autofree char *key = g_strconcat("declare.problem.", text_at(problem, "problem"), NULL);
+    g_autofree char *key = g_strconcat("declare.problem.", vigie_member_text(problem, "problem"), NULL);
     g_autofree char *max =
         g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(problem, "max")));
     return vigie_words(request->lang, key, "max", max, NULL);
@@ -26,7 +21,7 @@ static char *problem_text(const Request *request, const json_t *problem) {
 
 static const json_t *problem_of(const json_t *problems, const char *id) {
     for (size_t i = 0; i < json_array_size(problems); i++)
-        if (strcmp(text_at(json_array_get(problems, i), "field"), id) == 0)
+        if (strcmp(vigie_member_text(json_array_get(problems, i), "field"), id) == 0)
             return json_array_get(problems, i);
     return NULL;
 }
@@ -36,7 +31,7 @@ static const json_t *field_of(const json_t *form, const char *id) {
     for (size_t i = 0; i < json_array_size(blocks); i++) {
         const json_t *fields = json_object_get(json_array_get(blocks, i), "fields");
         for (size_t j = 0; j < json_array_size(fields); j++)
-            if (strcmp(text_at(json_array_get(fields, j), "id"), id) == 0)
+            if (strcmp(vigie_member_text(json_array_get(fields, j), "id"), id) == 0)
                 return json_array_get(fields, j);
     }
     return NULL;
@@ -46,7 +41,7 @@ json_t *declare_problems(const Request *request, const json_t *form, const json_
     json_t *items = json_array();
     for (size_t i = 0; i < json_array_size(problems); i++) {
         const json_t *problem = json_array_get(problems, i);
-        const char *id = text_at(problem, "field");
+        const char *id = vigie_member_text(problem, "field");
         g_autofree char *text = problem_text(request, problem);
         const char *label = vigie_text_in(request->lang, json_object_get(field_of(form, id), "text"));
         json_array_append_new(items, json_pack("{s:s, s:s, s:s}", "at", id, "label", label, "text", text));
@@ -72,7 +67,7 @@ static const Look looks[] = {
 };
 
 static const Look *look_of(const json_t *field) {
-    const char *type = text_at(field, "type");
+    const char *type = vigie_member_text(field, "type");
     size_t i = 0;
     while (strcmp(looks[i].type, type) != 0)
         i++;
@@ -92,10 +87,10 @@ static json_t *radios(const Request *request, const json_t *field, const char *i
     json_t *options = json_array();
     const json_t *values = json_object_get(field, "values");
     const char *now = typed(request, id, "");
-    bool flag = strcmp(text_at(field, "type"), "flag") == 0, fact = json_object_get(field, "fact");
+    bool flag = strcmp(vigie_member_text(field, "type"), "flag") == 0, fact = json_object_get(field, "fact");
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *value = json_array_get(values, i);
-        const char *name = text_at(value, "name");
+        const char *name = vigie_member_text(value, "name");
         add_option(options, id, id, name, vigie_text_in(request->lang, json_object_get(value, "text")),
                    strcmp(now, name) == 0);
     }
@@ -116,7 +111,7 @@ static json_t *checks(const Request *request, const json_t *field, const char *i
     const json_t *values = json_object_get(field, "values");
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *value = json_array_get(values, i);
-        g_autofree char *name = g_strdup_printf("%s.%s", id, text_at(value, "name"));
+        g_autofree char *name = g_strdup_printf("%s.%s", id, vigie_member_text(value, "name"));
         add_option(options, id, name, "yes", vigie_text_in(request->lang, json_object_get(value, "text")),
                    request_form(request, name) != NULL);
     }
@@ -125,7 +120,7 @@ static json_t *checks(const Request *request, const json_t *field, const char *i
 
 static json_t *field_view(const Request *request, const json_t *field, const json_t *problems) {
     const Look *look = look_of(field);
-    const char *id = text_at(field, "id");
+    const char *id = vigie_member_text(field, "id");
     const json_t *hint = json_object_get(field, "hint"), *problem = problem_of(problems, id);
     g_autofree char *wrong = problem ? problem_text(request, problem) : g_strdup("");
     json_int_t rows = json_integer_value(json_object_get(field, "rows"));
@@ -135,7 +130,7 @@ static json_t *field_view(const Request *request, const json_t *field, const jso
                   json_is_object(hint) ? vigie_text_in(request->lang, hint) : "", "wrong", wrong, "must",
                   json_is_true(json_object_get(field, "required")), "value", typed(request, id, ""), "hour",
                   typed(request, id, ".hour"), "input", look->input, "keys", look->keys, "rows",
-                  rows ? rows : (json_int_t)3, "complete", text_at(field, "autocomplete"), "short",
+                  rows ? rows : (json_int_t)3, "complete", vigie_member_text(field, "autocomplete"), "short",
                   strcmp(look->keys, "numeric") == 0 || json_is_true(json_object_get(field, "short")),
                   "chosen", *typed(request, id, "") && strcmp(typed(request, id, ""), "no") != 0);
     static const char *const shown[] = {"line", "area", "radios", "menu", "checks", "box", "moment"};
@@ -153,7 +148,7 @@ static json_t *field_view(const Request *request, const json_t *field, const jso
 /* ---- What was typed ----------------------------------------------------------------------------------------- */
 static bool belongs(const json_t *fields, const char *name) {
     for (size_t i = 0; i < json_array_size(fields); i++) {
-        const char *id = text_at(json_array_get(fields, i), "id");
+        const char *id = vigie_member_text(json_array_get(fields, i), "id");
         size_t size = strlen(id);
         if (strncmp(name, id, size) == 0 && (name[size] == '\0' || name[size] == '.'))
             return true;
@@ -203,17 +198,17 @@ json_t *declare_blocks(const Request *request, const json_t *form, const json_t 
         bool wrong = false;
         for (size_t j = 0; j < json_array_size(fields); j++) {
             json_t *view = field_view(request, json_array_get(fields, j), problems);
-            wrong = wrong || *text_at(view, "wrong");
+            wrong = wrong || *vigie_member_text(view, "wrong");
             json_array_append_new(list, view);
         }
-        g_autofree char *key = g_strconcat("declare.block-hint.", text_at(block, "id"), NULL);
+        g_autofree char *key = g_strconcat("declare.block-hint.", vigie_member_text(block, "id"), NULL);
         const char *hint = vigie_word(request->lang, key);
-        json_array_append_new(views,
-                              json_pack("{s:s, s:s, s:s, s:O?, s:b, s:o}", "block", text_at(block, "id"),
-                                        "title", vigie_text_in(request->lang, json_object_get(block, "text")),
-                                        "hint", strcmp(hint, key) == 0 ? "" : hint, "essential",
-                                        json_object_get(block, "essential"), "open",
-                                        wrong || is_answered(answered), "fields", list));
+        json_array_append_new(views, json_pack("{s:s, s:s, s:s, s:O?, s:b, s:o}", "block",
+                                               vigie_member_text(block, "id"), "title",
+                                               vigie_text_in(request->lang, json_object_get(block, "text")),
+                                               "hint", strcmp(hint, key) == 0 ? "" : hint, "essential",
+                                               json_object_get(block, "essential"), "open",
+                                               wrong || is_answered(answered), "fields", list));
     }
     return views;
 }
@@ -265,9 +260,10 @@ static json_t *phones_view(const Request *request, const json_t *phones) {
     json_t *views = json_array();
     for (size_t i = 0; i < json_array_size(phones); i++) {
         const json_t *phone = json_array_get(phones, i);
-        g_autofree char *text = declare_phone_text(request->lang, text_at(phone, "number"));
-        json_array_append_new(views, json_pack("{s:s, s:s, s:s}", "number", text_at(phone, "number"), "text",
-                                               text, "note", text_at(phone, "note")));
+        g_autofree char *text = declare_phone_text(request->lang, vigie_member_text(phone, "number"));
+        json_array_append_new(views,
+                              json_pack("{s:s, s:s, s:s}", "number", vigie_member_text(phone, "number"),
+                                        "text", text, "note", vigie_member_text(phone, "note")));
     }
     return views;
 }
@@ -275,20 +271,21 @@ static json_t *phones_view(const Request *request, const json_t *phones) {
 void declare_add_team(const Request *request, json_t *view) {
     const json_t *team = csirt_team_json(request->portal->team);
     const json_t *key = json_object_get(team, "openpgp"), *call = json_object_get(team, "call_back");
-    bool always = strcmp(text_at(team, "urgent"), "24/7") == 0;
+    bool always = strcmp(vigie_member_text(team, "urgent"), "24/7") == 0;
     VigieTime opening = csirt_declarations_opening(request->portal->declarations, request->now);
     g_autofree char *time = vigie_when_text(request->lang, request->portal->zone, opening, request->now);
     g_autofree char *opens = vigie_words(request->lang, "declare.closed", "time", time, NULL);
-    g_autofree char *back = declare_phone_text(request->lang, text_at(call, "number"));
+    g_autofree char *back = declare_phone_text(request->lang, vigie_member_text(call, "number"));
     json_object_set_new(view, "callable", json_boolean(json_array_size(json_object_get(team, "phones")) > 0));
     json_object_set_new(view, "file_max",
                         json_integer(vigie_config_int(request->portal->config, "portal.upload_file")));
-    json_object_set_new(
-        view, "team",
-        json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "name", text_at(team, "name"),
-                  "phones", phones_view(request, json_object_get(team, "phones")), "mail",
-                  text_at(json_object_get(team, "mailboxes"), "incident"), "site", text_at(team, "site"),
-                  "fingerprint", text_at(key, "fingerprint"), "key", text_at(key, "url"), "always", always,
-                  "opens", always || opening <= request->now ? "" : opens, "back", text_at(call, "number"),
-                  "back_text", back));
+    json_object_set_new(view, "team",
+                        json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s}", "name",
+                                  vigie_member_text(team, "name"), "phones",
+                                  phones_view(request, json_object_get(team, "phones")), "mail",
+                                  vigie_member_text(json_object_get(team, "mailboxes"), "incident"), "site",
+                                  vigie_member_text(team, "site"), "fingerprint",
+                                  vigie_member_text(key, "fingerprint"), "key", vigie_member_text(key, "url"),
+                                  "always", always, "opens", always || opening <= request->now ? "" : opens,
+                                  "back", vigie_member_text(call, "number"), "back_text", back));
 }

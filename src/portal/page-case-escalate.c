@@ -39,13 +39,14 @@ static json_t *withheld(const Request *request, const json_t *leaves, GString *o
     json_t *array = json_array(), *item;
     size_t index;
     json_array_foreach(json_object_get(leaves, "withheld"), index, item) {
-        const json_t *member = json_object_get(csirt_members(), case_text_of(item, "member"));
+        const json_t *member = json_object_get(csirt_members(), vigie_member_text(item, "member"));
         const char *title = vigie_text_in(request->lang, json_object_get(member, "text"));
-        if (strcmp(case_text_of(item, "reason"), "csirt.release.part") == 0)
+        if (strcmp(vigie_member_text(item, "reason"), "csirt.release.part") == 0)
             g_string_append_printf(outside, "%s%s", outside->len ? ", " : "", title);
         else
-            json_array_append_new(array, json_pack("{s:s, s:s}", "title", title, "why",
-                                                   vigie_word(request->lang, case_text_of(item, "reason"))));
+            json_array_append_new(array,
+                                  json_pack("{s:s, s:s}", "title", title, "why",
+                                            vigie_word(request->lang, vigie_member_text(item, "reason"))));
     }
     return array;
 }
@@ -56,7 +57,8 @@ DRESS(dress_case_escalation) {
     g_autoptr(GString) outside = g_string_new(NULL);
     json_t *kept = withheld(request, leaves, outside);
     json_object_set_new(view, "outside", json_string(outside->str));
-    json_object_set_new(view, "by_phone", json_boolean(strcmp(case_text_of(view, "channel"), "phone") == 0));
+    json_object_set_new(view, "by_phone",
+                        json_boolean(strcmp(vigie_member_text(view, "channel"), "phone") == 0));
     json_object_set_new(view, "withheld_any", json_boolean(json_array_size(kept) > 0));
     json_object_set_new(view, "withheld", kept);
     json_object_set(view, "tlp", json_object_get(leaves, "tlp"));
@@ -71,7 +73,7 @@ static bool draft(Request *request, const VigieAnalyst *who, const char *partner
     json_t *party;
     int64_t notice = 0;
     json_array_foreach(json_object_get(item, "parties"), index, party) {
-        if (strcmp(case_text_of(party, "partner"), partner) == 0)
+        if (strcmp(vigie_member_text(party, "partner"), partner) == 0)
             return csirt_part_draft(request->store, request->portal->config, request->portal->team, who,
                                     request->id, json_integer_value(json_object_get(party, "id")), fields,
                                     request->now, &notice, error);

@@ -15,7 +15,7 @@ static json_t *read_choices(const Request *request, const char *name, const json
     json_t *chosen = json_array(), *value;
     size_t index;
     json_array_foreach(json_object_get(fact, "values"), index, value) {
-        g_autofree char *field = g_strdup_printf("facts.%s.%s", name, case_text_of(value, "name"));
+        g_autofree char *field = g_strdup_printf("facts.%s.%s", name, vigie_member_text(value, "name"));
         if (request_form(request, field))
             json_array_append(chosen, json_object_get(value, "name"));
     }
@@ -56,7 +56,7 @@ static json_t *read_number(const char *name, const char *text, GError **error) {
 /* NULL: with an error. What is left empty is not known: null. */
 static json_t *read_fact(const Request *request, const char *name, const json_t *fact, GError **error) {
     g_autofree char *field = field_name(name);
-    const char *text = case_form(request, field), *type = case_text_of(fact, "type");
+    const char *text = case_form(request, field), *type = vigie_member_text(fact, "type");
     if (strcmp(type, "choices") == 0)
         return read_choices(request, name, fact);
     if (!*text)
@@ -103,9 +103,9 @@ static json_t *fact_options(const Request *request, const json_t *fact, const js
     size_t index;
     json_array_foreach(json_object_get(fact, "values"), index, known) {
         json_array_append_new(options,
-                              json_pack("{s:s, s:s, s:b}", "value", case_text_of(known, "name"), "label",
+                              json_pack("{s:s, s:s, s:b}", "value", vigie_member_text(known, "name"), "label",
                                         vigie_text_in(request->lang, json_object_get(known, "text")),
-                                        "selected", has_text(value, case_text_of(known, "name"))));
+                                        "selected", has_text(value, vigie_member_text(known, "name"))));
     }
     return options;
 }
@@ -120,7 +120,7 @@ static json_t *flag_options(const Request *request, const json_t *value) {
 static char *field_value(const Request *request, const json_t *fact, const json_t *value) {
     VigieTime time;
     const char *text = json_string_value(value);
-    if (text && strcmp(case_text_of(fact, "type"), "time") == 0 &&
+    if (text && strcmp(vigie_member_text(fact, "type"), "time") == 0 &&
         vigie_time_parse_rfc3339(text, &time, NULL)) {
         g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(time);
         g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, request->portal->zone);
@@ -130,7 +130,7 @@ static char *field_value(const Request *request, const json_t *fact, const json_
 }
 
 static json_t *fact_field(const Request *request, const char *name, const json_t *fact, const json_t *value) {
-    const char *type = case_text_of(fact, "type");
+    const char *type = vigie_member_text(fact, "type");
     bool flag = strcmp(type, "flag") == 0, choice = strcmp(type, "choice") == 0;
     json_int_t most = json_integer_value(json_object_get(fact, "max"));
     g_autofree char *text = field_value(request, fact, value);
@@ -156,7 +156,7 @@ static json_t *fact_blocks(const Request *request, const json_t *facts) {
         json_t *fields = json_array();
         const char *name;
         json_object_foreach((json_t *)csirt_facts(), name, fact) {
-            if (!json_object_get(fact, "of") && strcmp(case_text_of(fact, "block"), *block) == 0)
+            if (!json_object_get(fact, "of") && strcmp(vigie_member_text(fact, "block"), *block) == 0)
                 json_array_append_new(fields, fact_field(request, name, fact, json_object_get(facts, name)));
         }
         g_autofree char *key = g_strconcat("desk.block.", *block, NULL);
@@ -171,14 +171,15 @@ static json_t *categories(const Request *request, const char *selected) {
     size_t i, j;
     json_array_foreach(csirt_taxonomy(), i, class) {
         json_t *types = json_array();
-        json_array_append_new(types, json_pack("{s:s, s:s, s:b}", "value", case_text_of(class, "id"), "label",
-                                               vigie_word(request->lang, "desk.qualify.whole-class"),
-                                               "selected", strcmp(case_text_of(class, "id"), selected) == 0));
+        json_array_append_new(types,
+                              json_pack("{s:s, s:s, s:b}", "value", vigie_member_text(class, "id"), "label",
+                                        vigie_word(request->lang, "desk.qualify.whole-class"), "selected",
+                                        strcmp(vigie_member_text(class, "id"), selected) == 0));
         json_array_foreach(json_object_get(class, "types"), j, type) {
-            json_array_append_new(types,
-                                  json_pack("{s:s, s:s, s:b}", "value", case_text_of(type, "id"), "label",
-                                            vigie_text_in(request->lang, json_object_get(type, "name")),
-                                            "selected", strcmp(case_text_of(type, "id"), selected) == 0));
+            json_array_append_new(
+                types, json_pack("{s:s, s:s, s:b}", "value", vigie_member_text(type, "id"), "label",
+                                 vigie_text_in(request->lang, json_object_get(type, "name")), "selected",
+                                 strcmp(vigie_member_text(type, "id"), selected) == 0));
         }
         json_array_append_new(groups, json_pack("{s:s, s:o}", "label",
                                                 vigie_text_in(request->lang, json_object_get(class, "name")),
@@ -206,7 +207,7 @@ static json_t *organisations(Request *request, const json_t *view, GError **erro
 /* What was typed stands before what is stored, where the form was refused. */
 static const char *now_or(const Request *request, const json_t *view, const char *member) {
     const char *typed = request_form(request, member);
-    return typed ? typed : case_text_of(view, member);
+    return typed ? typed : vigie_member_text(view, member);
 }
 
 DRESS(dress_case_qualify) {
@@ -236,7 +237,7 @@ DRESS(dress_case_qualify) {
     json_object_set_new(view, "organisation_name",
                         json_string(*case_form(request, "organisation_name")
                                         ? case_form(request, "organisation_name")
-                                        : case_text_of(json_object_get(view, "organisation"), "name")));
+                                        : vigie_member_text(json_object_get(view, "organisation"), "name")));
     json_object_set_new(view, "blocks", fact_blocks(request, facts));
     json_t *known = organisations(request, view, error);
     if (known)
@@ -277,7 +278,7 @@ static json_t *question(const Request *request, const char *name) {
     size_t index;
     json_array_foreach(json_object_get(point, "values"), index, value) {
         json_array_append_new(values,
-                              json_pack("{s:s, s:s, s:s}", "value", case_text_of(value, "name"), "label",
+                              json_pack("{s:s, s:s, s:s}", "value", vigie_member_text(value, "name"), "label",
                                         vigie_text_in(request->lang, json_object_get(value, "text")), "what",
                                         vigie_text_in(request->lang, json_object_get(value, "description"))));
     }
@@ -291,14 +292,14 @@ static json_t *path(const Request *request, const json_t *decision) {
     json_t *steps = json_array(), *step;
     size_t index;
     json_array_foreach(json_object_get(decision, "path"), index, step) {
-        const char *name = case_text_of(step, "point");
+        const char *name = vigie_member_text(step, "point");
         g_autofree char *field = g_strconcat("p.", name, NULL);
         g_autofree char *back = request_link(request, request->path, field, NULL, NULL);
-        const char *value = case_text_of(step, "value"), *label = value;
+        const char *value = vigie_member_text(step, "value"), *label = value;
         size_t at;
         json_t *known;
         json_array_foreach(json_object_get(point_of(name), "values"), at, known) {
-            if (strcmp(case_text_of(known, "name"), value) == 0)
+            if (strcmp(vigie_member_text(known, "name"), value) == 0)
                 label = vigie_text_in(request->lang, json_object_get(known, "text"));
         }
         json_array_append_new(
@@ -359,7 +360,7 @@ static char *tenths(int score) {
 
 DRESS(dress_case_cvss) {
     const char *asked = request_query(request, "vector");
-    const char *vector = asked ? asked : case_text_of(json_object_get(view, "facts"), "cvss");
+    const char *vector = asked ? asked : vigie_member_text(json_object_get(view, "facts"), "cvss");
     g_autoptr(GError) failure = NULL;
     VigieCvss cvss;
     if (!case_present_page(request, view, error))

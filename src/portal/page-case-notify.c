@@ -227,7 +227,7 @@ static void present_key(const Request *request, json_t *contact) {
     json_t *key = json_object_get(contact, "key");
     if (json_is_object(key))
         case_present_word(request, key, "state", "desk.key.");
-    const char *state = case_text_of(key, "state");
+    const char *state = vigie_member_text(key, "state");
     json_object_set_new(contact, "key_mark", json_string(strcmp(state, "missing") == 0 ? "unknown" : state));
 }
 
@@ -243,7 +243,7 @@ static void present_contacts(const Request *request, json_t *contacts) {
         json_object_set_new(contact, "usable",
                             json_boolean(!json_is_string(json_object_get(contact, "rejected"))));
         json_object_set_new(contact, "web",
-                            json_boolean(g_str_has_prefix(case_text_of(contact, "place"), "https://")));
+                            json_boolean(g_str_has_prefix(vigie_member_text(contact, "place"), "https://")));
         present_key(request, contact);
     }
     json_t *lookup = json_object_get(contacts, "lookup");
@@ -260,10 +260,10 @@ static const char *notice_mark(const char *state) {
 }
 
 static void present_notice(Request *request, json_t *notice) {
-    const char *state = case_text_of(notice, "state");
+    const char *state = vigie_member_text(notice, "state");
     VigieAnalyst who = case_analyst(request);
     VigieLang lang = request->lang;
-    vigie_lang_parse(case_text_of(json_object_get(notice, "recipient"), "language"), &lang);
+    vigie_lang_parse(vigie_member_text(json_object_get(notice, "recipient"), "language"), &lang);
     g_autofree char *script =
         csirt_notice_script(request->store, request->portal->config, request->portal->team, &who,
                             json_integer_value(json_object_get(notice, "id")), lang, NULL);
@@ -301,7 +301,7 @@ static bool add_case(Request *request, json_t *view, GError **error) {
     json_t *findings = json_array(), *link, *parties = json_object_get(item, "parties"), *party;
     size_t index;
     json_array_foreach(json_object_get(item, "links"), index, link) {
-        if (strcmp(case_text_of(link, "kind"), "finding") == 0)
+        if (strcmp(vigie_member_text(link, "kind"), "finding") == 0)
             json_array_append(findings, link);
     }
     json_array_foreach(parties, index, party) {
@@ -310,7 +310,7 @@ static bool add_case(Request *request, json_t *view, GError **error) {
     json_object_set_new(view, "linked_findings", findings);
     json_object_set(view, "parties", parties);
     json_object_set_new(view, "about_vulnerability",
-                        json_boolean(strcmp(case_text_of(item, "kind"), "vulnerability") == 0));
+                        json_boolean(strcmp(vigie_member_text(item, "kind"), "vulnerability") == 0));
     return item != NULL;
 }
 

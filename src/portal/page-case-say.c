@@ -8,7 +8,7 @@ static const char *value_text(const Request *request, const json_t *fact, const 
     size_t index;
     json_t *known;
     json_array_foreach(json_object_get(fact, "values"), index, known) {
-        if (strcmp(case_text_of(known, "name"), value) == 0)
+        if (strcmp(vigie_member_text(known, "name"), value) == 0)
             return vigie_text_in(request->lang, json_object_get(known, "text"));
     }
     return value;
@@ -32,7 +32,7 @@ char *case_say_fact(const Request *request, const json_t *fact, const json_t *va
         return say_list(request, fact, value);
     if (json_is_boolean(value))
         return g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no"));
-    if (text && strcmp(case_text_of(fact, "type"), "time") == 0 &&
+    if (text && strcmp(vigie_member_text(fact, "type"), "time") == 0 &&
         vigie_time_parse_rfc3339(text, &time, NULL))
         return vigie_when_text(request->lang, request->portal->zone, time, request->now);
     return text ? g_strdup(value_text(request, fact, text)) : vigie_json_text(value);

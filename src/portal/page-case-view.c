@@ -14,7 +14,7 @@ static void set_word(const Request *request, json_t *object, const char *member,
 /* ---- What to do now ----------------------------------------------------------------------------------------- */
 static void add_step(const Request *request, json_t *view) {
     json_t *next = csirt_step_next(view);
-    const char *step = case_text_of(next, "step");
+    const char *step = vigie_member_text(next, "step");
     set_word(request, next, "title", "desk.step.", step);
     set_word(request, next, "what", "desk.step-what.", step);
     json_object_set_new(next, step, json_true()); /* the template's section for it */
@@ -37,7 +37,7 @@ static bool wants_reason(const char *from, const char *to) {
 }
 
 static void add_moves(const Request *request, json_t *view) {
-    const char *from = case_text_of(view, "state");
+    const char *from = vigie_member_text(view, "state");
     json_t *moves = json_array(), *state;
     size_t index;
     json_array_foreach(json_object_get(view, "next"), index, state) {
@@ -76,15 +76,15 @@ static void add_clocks(const Request *request, json_t *view) {
                 json_object_set(clock, name, texts);
         }
         for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
-            const json_t *event = json_object_get(csirt_clock_events(), case_text_of(clock, events[i]));
+            const json_t *event = json_object_get(csirt_clock_events(), vigie_member_text(clock, events[i]));
             g_autofree char *name = g_strconcat(events[i], "_text", NULL);
             json_object_set_new(clock, name, json_string(vigie_text_in(request->lang, event)));
         }
-        const char *state = case_text_of(clock, "state");
+        const char *state = vigie_member_text(clock, "state");
         bool broken_word = strcmp(state, "met") == 0 && json_is_false(json_object_get(clock, "on_time"));
         json_object_set_new(clock, "mark", json_string(clock_state(broken_word ? "met-late" : state)));
         set_word(request, clock, "state_text", "desk.clock.", broken_word ? "met-late" : state);
-        json_array_append(sides[strcmp(case_text_of(clock, "owner"), "csirt") != 0], clock);
+        json_array_append(sides[strcmp(vigie_member_text(clock, "owner"), "csirt") != 0], clock);
     }
     json_object_set_new(view, "promises", sides[0]);
     json_object_set_new(view, "obligations", sides[1]);
@@ -130,18 +130,18 @@ static void add_facts(const Request *request, json_t *view) {
     }
     json_object_set_new(view, "fact_rows", rows);
     add_missing(request, view);
-    const json_t *category = csirt_category(case_text_of(view, "category"));
+    const json_t *category = csirt_category(vigie_member_text(view, "category"));
     json_object_set_new(view, "category_text", json_string(vigie_text_in(request->lang, category)));
 }
 
 /* ---- Threads ------------------------------------------------------------------------------------------------ */
 static void present_message(const Request *request, json_t *message) {
     case_present_word(request, message, "channel", "csirt.channel.");
-    bool out = strcmp(case_text_of(message, "direction"), "out") == 0;
+    bool out = strcmp(vigie_member_text(message, "direction"), "out") == 0;
     json_object_set_new(message, "out", json_boolean(out));
     const json_t *protection = json_object_get(message, "protection");
-    if (out && *case_text_of(protection, "how"))
-        set_word(request, message, "channel_text", "desk.how.", case_text_of(protection, "how"));
+    if (out && *vigie_member_text(protection, "how"))
+        set_word(request, message, "channel_text", "desk.how.", vigie_member_text(protection, "how"));
     json_object_set_new(message, "encrypted",
                         json_boolean(json_is_true(json_object_get(protection, "encrypted"))));
     json_object_set_new(message, "signed", json_boolean(json_is_true(json_object_get(protection, "signed"))));
@@ -165,7 +165,7 @@ static void add_threads(const Request *request, json_t *view) {
     json_t *threads = json_array(), *party;
     size_t index;
     json_array_foreach(json_object_get(view, "parties"), index, party) {
-        set_word(request, party, "role_text", "csirt.role.", case_text_of(party, "role"));
+        set_word(request, party, "role_text", "csirt.role.", vigie_member_text(party, "role"));
         json_array_append(threads,
                           thread_of(request, view, party, json_integer_value(json_object_get(party, "id"))));
     }
@@ -182,7 +182,7 @@ static void add_timeline(const Request *request, json_t *view) {
     size_t count = json_array_size(json_object_get(view, "timeline"));
     for (size_t i = count; i-- > 0;) { /* newest first */
         entry = json_array_get(json_object_get(view, "timeline"), i);
-        set_word(request, entry, "kind_text", "csirt.entry.", case_text_of(entry, "kind"));
+        set_word(request, entry, "kind_text", "csirt.entry.", vigie_member_text(entry, "kind"));
         json_t *said = json_array();
         case_say_details(request, json_object_get(entry, "details"), said);
         json_object_set_new(entry, "said", said);
@@ -230,7 +230,7 @@ static void add_kept(const Request *request, json_t *view) {
 
 /* ---- Escalations -------------------------------------------------------------------------------------------- */
 void case_present_escalation(const Request *request, json_t *row) {
-    const char *state = case_text_of(row, "state");
+    const char *state = vigie_member_text(row, "state");
     bool proposed = strcmp(state, "proposed") == 0;
     set_word(request, row, "state_text", "csirt.escalation.", state);
     json_object_set_new(row, "proposed", json_boolean(proposed));
@@ -300,7 +300,7 @@ static void present_rows(const Request *request, json_t *view) {
         json_object_set_new(row, "open", json_boolean(!json_is_string(json_object_get(row, "done"))));
     }
     json_array_foreach(json_object_get(view, "links"), index, row) {
-        g_autofree char *path = g_strdup_printf("/%ss/%" JSON_INTEGER_FORMAT, case_text_of(row, "kind"),
+        g_autofree char *path = g_strdup_printf("/%ss/%" JSON_INTEGER_FORMAT, vigie_member_text(row, "kind"),
                                                 json_integer_value(json_object_get(row, "ref")));
         json_object_set_new(row, "path", json_string(path));
     }
@@ -327,9 +327,10 @@ bool case_present_page(Request *request, json_t *view, GError **error) {
     add_kept(request, view);
     json_object_set_new(view, "case_id", json_integer((json_int_t)request->id));
     json_object_set_new(view, "head", json_boolean(who.head));
-    json_object_set_new(view, "sealed", json_boolean(strcmp(case_text_of(view, "source"), "protected") == 0));
+    json_object_set_new(view, "sealed",
+                        json_boolean(strcmp(vigie_member_text(view, "source"), "protected") == 0));
     json_object_set_new(view, "nameless",
-                        json_boolean(strcmp(case_text_of(view, "source"), "anonymous") == 0));
+                        json_boolean(strcmp(vigie_member_text(view, "source"), "anonymous") == 0));
     if (who.head) {
         json_t *readings = csirt_reading_list(request->store, &who, request->id, error);
         if (!readings)

@@ -21,7 +21,7 @@ static json_t *chosen_party(const Request *request, const json_t *item) {
     json_array_foreach(json_object_get(item, "parties"), index, party) {
         if (*asked && json_integer_value(json_object_get(party, "id")) == id)
             return party;
-        if (strcmp(case_text_of(party, "role"), "declarant") == 0 && !declarant)
+        if (strcmp(vigie_member_text(party, "role"), "declarant") == 0 && !declarant)
             declarant = party;
     }
     return *asked ? NULL : declarant;
@@ -31,9 +31,9 @@ static json_t *party_options(const Request *request, const json_t *item, const j
     json_t *options = json_array(), *party;
     size_t index;
     json_array_foreach(json_object_get(item, "parties"), index, party) {
-        g_autofree char *key = g_strconcat("csirt.role.", case_text_of(party, "role"), NULL);
+        g_autofree char *key = g_strconcat("csirt.role.", vigie_member_text(party, "role"), NULL);
         g_autofree char *label =
-            g_strdup_printf("%s (%s)", case_text_of(party, "name"), vigie_word(request->lang, key));
+            g_strdup_printf("%s (%s)", vigie_member_text(party, "name"), vigie_word(request->lang, key));
         json_array_append_new(options, json_pack("{s:O, s:s, s:b}", "value", json_object_get(party, "id"),
                                                  "label", label, "selected", party == chosen));
     }
@@ -49,7 +49,7 @@ static const json_t *chosen_text(const Request *request) {
     size_t index;
     json_t *text;
     json_array_foreach(csirt_canned(NULL), index, text) {
-        if (strcmp(case_text_of(text, "id"), *asked ? asked : "blank") == 0)
+        if (strcmp(vigie_member_text(text, "id"), *asked ? asked : "blank") == 0)
             return text;
     }
     return NULL;
@@ -60,7 +60,7 @@ static json_t *text_options(const Request *request, const json_t *chosen) {
     size_t index;
     json_array_foreach(csirt_canned(NULL), index, text) {
         json_array_append_new(options,
-                              json_pack("{s:s, s:s, s:b}", "value", case_text_of(text, "id"), "label",
+                              json_pack("{s:s, s:s, s:b}", "value", vigie_member_text(text, "id"), "label",
                                         vigie_text_in(request->lang, json_object_get(text, "title")),
                                         "selected", text == chosen));
     }
@@ -70,8 +70,8 @@ static json_t *text_options(const Request *request, const json_t *chosen) {
 static VigieLang language(const Request *request, const json_t *party) {
     VigieLang lang = request->lang;
     if (!vigie_lang_parse(given(request, "in"), &lang) &&
-        !vigie_lang_parse(case_text_of(party, "language"), &lang))
-        vigie_lang_parse(case_text_of(csirt_team_json(request->portal->team), "language"), &lang);
+        !vigie_lang_parse(vigie_member_text(party, "language"), &lang))
+        vigie_lang_parse(vigie_member_text(csirt_team_json(request->portal->team), "language"), &lang);
     return lang;
 }
 
@@ -88,7 +88,7 @@ static void add_text(const Request *request, json_t *view, const json_t *party, 
 }
 
 static void add_ways(const Request *request, json_t *preview) {
-    const char *how = case_text_of(preview, "how"), *why = case_text_of(preview, "why");
+    const char *how = vigie_member_text(preview, "how"), *why = vigie_member_text(preview, "why");
     g_autofree char *key = g_strconcat("desk.how.", how, NULL);
     json_object_set_new(preview, "how_text", json_string(vigie_word(request->lang, key)));
     json_object_set_new(preview, "why_text", json_string(*why ? vigie_word(request->lang, why) : ""));
@@ -111,7 +111,7 @@ DRESS(dress_case_write) {
     json_object_set_new(view, "languages",
                         present_options(request, "portal.language.", languages, vigie_lang_code(lang)));
     json_object_set_new(view, "party_id", json_integer(json_integer_value(json_object_get(party, "id"))));
-    json_object_set_new(view, "canned_id", json_string(case_text_of(canned, "id")));
+    json_object_set_new(view, "canned_id", json_string(vigie_member_text(canned, "id")));
     add_text(request, view, party, canned, "subject", "subject", lang);
     add_text(request, view, party, canned, "text", "body", lang);
     if (json_is_object(preview))
@@ -168,9 +168,9 @@ DRESS(dress_case_call) {
         json_object_set(view, "party", party);
     const json_t *self = json_object_get(csirt_team_json(request->portal->team), "call_back");
     g_autoptr(json_t) values = json_pack(
-        "{s:s, s:s, s:s, s:s}", "team", case_text_of(csirt_team_json(request->portal->team), "name"),
-        "reference", case_text_of(view, "reference"), "number", case_text_of(self, "number"), "site",
-        vigie_config_text(request->portal->config, "site.url"));
+        "{s:s, s:s, s:s, s:s}", "team", vigie_member_text(csirt_team_json(request->portal->team), "name"),
+        "reference", vigie_member_text(view, "reference"), "number", vigie_member_text(self, "number"),
+        "site", vigie_config_text(request->portal->config, "site.url"));
     g_autofree char *script =
         vigie_text_fill(vigie_text_in(language(request, party), json_object_get(self, "script")), values);
     json_object_set_new(view, "script", json_string(script));

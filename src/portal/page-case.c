@@ -27,11 +27,6 @@ const char *case_form(const Request *request, const char *name) {
     return value ? value : "";
 }
 
-const char *case_text_of(const json_t *object, const char *member) {
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 bool case_ticked(const char *text) {
     return text && (strcmp(text, "1") == 0 || strcmp(text, "yes") == 0);
 }

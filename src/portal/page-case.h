@@ -30,7 +30,6 @@ const char *case_label_of(const Request *request, const char *member);
 void case_present_escalation(const Request *request, json_t *row);
 /* A field of the form, a text of an object; "" where it is not there. */
 const char *case_form(const Request *request, const char *name);
-const char *case_text_of(const json_t *object, const char *member);
 /* A box of a form, or true of a program. */
 bool case_ticked(const char *text);
 /* The facts that a form asked for ("facts.NAME"); null: not known any more. NULL without an error: none. */
