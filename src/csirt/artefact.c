@@ -141,7 +141,7 @@ static bool load_kept(VigieStore *store, int64_t artefact, Kept *ret_kept, GErro
         *ret_kept = (Kept){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2)),
                            g_bytes_new(sealed.data, sealed.size)};
     }
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (!found)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "artefact %" PRId64 ": there is none",

@@ -49,7 +49,7 @@ bool scope_load(VigieStore *store, int64_t case_id, Scope *ret_scope, GError **e
     bool found = rows && rows_next(rows, &failure);
     if (found)
         *ret_scope = (Scope){rows_int(rows, 0), g_strdup(rows_text(rows, 1))};
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (!found)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "case %" PRId64 ": there is none", case_id);
@@ -221,7 +221,7 @@ static bool load_lookup(VigieStore *store, int64_t lookup, int64_t *ret_case, ch
         *ret_case = rows_int(rows, 0);
         *ret_domain = g_strdup(rows_text(rows, 1));
     }
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 /* A signed file is asked whose signature it bears, now that its keys are here; one that was changed is hardly to be believed. */

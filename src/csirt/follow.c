@@ -30,7 +30,7 @@ static bool load_watch(VigieStore *store, int64_t case_id, Watch *watch, GError 
             (Watch){rows_int(rows, 0), rows_int(rows, 1), rows_int(rows, 2), g_strdup(rows_text(rows, 3))};
     if (!watch->state)
         watch->state = g_strdup("unknown");
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 /* The findings of the fleet that the case is linked to, as they are now. One that is not there any more is left out. */
@@ -243,7 +243,7 @@ static json_t *ids(VigieStore *store, const char *sql, VigieTime time, GError **
     while (rows && rows_next(rows, &failure))
         json_array_append_new(found, json_pack("{s:I, s:I, s:s}", "id", (json_int_t)rows_int(rows, 0), "days",
                                                (json_int_t)rows_int(rows, 1), "state", rows_text(rows, 2)));
-    return csirt_rows_ended(rows, &failure, error) ? g_steal_pointer(&found) : NULL;
+    return rows_ended(rows, &failure, error) ? g_steal_pointer(&found) : NULL;
 }
 
 static int64_t id_at(const json_t *list, size_t i) {

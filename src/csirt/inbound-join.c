@@ -11,7 +11,7 @@ static bool first_id(VigieRows *rows, int64_t *ret_id, GError **error) {
     *ret_id = 0;
     if (rows && rows_next(rows, &failure))
         *ret_id = rows_int(rows, 0);
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 static bool case_of_message(VigieStore *store, const char *message_id, int64_t *ret_case, GError **error) {

@@ -56,8 +56,6 @@ json_t *cells_array(VigieStore *store, const Cell *cells, const char *rest, int6
 json_t *cells_run(VigieStore *store, const VigieQuery *query, const Cell *cells, GError **error);
 json_t *csirt_json_time(VigieTime time);    /* null for 0 */
 json_t *csirt_json_parse(const char *text); /* null where it is none */
-/* After a loop over rows (NULL: the query failed) that kept its error in `failure`. */
-bool csirt_rows_ended(const VigieRows *rows, GError **failure, GError **error);
 
 /* ---- The team (team.c) -------------------------------------------------------------------------------------- */
 const char *team_prefix(const VigieTeam *team);

@@ -104,7 +104,7 @@ bool case_facts_load(VigieStore *store, int64_t id, CaseFacts *ret_facts, GError
             .answered = rows_int(rows, 9),
             .closed = rows_int(rows, 10),
         };
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     return found || csirt_invalid(error, "case: there is none");
 }

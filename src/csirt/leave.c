@@ -42,7 +42,7 @@ static bool load_party(VigieStore *store, int64_t id, Leaving *leaving, char **r
         leaving->sees = csirt_json_parse(rows_text(rows, 1));
         *ret_partner = g_strdup(rows_text(rows, 2));
     }
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (!leaving->role)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "party: this case has none such");
@@ -71,7 +71,7 @@ static bool load_consents(VigieStore *store, int64_t id, VigieTime now, Leaving 
     leaving->consents = json_array();
     while (rows && rows_next(rows, &failure))
         json_array_append_new(leaving->consents, csirt_json_parse(rows_text(rows, 0)));
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 /* Never who reported: of the parties, those at the organisation alone. */

@@ -81,7 +81,7 @@ bool case_load(VigieStore *store, const VigieAnalyst *who, int64_t id, Case *ret
     bool found = rows && rows_next(rows, &failure);
     if (found)
         read_case(rows, ret_case);
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (!found)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "case %" PRId64 ": there is none", id);

@@ -130,7 +130,7 @@ static bool insert_message(VigieStore *store, int64_t id, const VigieCaseMessage
     GError *failure = NULL;
     if (rows && rows_next(rows, &failure))
         *ret_id = rows_int(rows, 0);
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 static bool note_answer(VigieStore *store, const VigieTeam *team, int64_t id, const VigieCaseMessage *message,

@@ -93,7 +93,7 @@ static bool find_mail(VigieStore *store, const char *message_id, int64_t *ret_no
         *ret_contact = rows_int(rows, 1);
         *ret_step = rows_int(rows, 2);
     }
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 bool csirt_notice_replied(VigieStore *store, const char *message_id, VigieTime now, GError **error) {
@@ -180,7 +180,7 @@ static bool take_try(VigieStore *store, const char *link_hash, const char *code,
     *ret_notice = 0;
     if (rows && rows_next(rows, &failure) && csirt_code_matches(code, rows_text(rows, 1)))
         *ret_notice = rows_int(rows, 0);
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 static json_t *page_of(VigieStore *store, const VigieTeam *team, int64_t id, VigieTime now, GError **error) {

@@ -151,7 +151,7 @@ static bool load_case(VigieStore *store, int64_t case_id, Draft *draft, Notice *
         draft->likelihood = g_strdup(rows_text(rows, 8));
         draft->category = g_strdup(rows_text(rows, 9));
     }
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 bool notice_insert(VigieStore *store, const char *author, Notice *notice, VigieTime now, int64_t *ret_id,

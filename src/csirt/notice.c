@@ -67,7 +67,7 @@ bool notice_load(VigieStore *store, const VigieAnalyst *who, int64_t id, Notice 
     bool found = rows && rows_next(rows, &failure);
     if (found)
         read_notice(rows, ret_notice);
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (!found)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "notice %" PRId64 ": there is none", id);

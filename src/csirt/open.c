@@ -126,7 +126,7 @@ static bool insert_case(Opening *open, const Judgement *judgement, const char *h
     bool inserted = rows && rows_next(rows, &failure);
     if (inserted)
         open->id = rows_int(rows, 0);
-    return csirt_rows_ended(rows, &failure, error) && inserted;
+    return rows_ended(rows, &failure, error) && inserted;
 }
 
 static bool insert_entry(const Opening *open, const char *details, const char *hash, GError **error) {
@@ -205,7 +205,7 @@ static bool find_opened(VigieStore *store, const char *unique_key, VigieOpened *
     GError *failure = NULL;
     if (rows && rows_next(rows, &failure))
         *ret_opened = (VigieOpened){.id = rows_int(rows, 0), .reference = g_strdup(rows_text(rows, 1))};
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 static bool open_new(Opening *open, VigieOpened *ret_opened, GError **error) {

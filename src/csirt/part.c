@@ -147,7 +147,7 @@ static bool load_case(VigieStore *store, int64_t case_id, Notice *notice, GError
         notice->band = rows_int(rows, 5);
         notice->organisation = g_strdup(rows_text(rows, 6));
     }
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 static json_t *names_of(const json_t *members) {

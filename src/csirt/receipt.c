@@ -37,7 +37,7 @@ bool csirt_receipt_open(VigieStore *store, const VigieTeam *team, const char *re
     bool matches = rows && rows_next(rows, &failure) && csirt_code_matches(code, rows_text(rows, 1));
     if (matches)
         id = rows_int(rows, 0);
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     *ret_id = matches ? id : *ret_id;
     return matches || denied(error);

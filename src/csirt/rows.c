@@ -51,22 +51,13 @@ void cells_select(VigieQuery *query, const Cell *cells) {
     query_add(query, " ");
 }
 
-bool csirt_rows_ended(const VigieRows *rows, GError **failure, GError **error) {
-    if (!rows)
-        return false;
-    if (!*failure)
-        return true;
-    g_propagate_error(error, g_steal_pointer(failure));
-    return false;
-}
-
 json_t *cells_run(VigieStore *store, const VigieQuery *query, const Cell *cells, GError **error) {
     g_autoptr(VigieRows) rows = query_run(store, query, error);
     g_autoptr(json_t) array = json_array();
     GError *failure = NULL;
     while (rows && rows_next(rows, &failure))
         json_array_append_new(array, cells_object(rows, cells));
-    return csirt_rows_ended(rows, &failure, error) ? g_steal_pointer(&array) : NULL;
+    return rows_ended(rows, &failure, error) ? g_steal_pointer(&array) : NULL;
 }
 
 json_t *cells_array(VigieStore *store, const Cell *cells, const char *rest, int64_t id, GError **error) {

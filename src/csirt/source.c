@@ -16,7 +16,7 @@ GBytes *csirt_source_get(VigieStore *store, const VigieAnalyst *who, int64_t id,
         VigieBytes bytes = rows_blob(rows, 0);
         sealed = g_bytes_new(bytes.data, bytes.size);
     }
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return NULL;
     g_clear_pointer(&rows, rows_free);
     if (!sealed) {

@@ -206,7 +206,7 @@ static bool read_cases(Year *year, VigieStore *store, const VigieTeam *team, Vig
             if (!count_row(year, store, team, rows, now, error))
                 return false;
         }
-        if (!csirt_rows_ended(rows, &failure, error))
+        if (!rows_ended(rows, &failure, error))
             return false;
     }
     return true;

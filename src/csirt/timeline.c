@@ -44,7 +44,7 @@ static bool take_place(VigieStore *store, int64_t id, VigieTime now, Place *ret_
     bool found = rows && rows_next(rows, &failure);
     if (found)
         *ret_place = (Place){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2))};
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (!found)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "case %" PRId64 ": there is none", id);
@@ -124,7 +124,7 @@ static bool verify_case(Verification *verification, int64_t id, const char *refe
         before = g_strdup(rows_text(rows, 5));
         verification->entries++;
     }
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (seq < entries)
         fault(verification, reference, seq + 1, "cut");
@@ -149,7 +149,7 @@ static bool verify_page(Verification *verification, int64_t after, int64_t until
                          error))
             return false;
     }
-    return csirt_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 json_t *csirt_timeline_verify(VigieStore *store, int64_t id, GError **error) {

@@ -96,7 +96,7 @@ static bool index_case(VigieStore *store, int64_t id, GError **error) {
     while (rows && rows_next(rows, &failure))
         for (int column = 0; column < 2; column++)
             g_ptr_array_add(texts, g_strdup(rows_text(rows, column)));
-    return csirt_rows_ended(rows, &failure, error) && add_words(store, id, texts, error);
+    return rows_ended(rows, &failure, error) && add_words(store, id, texts, error);
 }
 
 static GArray *unindexed(VigieStore *store, int64_t most, GError **error) {
@@ -108,7 +108,7 @@ static GArray *unindexed(VigieStore *store, int64_t most, GError **error) {
         int64_t id = rows_int(rows, 0);
         g_array_append_val(ids, id);
     }
-    return csirt_rows_ended(rows, &failure, error) ? g_steal_pointer(&ids) : NULL;
+    return rows_ended(rows, &failure, error) ? g_steal_pointer(&ids) : NULL;
 }
 
 bool csirt_words_index(VigieStore *store, int64_t most, int64_t *ret_indexed, GError **error) {

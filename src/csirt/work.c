@@ -52,7 +52,7 @@ static bool open_task(VigieStore *store, int64_t task, int64_t *ret_case, GError
     bool found = rows && rows_next(rows, &failure), done = found && rows_int(rows, 1) > 0;
     if (found)
         *ret_case = rows_int(rows, 0);
-    if (!csirt_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     if (done)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "task %" PRId64 ": it is done already", task);

@@ -15,7 +15,7 @@ static const char *const algorithms[] = {"ES256", "ES384", "ES512", "RS256", "PS
 bool acme_row(VigieRows *rows, bool *ret_found, GError **error) {
     GError *why = NULL;
     *ret_found = rows && rows_next(rows, &why);
-    return rows && rows_ended(why, error);
+    return rows && rows_ended(rows, &why, error);
 }
 
 /* ---- Answers -------------------------------------------------------------------------------------------------------- */

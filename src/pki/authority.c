@@ -199,7 +199,7 @@ json_t *pki_authority_list(VigieStore *store, const char *name, GError **error) 
             return NULL;
         json_array_append_new(list, one);
     }
-    if (!rows_ended(why, error))
+    if (!rows_ended(rows, &why, error))
         return NULL;
     if (name && json_array_size(list) == 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "there is no authority %s: see vigie ca list",

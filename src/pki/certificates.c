@@ -82,7 +82,7 @@ json_t *pki_certificate_list(VigieStore *store, const VigieIssuedFilter *filter,
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, now));
-    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(rows, &why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 static void append_pem(BIO *out, VigieBytes der) {

@@ -128,7 +128,7 @@ json_t *pki_enrolment_list(VigieStore *store, VigieTime now, GError **error) {
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, now));
-    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(rows, &why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 /* ---- Making ------------------------------------------------------------------------------------------------- */

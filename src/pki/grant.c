@@ -24,7 +24,7 @@ bool grant_covers(VigieStore *store, const char *account, const char *const *rol
         const char *role = rows_text(rows, 0);
         covers = covers || (other && strcmp(role, other) == 0) || (roles && g_strv_contains(roles, role));
     }
-    if (!rows_ended(why, error))
+    if (!rows_ended(rows, &why, error))
         return false;
     *ret_covers = covers;
     return true;
@@ -115,5 +115,5 @@ json_t *pki_grant_list(VigieStore *store, const char *account, GError **error) {
                                         rows_text(rows, 1), "organisation", (json_int_t)rows_int(rows, 2),
                                         "since", since, "by", rows_text(rows, 4)));
     }
-    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(rows, &why, error) ? g_steal_pointer(&list) : NULL;
 }

@@ -414,7 +414,7 @@ static bool sign_rows(VigieStore *store, const Responder *responder, const char 
             return false;
     }
     *ret_count = count;
-    return rows_ended(g_steal_pointer(&why), error);
+    return rows_ended(rows, &why, error);
 }
 
 /* In the log's lock: no revocation comes between the status that is read and the answer that is kept. */
@@ -436,7 +436,7 @@ static bool is_due(VigieStore *store, const Responder *responder, const char *qu
         store_query(store, error, query, "iiii", from, responder->id, now, (int64_t)1);
     GError *why = NULL;
     *ret_due = rows && rows_next(rows, &why);
-    return rows && rows_ended(why, error);
+    return rows && rows_ended(rows, &why, error);
 }
 
 static bool sign_due(VigieStore *store, Responder *responder, size_t which, const char *who, VigieTime now,

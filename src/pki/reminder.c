@@ -42,7 +42,7 @@ json_t *pki_reminders_due(VigieStore *store, VigieTime now, GError **error) {
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, now));
-    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(rows, &why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 bool pki_reminder_sent(VigieStore *store, int64_t certificate, int64_t days, VigieTime now, GError **error) {

@@ -102,7 +102,7 @@ static bool add_evidence(VigieStore *store, json_t *request, GError **error) {
                                               "type", rows_text(rows, 2), "size",
                                               (json_int_t)rows_int(rows, 3), "sha256", rows_text(rows, 4),
                                               "by", rows_text(rows, 5), "at", time_of(rows, 6)));
-    return rows_ended(why, error);
+    return rows_ended(rows, &why, error);
 }
 
 json_t *pki_request_get(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error) {
@@ -130,7 +130,7 @@ json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const
         return NULL;
     while (rows_next(rows, &why))
         json_array_append_new(list, tell(rows, profiles));
-    return rows_ended(why, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(rows, &why, error) ? g_steal_pointer(&list) : NULL;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------------------ */

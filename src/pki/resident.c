@@ -191,7 +191,7 @@ static bool waiting(VigieStore *store, const VigieAuthority *authority, int64_t 
         *after = rows_int(rows, 0);
         g_array_append_val(ids, *after);
     }
-    return rows_ended(why, error);
+    return rows_ended(rows, &why, error);
 }
 
 static bool issue(VigieSigner *signer, VigieStore *store, VigieAuthority *authority, Batch *batch,

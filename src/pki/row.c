@@ -1,19 +1,13 @@
 #include "pki/row.h"
 #include "pki/revoke.h"
 
-bool rows_ended(GError *why, GError **error) {
-    if (why)
-        g_propagate_error(error, why);
-    return !why;
-}
-
 bool row_first(VigieRows *rows, GError **error, const char *format, ...) {
     GError *why = NULL;
     if (!rows)
         return false;
     if (rows_next(rows, &why))
         return true;
-    if (rows_ended(why, error)) {
+    if (rows_ended(rows, &why, error)) {
         va_list arguments;
         va_start(arguments, format);
         g_autofree char *message = g_strdup_vprintf(format, arguments);

@@ -5,8 +5,6 @@
 
 /* Steps onto the first row. False where the query failed (`rows` NULL), or with NOT_FOUND and this message where there is none. */
 bool row_first(VigieRows *rows, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
-/* After a loop over rows_next(rows, &why), `why` NULL where all was read. Takes it. */
-bool rows_ended(GError *why, GError **error);
 
 /* The certificate of a serial number, hexadecimal with or without colons; the row is stepped onto. INVALID, NOT_FOUND. */
 enum {

@@ -84,7 +84,7 @@ json_t *portal_user_certificate_list(VigieStore *store, GError **error) {
                               json_pack("{s:s, s:s, s:s, s:s, s:o}", "account", rows_text(rows, 0),
                                         "authority", rows_text(rows, 1), "profile", rows_text(rows, 2),
                                         "subject", rows_text(rows, 3), "added", portal_rows_time(rows, 4)));
-    return portal_rows_ended(rows, &failure, error) ? g_steal_pointer(&list) : NULL;
+    return rows_ended(rows, &failure, error) ? g_steal_pointer(&list) : NULL;
 }
 
 /* ---- Coming in ---------------------------------------------------------------------------------------------- */
@@ -102,7 +102,7 @@ static bool find_account(VigieStore *store, const json_t *shown, int64_t *ret_ac
         *ret_account = rows_int(rows, 0);
         *ret_name = g_strdup(rows_text(rows, 1));
     }
-    if (!portal_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return false;
     return found || refuse(error, VIGIE_ERROR_DENIED, "certificate: it lets no account in");
 }

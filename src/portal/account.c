@@ -147,7 +147,7 @@ static bool guard_wait(VigieStore *store, const char *subject, VigieTime now, in
     g_autoptr(GError) failure = NULL;
     if (rows && rows_next(rows, &failure))
         *ret_wait = MAX(*ret_wait, rows_int(rows, 0) - now);
-    return portal_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 /* Counts a try as failed before it is made, so that tries made at the same time count, too. */
@@ -206,7 +206,7 @@ static bool find_account(VigieStore *store, const char *folded, int64_t *ret_id,
         *ret_hash = g_strdup(rows_text(rows, 1));
         *ret_disabled = rows_int(rows, 2) != 0;
     }
-    return portal_rows_ended(rows, &failure, error);
+    return rows_ended(rows, &failure, error);
 }
 
 bool account_login(const Portal *portal, VigieStore *store, const char *name, const char *password,
@@ -355,5 +355,5 @@ json_t *portal_user_list(VigieStore *store, GError **error) {
                                         "language", rows_text(rows, 3), "disabled", (int)rows_int(rows, 4),
                                         "created", portal_rows_time(rows, 5), "last_login",
                                         portal_rows_time(rows, 6), "tokens", (json_int_t)rows_int(rows, 7)));
-    return portal_rows_ended(rows, &failure, error) ? g_steal_pointer(&users) : NULL;
+    return rows_ended(rows, &failure, error) ? g_steal_pointer(&users) : NULL;
 }

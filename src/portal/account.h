@@ -56,6 +56,5 @@ json_t *audit_list(VigieStore *store, int64_t page, GError **error);
 
 /* ---- Reading rows ---- */
 /* After a loop over `rows` (NULL: the query failed) that kept its error in `failure`: true where all was read. */
-bool portal_rows_ended(const VigieRows *rows, GError **failure, GError **error);
 /* A time column as RFC 3339, or null. */
 json_t *portal_rows_time(const VigieRows *rows, int column);

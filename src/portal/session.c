@@ -7,13 +7,6 @@ enum { USED_EVERY = 60, TOKENS_MAX = 50, TOKEN_SECONDS_MAX = 2 * 366 * 86400, AU
 
 #define TOKEN_PREFIX "vigie_" /* so that a scanner for leaked secrets knows one */
 
-bool portal_rows_ended(const VigieRows *rows, GError **failure, GError **error) {
-    bool well = rows && !*failure;
-    if (*failure)
-        g_propagate_error(error, g_steal_pointer(failure));
-    return well;
-}
-
 json_t *portal_rows_time(const VigieRows *rows, int column) {
     g_autofree char *text = rows_null(rows, column) ? NULL : vigie_time_rfc3339(rows_int(rows, column));
     return text ? json_string(text) : json_null();
@@ -79,7 +72,7 @@ bool session_reader(const Portal *portal, VigieStore *store, const char *secret,
             "tii", hash, now - portal->session_idle, now - portal->session_max);
         g_autoptr(GError) failure = NULL;
         bool found = rows && rows_next(rows, &failure);
-        if (!found && !portal_rows_ended(rows, &failure, error))
+        if (!found && !rows_ended(rows, &failure, error))
             return false;
         if (!found || !read_reader(rows, &reader, ret_lang))
             return nobody(error);
@@ -105,7 +98,7 @@ bool token_reader(VigieStore *store, const char *secret, VigieTime now, Reader *
                         "ti", hash, now);
         g_autoptr(GError) failure = NULL;
         bool found = rows && rows_next(rows, &failure);
-        if (!found && !portal_rows_ended(rows, &failure, error))
+        if (!found && !rows_ended(rows, &failure, error))
             return false;
         unsigned may = 0;
         if (!found || !account_scope_may(rows_text(rows, 6), &may) || !read_reader(rows, &reader, ret_lang))
@@ -150,7 +143,7 @@ static bool account_by_name(VigieStore *store, const char *name, Reader *reader,
     g_autoptr(GError) failure = NULL;
     VigieLang lang;
     bool found = rows && rows_next(rows, &failure);
-    if (!found && !portal_rows_ended(rows, &failure, error))
+    if (!found && !rows_ended(rows, &failure, error))
         return false;
     if (found && read_reader(rows, reader, &lang))
         return true;
@@ -192,7 +185,7 @@ json_t *token_list(VigieStore *store, int64_t account, GError **error) {
                                         "name", rows_text(rows, 1), "scope", rows_text(rows, 2), "created",
                                         portal_rows_time(rows, 3), "ends", portal_rows_time(rows, 4), "used",
                                         portal_rows_time(rows, 5)));
-    return portal_rows_ended(rows, &failure, error) ? g_steal_pointer(&tokens) : NULL;
+    return rows_ended(rows, &failure, error) ? g_steal_pointer(&tokens) : NULL;
 }
 
 bool token_remove(VigieStore *store, int64_t account, int64_t id, GError **error) {
@@ -231,7 +224,7 @@ json_t *audit_list(VigieStore *store, int64_t page, GError **error) {
                                                portal_rows_time(rows, 0), "who", rows_text(rows, 1),
                                                "address", rows_text(rows, 2), "action", rows_text(rows, 3),
                                                "object", rows_text(rows, 4), "details", rows_text(rows, 5)));
-    if (!portal_rows_ended(rows, &failure, error))
+    if (!rows_ended(rows, &failure, error))
         return NULL;
     return json_pack("{s:I, s:I, s:I, s:O}", "total", (json_int_t)total, "page", (json_int_t)page, "pages",
                      (json_int_t)pages, "items", items);

@@ -174,6 +174,13 @@ bool rows_next(VigieRows *rows, GError **error) {
     return false;
 }
 
+bool rows_ended(const VigieRows *rows, GError **failure, GError **error) {
+    if (!*failure)
+        return rows != NULL;
+    g_propagate_error(error, g_steal_pointer(failure));
+    return false;
+}
+
 void rows_free(VigieRows *rows) {
     if (rows)
         rows->store->backend->free_rows(rows);

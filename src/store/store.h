@@ -59,6 +59,8 @@ bool store_exec_values(VigieStore *store, int64_t *ret_rows, GError **error, con
                        const char *types, const VigieValue *values);
 /* True with the next row; false at the end, or on an error: then `*error` is set. */
 bool rows_next(VigieRows *rows, GError **error);
+/* After a loop over rows_next(rows, failure): true where all was read. `rows` NULL: the query failed, and said why. */
+bool rows_ended(const VigieRows *rows, GError **failure, GError **error);
 void rows_free(VigieRows *rows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRows, rows_free)
 /* Columns from 0. Views are valid until the next rows_next. NULL reads as 0, 0.0, NULL, empty. */
