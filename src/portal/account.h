@@ -19,8 +19,12 @@ bool account_certificate_login(VigieStore *store, VigieBytes der, const char *ad
                                int64_t *ret_account, GError **error);
 /* NOT_FOUND */
 bool account_id(VigieStore *store, const char *name, int64_t *ret_id, GError **error);
+enum { ACCOUNT_PASSWORD_MAX = 512 };
 /* The hash of `password`. Free with g_free. */
 char *account_hash_password(const char *password, GError **error);
+bool account_password_matches(const char *password, const char *hash);
+/* Is it one that may be chosen? INVALID. */
+bool account_password_check(const char *password, GError **error);
 bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GError **error);
 bool account_change_password(const Portal *portal, VigieStore *store, const Reader *reader, const char *old,
                              const char *password, const char *address, VigieTime now, int64_t *ret_wait,
