@@ -200,6 +200,7 @@ bool portal_user_password(VigieStore *store, const char *name, const char *passw
     return tx && account_id(store, name, &id, error) &&
            store_exec(store, error, "UPDATE account SET password = $2 WHERE id = $1", "it", id, hash) &&
            store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
+           store_exec(store, error, "DELETE FROM known_browser WHERE account = $1", "i", id) &&
            store_exec(store, error,
                       "DELETE FROM api_token WHERE account = $1 AND scope IN ('read', 'act', 'case')", "i",
                       id) &&

@@ -8,11 +8,19 @@ unsigned account_role_may(VigieRole role);
 /* What a token of this scope may do at most. */
 bool account_scope_may(const char *scope, unsigned *ret_may);
 
-/* Checks name and password under the guard. BUSY: too many failures; *ret_wait is how many seconds to wait. DENIED: a
- * wrong name, a wrong password or a disabled account, which is not told apart. */
-bool account_login(const Portal *portal, VigieStore *store, const char *name, const char *password,
-                   const char *address, VigieTime now, int64_t *ret_account, int64_t *ret_wait,
-                   GError **error);
+/* One try to come in; texts of the caller's. */
+typedef struct {
+    const char *name, *password, *address;
+    const char *browser; /* what the cookie of a login before brings back, or NULL */
+} Login;
+enum { BROWSER_SECONDS = 180 * 86400 };
+/* Checks name and password under the guard: failures count against the name and the address or, where this account came in
+ * from this browser before, against the browser alone; so nobody keeps another from coming in where they usually do. BUSY: too
+ * many failures; *ret_wait is how many seconds to wait. DENIED: a wrong name, a wrong password or a disabled account, which is
+ * not told apart. *ret_browser: the secret for the cookie that this browser is known by for BROWSER_SECONDS after its last
+ * login; free with g_free. */
+bool account_login(const Portal *portal, VigieStore *store, const Login *login, VigieTime now,
+                   int64_t *ret_account, char **ret_browser, int64_t *ret_wait, GError **error);
 /* Whose account the certificate is that a client proved over TLS to have the key of. It is checked here again: ours, not
  * revoked, not ended. DENIED. */
 bool account_certificate_login(VigieStore *store, VigieBytes der, const char *address, VigieTime now,
@@ -26,9 +34,9 @@ bool account_password_matches(const char *password, const char *hash);
 /* Is it one that may be chosen? INVALID. */
 bool account_password_check(const char *password, GError **error);
 bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GError **error);
-bool account_change_password(const Portal *portal, VigieStore *store, const Reader *reader, const char *old,
-                             const char *password, const char *address, VigieTime now, int64_t *ret_wait,
-                             GError **error);
+/* `login`: the reader's name and password until now. Ends every session, and no browser is known any more. */
+bool account_change_password(const Portal *portal, VigieStore *store, const Login *login,
+                             const char *password, VigieTime now, int64_t *ret_wait, GError **error);
 
 /* 32 random octets as 43 URL-safe letters; and what is kept of such a secret. Free with g_free. */
 char *account_secret_new(void);

@@ -63,18 +63,28 @@ static json_t *come_in(Request *request, int64_t account, GError **error) {
     return json_object();
 }
 
+static Login login_of(const Request *request, const char *name, const char *password) {
+    return (Login){.name = name ? name : "",
+                   .password = password ? password : "",
+                   .address = request->address,
+                   .browser = g_hash_table_lookup(request->cookies, "browser")};
+}
+
 RESOURCE(page_login) {
     const char *name = request_form(request, "name"), *password = request_form(request, "password");
+    const Login login = login_of(request, name, password);
     int64_t account = 0, wait = 0;
+    g_autofree char *browser = NULL;
     g_autoptr(GError) failure = NULL;
-    if (!account_login(request->portal, request->store, name ? name : "", password ? password : "",
-                       request->address, request->now, &account, &wait, &failure)) {
+    if (!account_login(request->portal, request->store, &login, request->now, &account, &browser, &wait,
+                       &failure)) {
         if (g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_BUSY) ||
             g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_DENIED))
             return login_refused(request, failure, wait);
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
+    request_cookie(request, "browser", browser, BROWSER_SECONDS);
     return come_in(request, account, error);
 }
 
@@ -144,13 +154,14 @@ static json_t *account_with(Request *request, const char *member, const char *te
 RESOURCE(page_password) {
     const char *old = request_form(request, "old"), *password = request_form(request, "password");
     const char *again = request_form(request, "again"), *problem = NULL;
+    const Login login = login_of(request, request->reader.name, old);
     int64_t wait = 0;
     g_autoptr(GError) failure = NULL;
     g_autofree char *waiting = NULL;
     if (!old || !password || !again || strcmp(password, again) != 0) {
         problem = vigie_word(request->lang, "portal.password.differ");
-    } else if (!account_change_password(request->portal, request->store, &request->reader, old, password,
-                                        request->address, request->now, &wait, &failure)) {
+    } else if (!account_change_password(request->portal, request->store, &login, password, request->now,
+                                        &wait, &failure)) {
         g_autofree char *span = vigie_duration_text(request->lang, wait);
         waiting = vigie_words(request->lang, "portal.login.wait", "span", span, NULL);
         problem = g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_BUSY) ? waiting

@@ -31,10 +31,26 @@ static int try_login(VigieStore *store, const char *name, const char *password, 
                      VigieTime now, int64_t *ret_wait) {
     g_autoptr(GError) error = NULL;
     int64_t account = 0, wait = 0;
-    bool in = account_login(&portal, store, name, password, address, now, &account, &wait, &error);
+    g_autofree char *browser = NULL;
+    const Login login = {.name = name, .password = password, .address = address};
+    bool in = account_login(&portal, store, &login, now, &account, &browser, &wait, &error);
     if (ret_wait)
         *ret_wait = wait;
     return in ? -1 : error->code;
+}
+
+/* As try_login, from a browser with the cookie *browser, which it keeps. */
+static int try_from(VigieStore *store, const char *name, const char *password, char **browser,
+                    VigieTime now) {
+    g_autoptr(GError) error = NULL;
+    int64_t account = 0, wait = 0;
+    const Login login = {.name = name, .password = password, .address = "10.0.0.7", .browser = *browser};
+    char *given = NULL;
+    if (!account_login(&portal, store, &login, now, &account, &given, &wait, &error))
+        return error->code;
+    g_free(*browser);
+    *browser = given;
+    return -1;
 }
 
 /* Names are told apart without case and accents; a password's hash is yescrypt; what is wrong is refused. */
@@ -246,12 +262,59 @@ static void test_audit(void) {
     g_assert_null(strstr(text, PASSWORD));
 }
 
+/* Who guesses from elsewhere keeps nobody waiting at the browser that they came in from before; a browser's own failures count,
+ * it is known to its account alone, not for ever, and not after a new password. */
+static void test_known_browser(void) {
+    g_autoptr(VigieStore) store = store_with_user();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *own = NULL, *stranger = NULL;
+    portal_user_add(store, "a.blanc", VIGIE_ROLE_READER, 0, PASSWORD, NULL, NOW, &error);
+    g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &own, NOW), ==, -1);
+    for (int i = 0; i < 30; i++) { /* of the name, and of the address that the browser shares */
+        g_autofree char *other = g_strdup_printf("name%d", i);
+        try_login(store, i < 6 ? "c.martin" : other, "wrong", "10.0.0.7", NOW, NULL);
+    }
+    g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &stranger, NOW), ==, VIGIE_ERROR_BUSY);
+    g_autofree char *kept = g_strdup(own);
+    g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &own, NOW), ==, -1);
+    g_assert_cmpstr(own, ==, kept);
+    g_assert_cmpint(try_from(store, "a.blanc", PASSWORD, &own, NOW), ==, VIGIE_ERROR_BUSY);
+    for (int i = 0; i < 5; i++)
+        g_assert_cmpint(try_from(store, "c.martin", "wrong", &own, NOW), ==, VIGIE_ERROR_DENIED);
+    g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &own, NOW), ==, VIGIE_ERROR_BUSY);
+    g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &own, NOW + DAY), ==, -1);
+    g_assert_true(
+        portal_user_password(store, "c.martin", "another long password", "admin", NOW + DAY, &error));
+    g_assert_cmpint(try_from(store, "c.martin", "another long password", &own, NOW + 2 * DAY), ==, -1);
+    g_assert_cmpstr(own, !=, kept); /* the old one was forgotten */
+    g_assert_no_error(error);
+}
+
+/* No more of them are kept than one person has. */
+static void test_browsers_are_few(void) {
+    g_autoptr(VigieStore) store = store_with_user();
+    g_autoptr(GError) error = NULL;
+    int64_t count = 0;
+    for (int i = 0; i < 25; i++) {
+        g_autofree char *browser = NULL;
+        g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &browser, NOW + i), ==, -1);
+    }
+    g_assert_true(store_get_int(store, &count, &error, "SELECT COUNT(*) FROM known_browser", ""));
+    g_assert_cmpint(count, ==, 20);
+    g_autofree char *late = NULL;
+    g_assert_cmpint(try_from(store, "c.martin", PASSWORD, &late, NOW + 25 + BROWSER_SECONDS), ==, -1);
+    g_assert_true(store_get_int(store, &count, &error, "SELECT COUNT(*) FROM known_browser", ""));
+    g_assert_cmpint(count, ==, 1);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/portal/accounts", test_accounts);
     g_test_add_func("/portal/guard/lockout", test_lockout);
     g_test_add_func("/portal/guard/enumeration", test_no_enumeration);
     g_test_add_func("/portal/guard/address", test_address);
+    g_test_add_func("/portal/guard/known-browser", test_known_browser);
+    g_test_add_func("/portal/guard/browsers-are-few", test_browsers_are_few);
     g_test_add_func("/portal/sessions", test_sessions);
     g_test_add_func("/portal/csrf", test_csrf);
     g_test_add_func("/portal/tokens", test_tokens);

@@ -127,6 +127,19 @@ def lock_out():
         own.browser("biomed")
 
 
+def known_browser():
+    """Who failed for another keeps them waiting nowhere but where they never came in from"""
+    with Hospital("--empty") as own:
+        usual = own.browser("reader")
+        usual.get("/account")
+        equal(usual.post("/logout").status, 303)
+        for _ in range(6):
+            last = Browser(own).log_in("reader", "wrong password")
+        equal(last.status, 429)
+        equal(Browser(own).log_in("reader").status, 429, "from elsewhere")
+        equal(usual.log_in("reader").status, 303, "from where they came in before")
+
+
 def timing():
     """An unknown name takes as long to refuse as a wrong password"""
     with Hospital("--empty") as own:
@@ -681,7 +694,7 @@ def behind_nginx():
 
 with Hospital("--desk") as hospital:
     tap.run([strangers_see_nothing, pages_stand, hostile_names_are_text, login_is_guarded, next_stays_here,
-             forms_are_ours, lock_out, timing, roles, acknowledge, clock_first, confined, tokens, survey_page, filters_by_address,
+             forms_are_ours, lock_out, known_browser, timing, roles, acknowledge, clock_first, confined, tokens, survey_page, filters_by_address,
              language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
              ambiguous_requests, many_requests_a_connection, nothing_behind_a_refusal,
              browsers_keep_the_connection, uploads, one_peers_share, slow_and_many, at_once, behind_a_proxy, behind_nginx])
