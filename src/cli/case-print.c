@@ -157,6 +157,15 @@ static void print_messages(const CaseCall *call, const json_t *messages) {
     }
 }
 
+/* What stands in a line's details: a sentence of ours, a text, or all of it. Free with g_free. */
+static char *said(const CaseCall *call, const json_t *details) {
+    const json_t *values = json_object_get(details, "values");
+    const char *title = vigie_member(details, "title"), *text = vigie_member(details, "text");
+    if (json_is_object(values))
+        return csirt_sentence(call->lang, title ? title : vigie_member_text(details, "reason"), values);
+    return text ? g_strdup(text) : json_object_size(details) == 0 ? g_strdup("") : vigie_json_text(details);
+}
+
 /* Lists of which a line says all. */
 static void print_lists(const CaseCall *call, const json_t *a_case) {
     static const struct {
@@ -172,10 +181,11 @@ static void print_lists(const CaseCall *call, const json_t *a_case) {
         section(call, lists[i].key, list);
         for (size_t j = 0; j < json_array_size(list); j++) {
             const json_t *one = json_array_get(list, j);
+            bool task = strcmp(lists[i].member, "tasks") == 0;
             printf("  %4" G_GINT64_FORMAT "  %s  %s  %s\n",
                    int_at(one, json_object_get(one, "id") ? "id" : "ref"),
-                   vigie_member_text(one, lists[i].first), vigie_member_text(one, lists[i].second),
-                   vigie_member_text(one, lists[i].third));
+                   task ? csirt_task_title(call->lang, one) : vigie_member_text(one, lists[i].first),
+                   vigie_member_text(one, lists[i].second), vigie_member_text(one, lists[i].third));
         }
     }
 }
@@ -198,12 +208,10 @@ static void print_timeline(const CaseCall *call, const json_t *timeline) {
         const json_t *entry = json_array_get(timeline, i);
         g_autofree char *time = stamp(call, json_object_get(entry, "time"));
         const json_t *details = json_object_get(entry, "details");
-        g_autofree char *text = json_object_size(details) > 0 ? vigie_json_text(details) : g_strdup("");
-        const char *note = json_string_value(json_object_get(details, "text"));
+        g_autofree char *text = said(call, details);
         printf("  %3" G_GINT64_FORMAT "  %s  ", int_at(entry, "seq"), time);
         cell(vigie_member_text(entry, "author"), 12);
-        printf("%s  %s\n", word_of(call, "csirt.entry.", vigie_member_text(entry, "kind")),
-               note ? note : text);
+        printf("%s  %s\n", word_of(call, "csirt.entry.", vigie_member_text(entry, "kind")), text);
     }
 }
 
@@ -267,7 +275,7 @@ void case_print_tasks(const CaseCall *call, const json_t *tasks) {
         cell(word_of(call, "csirt.task.", vigie_member_text(task, "kind")), 20);
         cell(due, 28);
         cell(vigie_member_text(task, "assignee"), 12);
-        printf("%s\n", vigie_member_text(task, "title"));
+        printf("%s\n", csirt_task_title(call->lang, task));
     }
     if (json_array_size(tasks) == 0)
         printf("%s\n", vigie_word(call->lang, "case.no-tasks"));

@@ -208,7 +208,8 @@ bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnal
         !csirt_text_check("reason", reason, CSIRT_NOTE_BYTES, error) ||
         !check_label(&change, reason, error) || !write_fields(&change, error) || !note_words(&change, error))
         return false;
-    json_t *details = json_pack("{s:O, s:s?}", "changes", changes, "reason", reason);
+    json_t *details = json_pack("{s:O, s:s?, s:o*}", "changes", changes, "reason", reason, "values",
+                                who || !reason ? NULL : json_object());
     return entry_add(store, id, analyst_name(who), "changed", details, now, error) &&
            case_judge(store, team, id, now, error) && store_commit(&tx, error);
 }

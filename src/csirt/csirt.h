@@ -136,14 +136,21 @@ json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst 
  * } ] }, the first 1,000; `id` 0: of every case. */
 json_t *csirt_timeline_verify(VigieStore *store, int64_t id, GError **error);
 
+/* ---- Sentences ----------------------------------------------------------------------------------------------
+ * What the program itself says is kept as the key of its words and what fills them, and said in the reader's language. */
+/* `values` (may be NULL) are texts, numbers, or texts in both languages. Free with g_free. */
+char *csirt_sentence(VigieLang lang, const char *key, const json_t *values);
+json_t *csirt_sentences(const char *key, const json_t *values); /* { "fr", "en" } */
+
 /* ---- Working ------------------------------------------------------------------------------------------------ */
 /* The members of `fields` that change: title organisation organisation_name kind category likelihood verified (RFC 3339) tlp
  * pap urgent assignee expected restricted (head), and facts and events (of csirt_clock_events), which are merged member by
  * member, null removing one. Recomputes priority and deadlines. A label that becomes
- * less strict needs "reason" (head, or the owner's consent). */
+ * less strict needs "reason" (head, or the owner's consent); of the program (`who` NULL) it is the key of the words. */
 bool csirt_case_change(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                        const json_t *fields, VigieTime now, GError **error);
-/* CONFLICT where the table does not allow it; `reason` is needed for rejected and reopened. */
+/* CONFLICT where the table does not allow it; `reason` is needed for rejected and reopened; of the program (`who` NULL), which
+ * has reasons of its own, it is the key of the words. */
 bool csirt_case_move(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who, int64_t id,
                      const char *state, const char *reason, VigieTime now, GError **error);
 /* band 0 gives the order back to the rules. */
@@ -175,15 +182,18 @@ bool csirt_consent_add(VigieStore *store, const VigieAnalyst *who, int64_t id, c
 bool csirt_consent_withdraw(VigieStore *store, const VigieAnalyst *who, int64_t id, int64_t consent,
                             VigieTime now, GError **error);
 
-/* Tasks. `details` belongs to the kind (a call's script). */
+/* Tasks. `details` belongs to the kind (a call's script). Where it has an object "values", `title` is the key of the words that these
+ * fill, as "advice" is one where there is more to say. */
 bool csirt_task_add(VigieStore *store, const char *author, int64_t id, const char *kind, const char *title,
                     json_t *details, const char *assignee, VigieTime due, VigieTime now, int64_t *ret_id,
                     GError **error);
 bool csirt_task_done(VigieStore *store, const VigieAnalyst *who, int64_t task, const char *outcome,
                      VigieTime now, GError **error);
-/* Open ones, the first due first: [ { "id", "case": { "id", "reference", "title" }, "kind", "title", "details", "assignee", "due" } ]; `id` 0: of
- * all cases. */
+/* Open ones, the first due first: [ { "id", "case": { "id", "reference", "title" }, "kind", "title", "text", "details", "assignee", "due"
+ * } ]; `id` 0: of all cases. "text" says in both languages what the program itself set; null where a person did. */
 json_t *csirt_task_list(VigieStore *store, const VigieAnalyst *who, int64_t id, GError **error);
+/* What it says in that language. Borrowed. */
+const char *csirt_task_title(VigieLang lang, const json_t *task);
 
 /* ---- Parties and messages -----------------------------------------------------------------------------------
  * A party has a thread of its own with its own part: it is told members that `sees` names, and nothing of the source, ever. */

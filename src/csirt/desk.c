@@ -1,4 +1,5 @@
 #include "csirt/desk.h"
+#include "csirt/internal.h"
 
 #include <string.h>
 
@@ -149,17 +150,22 @@ static json_t *briefs(VigieRows *rows, GError **error) {
 static json_t *due_tasks(VigieStore *store, VigieTime until, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error,
-        "SELECT t.id, t.case_id, c.reference, t.title, t.due FROM csirt_task t JOIN csirt_case c ON c.id = "
+        "SELECT t.id, t.case_id, c.reference, t.title, t.due, t.details FROM csirt_task t JOIN csirt_case c "
+        "ON c.id = "
         "t.case_id WHERE t.done = 0 AND t.due > 0 AND t.due <= $1 AND c.restricted = 0 ORDER BY t.due, t.id "
         "LIMIT $2",
         "ii", until, (int64_t)CSIRT_HANDOVER_ROWS);
     g_autoptr(json_t) array = json_array();
     g_autoptr(GError) failure = NULL;
-    while (rows && rows_next(rows, &failure))
-        json_array_append_new(
-            array, json_pack("{s:I, s:I, s:s, s:s, s:o}", "id", (json_int_t)rows_int(rows, 0), "case",
-                             (json_int_t)rows_int(rows, 1), "reference", rows_text(rows, 2), "title",
-                             rows_text(rows, 3), "due", time_or_null(rows_int(rows, 4))));
+    while (rows && rows_next(rows, &failure)) {
+        json_t *task = json_pack("{s:I, s:I, s:s, s:s, s:o, s:o}", "id", (json_int_t)rows_int(rows, 0),
+                                 "case", (json_int_t)rows_int(rows, 1), "reference", rows_text(rows, 2),
+                                 "title", rows_text(rows, 3), "due", time_or_null(rows_int(rows, 4)),
+                                 "details", csirt_json_parse(rows_text(rows, 5)));
+        task_shape(task);
+        json_object_del(task, "details");
+        json_array_append_new(array, task);
+    }
     if (failure)
         g_propagate_error(error, g_steal_pointer(&failure));
     else if (rows)

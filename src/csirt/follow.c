@@ -82,7 +82,7 @@ static json_t *summary(const char *state, int64_t days, VigieTime checked) {
     g_autofree char *key = g_strconcat("csirt.follow.", state, days >= 0 ? "-silent" : "", NULL);
     g_autofree char *at = checked ? vigie_time_rfc3339(checked) : g_strdup("–");
     g_autoptr(json_t) values = json_pack("{s:I, s:s}", "n", (json_int_t)MAX(days, 0), "checked", at);
-    return lookup_words(key, values);
+    return csirt_sentences(key, values);
 }
 
 static json_t *findings_view(const json_t *findings) {
@@ -140,8 +140,7 @@ bool csirt_follow_set(VigieStore *store, const VigieAnalyst *who, int64_t case_i
 /* ---- What changed ---------------------------------------------------------------------------------------------------------- */
 static bool add_task(VigieStore *store, int64_t case_id, const char *state, VigieTime now, GError **error) {
     g_autofree char *key = g_strconcat("csirt.follow.task.", state, NULL);
-    json_t *details = json_pack("{s:o}", "text", lookup_words(key, NULL));
-    return csirt_task_add(store, "", case_id, "review", vigie_word(VIGIE_FR, key), details, NULL, now + DAY,
+    return csirt_task_add(store, "", case_id, "review", key, json_pack("{s:{}}", "values"), NULL, now + DAY,
                           now, NULL, error);
 }
 
@@ -152,8 +151,7 @@ static bool reopen(VigieStore *store, const VigieTeam *team, int64_t case_id, Vi
     if (!case_load(store, NULL, case_id, &of, error))
         return false;
     return (strcmp(of.state, "in-progress") == 0 || !state_may_follow(of.state, "in-progress", &reason) ||
-            csirt_case_move(store, team, NULL, case_id, "in-progress", "what was mended is there again", now,
-                            error)) &&
+            csirt_case_move(store, team, NULL, case_id, "in-progress", "csirt.follow.again", now, error)) &&
            store_exec(store, error,
                       "UPDATE csirt_notice SET next = $2 WHERE case_id = $1 AND state = 'waiting' AND kind = "
                       "'notice' AND next = 0",

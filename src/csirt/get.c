@@ -217,6 +217,11 @@ json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnal
             return NULL;
         json_object_set_new(a_case, parts[i].member, part);
     }
+    size_t index;
+    json_t *task;
+    json_array_foreach(json_object_get(a_case, "tasks"), index, task) {
+        task_shape(task);
+    }
     json_t *readings =
         a_case && (!who || who->head)
             ? cells_array(store, reading_cells,

@@ -117,6 +117,10 @@ char **case_words_asked(const char *q, GError **error);
 /* The next reference of the team in the year of `now`. Free with g_free. */
 char *reference_next(VigieStore *store, const VigieTeam *team, VigieTime now, GError **error);
 
+/* ---- Tasks (work.c) ----------------------------------------------------------------------------------------- */
+/* "text" beside the row's "title" and "details". */
+void task_shape(json_t *task);
+
 /* ---- State (state.c) ---------------------------------------------------------------------------------------- */
 /* Whether `to` may follow `from`; *ret_reason: a reason is needed. */
 bool state_may_follow(const char *from, const char *to, bool *ret_reason);

@@ -85,13 +85,11 @@ static bool write_verdict(VigieStore *store, const char *domain, const char *uri
 /* ---- Telling its owner ---------------------------------------------------------------------------------------- */
 static bool add_task(VigieStore *store, int64_t case_id, const char *domain, const char *uri,
                      const Verdict *verdict, VigieTime now, GError **error) {
-    g_autoptr(json_t) values = json_pack("{s:s}", "domain", domain);
     g_autofree char *key = g_strconcat("csirt.key.task.", verdict->state, NULL);
-    json_t *details = json_pack("{s:s, s:s, s:s, s:s, s:O?, s:o}", "domain", domain, "uri", uri,
+    json_t *details = json_pack("{s:s, s:s, s:s, s:s, s:O?, s:{s:s}}", "domain", domain, "uri", uri,
                                 "fingerprint", verdict->fingerprint, "state", verdict->state, "problems",
-                                verdict->problems, "text", lookup_words(key, values));
-    g_autofree char *title = vigie_text_fill(vigie_word(VIGIE_FR, key), values);
-    return csirt_task_add(store, "", case_id, "key", title, details, NULL, now + TASK_DAYS * DAY, now, NULL,
+                                verdict->problems, "values", "domain", domain);
+    return csirt_task_add(store, "", case_id, "key", key, details, NULL, now + TASK_DAYS * DAY, now, NULL,
                           error);
 }
 

@@ -4,15 +4,6 @@
 
 enum { PHONE_DIGITS_MIN = 6, PHONE_DIGITS_MAX = 15 }; /* E.164 */
 
-json_t *lookup_words(const char *key, const json_t *values) {
-    json_t *texts = json_object();
-    for (int lang = 0; lang < VIGIE_LANGS; lang++) {
-        g_autofree char *text = vigie_text_fill(vigie_word((VigieLang)lang, key), values);
-        json_object_set_new(texts, vigie_lang_code((VigieLang)lang), json_string(text));
-    }
-    return texts;
-}
-
 /* "+33 (0)9 72 43 91 25", "tel:+33.972439125;ext=2": RFC 3966 with what people add. */
 char *lookup_phone(const char *text) {
     g_autoptr(GString) digits = g_string_new(NULL);

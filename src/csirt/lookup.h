@@ -4,8 +4,6 @@
 #include "csirt/notify.h"
 #include "mail/mail.h"
 
-/* A sentence in both languages: { "fr", "en" }, its {n} from `values`. */
-json_t *lookup_words(const char *key, const json_t *values);
 /* A telephone number as people write it, as "+33972439125" or "0972439125"; NULL where it is none. */
 char *lookup_phone(const char *text);
 /* Adds a contact once: the first of its kind and value stays, and takes what roles the second has. `contact` is taken. */

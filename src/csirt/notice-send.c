@@ -169,14 +169,12 @@ static bool queue_mail(Sending *sending, json_t *rung, GError **error) {
 static bool add_call(Sending *sending, json_t *rung, const char *kind, const char *reason, GError **error) {
     Notice *notice = sending->notice;
     g_autofree char *key = g_strconcat("csirt.notice.task.", reason, NULL);
-    g_autoptr(json_t) values =
-        json_pack("{s:s, s:s}", "reference", notice->reference, "organisation", notice->organisation);
-    json_t *details = json_pack("{s:I, s:O?, s:O?, s:o}", "notice", (json_int_t)notice->id, "contact",
-                                json_object_get(rung, "contact"), "value", json_object_get(rung, "value"),
-                                "text", lookup_words(key, values));
-    g_autofree char *title = vigie_text_fill(vigie_word(VIGIE_FR, key), values);
+    json_t *details =
+        json_pack("{s:I, s:O?, s:O?, s:{s:s, s:s}}", "notice", (json_int_t)notice->id, "contact",
+                  json_object_get(rung, "contact"), "value", json_object_get(rung, "value"), "values",
+                  "reference", notice->reference, "organisation", notice->organisation);
     VigieTime due = csirt_calendar_add_days(team_calendar(sending->notifier->team), sending->now, CALL_DAYS);
-    return csirt_task_add(sending->store, "", notice->case_id, kind, title, details, NULL, due, sending->now,
+    return csirt_task_add(sending->store, "", notice->case_id, kind, key, details, NULL, due, sending->now,
                           NULL, error);
 }
 

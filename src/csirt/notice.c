@@ -90,16 +90,15 @@ bool notice_job(VigieStore *store, int64_t id, VigieTime at, GError **error) {
 
 static bool add_block_task(VigieStore *store, const Notice *notice, const json_t *why, VigieTime now,
                            GError **error) {
-    g_autoptr(json_t) values = json_pack("{s:s}", "reference", notice->reference);
-    g_autofree char *title = vigie_text_fill(vigie_word(VIGIE_FR, "csirt.notice.task.blocked"), values);
-    json_t *details = json_pack("{s:I, s:O, s:o}", "notice", (json_int_t)notice->id, "why", why, "text",
-                                lookup_words("csirt.notice.task.blocked", values));
-    return csirt_task_add(store, "", notice->case_id, "todo", title, details, NULL, now, now, NULL, error);
+    json_t *details = json_pack("{s:I, s:O, s:{s:s}}", "notice", (json_int_t)notice->id, "why", why, "values",
+                                "reference", notice->reference);
+    return csirt_task_add(store, "", notice->case_id, "todo", "csirt.notice.task.blocked", details, NULL, now,
+                          now, NULL, error);
 }
 
 bool notice_block(VigieStore *store, Notice *notice, const char *key, json_t *values, VigieTime now,
                   GError **error) {
-    g_autoptr(json_t) why = lookup_words(key, values);
+    g_autoptr(json_t) why = csirt_sentences(key, values);
     json_decref(values);
     g_autofree char *text = vigie_json_text(why);
     g_free(notice->state);
@@ -165,8 +164,8 @@ bool notice_may_leave(VigieStore *store, const Notice *notice, const char *chann
 /* ---- What stands in the way ------------------------------------------------------------------------------------- */
 static void obstacle(json_t *obstacles, const char *id, bool override) {
     g_autofree char *key = g_strconcat("csirt.obstacle.", id, NULL);
-    json_array_append_new(obstacles, json_pack("{s:s, s:o, s:b}", "id", id, "text", lookup_words(key, NULL),
-                                               "override", override));
+    json_array_append_new(obstacles, json_pack("{s:s, s:o, s:b}", "id", id, "text",
+                                               csirt_sentences(key, NULL), "override", override));
 }
 
 json_t *csirt_notice_obstacles(VigieStore *store, const VigieAnalyst *who, int64_t case_id, GError **error) {
@@ -205,7 +204,7 @@ static json_t *obstacles_of(VigieStore *store, const VigieAnalyst *who, const No
         obstacle(obstacles, "code", false);
     if (!may)
         json_array_append_new(obstacles, json_pack("{s:s, s:o, s:b}", "id", "label", "text",
-                                                   lookup_words(reason, NULL), "override", 0));
+                                                   csirt_sentences(reason, NULL), "override", 0));
     return g_steal_pointer(&obstacles);
 }
 

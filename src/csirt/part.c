@@ -219,15 +219,12 @@ static bool add_task(VigieStore *store, int64_t case_id, const json_t *proposal,
         return false;
     if (known)
         return true;
-    g_autoptr(json_t) values =
-        json_pack("{s:s}", "partner", vigie_text_in(VIGIE_FR, json_object_get(proposal, "name")));
-    g_autofree char *title = vigie_text_fill(vigie_word(VIGIE_FR, "csirt.escalation.task"), values);
     json_t *details =
-        json_pack("{s:s, s:O, s:o}", "partner", partner, "reasons", json_object_get(proposal, "reasons"),
-                  "text", lookup_words("csirt.escalation.task", values));
+        json_pack("{s:s, s:O, s:{s:O}}", "partner", partner, "reasons", json_object_get(proposal, "reasons"),
+                  "values", "partner", json_object_get(proposal, "name"));
     bool urgent = json_is_true(json_object_get(proposal, "urgent"));
-    return csirt_task_add(store, "", case_id, "escalate", title, details, NULL, now + (urgent ? HOUR : DAY),
-                          now, NULL, error);
+    return csirt_task_add(store, "", case_id, "escalate", "csirt.escalation.task", details, NULL,
+                          now + (urgent ? HOUR : DAY), now, NULL, error);
 }
 
 bool escalations_watch(VigieStore *store, int64_t case_id, VigieTime now, GError **error) {

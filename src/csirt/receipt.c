@@ -130,7 +130,7 @@ static bool reopen(VigieStore *store, const VigieTeam *team, int64_t id, const c
                    GError **error) {
     const char *next = strcmp(state, "rejected") == 0 ? "acknowledged" : "in-progress";
     return state_active(state) ||
-           csirt_case_move(store, team, NULL, id, next, "the declarant wrote again", now, error);
+           csirt_case_move(store, team, NULL, id, next, "csirt.receipt.again", now, error);
 }
 
 bool csirt_receipt_add(VigieStore *store, const VigieTeam *team, int64_t id, const char *text,

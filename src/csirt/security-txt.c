@@ -53,7 +53,7 @@ static void tell(Parser *parser, const char *id, Severity severity, const char *
     json_t *line = parser->line ? json_integer(parser->line) : json_null();
     json_array_append_new(parser->problems,
                           json_pack("{s:s, s:s, s:o, s:s?, s:o}", "id", id, "severity", severities[severity],
-                                    "line", line, "value", value, "text", lookup_words(key, values)));
+                                    "line", line, "value", value, "text", csirt_sentences(key, values)));
     json_decref(values);
     parser->broken = parser->broken || severity == ERROR;
 }

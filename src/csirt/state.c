@@ -84,8 +84,8 @@ bool csirt_case_move(VigieStore *store, const VigieTeam *team, const VigieAnalys
     if (!tx || !case_load(store, who, id, &a_case, error) || !check_move(&a_case, state, reason, error) ||
         !write_state(store, &a_case, state, now, error))
         return false;
-    json_t *details = json_pack("{s:s, s:s, s:s?}", "from", a_case.state, "to", state, "reason",
-                                reason && *reason ? reason : NULL);
+    json_t *details = json_pack("{s:s, s:s, s:s?, s:o*}", "from", a_case.state, "to", state, "reason",
+                                reason && *reason ? reason : NULL, "values", who ? NULL : json_object());
     return entry_add(store, id, analyst_name(who), "state", details, now, error) &&
            case_judge(store, team, id, now, error) && store_commit(&tx, error);
 }

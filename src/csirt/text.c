@@ -78,3 +78,26 @@ char *csirt_sha256(VigieBytes bytes) {
         g_error("libcrypto has no SHA-256");
     return vigie_hex_text(vigie_bytes(digest, sizeof digest));
 }
+
+/* ---- Sentences ---------------------------------------------------------------------------------------------- */
+char *csirt_sentence(VigieLang lang, const char *key, const json_t *values) {
+    g_autoptr(json_t) filled = json_object();
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)values, name, value) {
+        if (json_is_object(value))
+            json_object_set_new(filled, name, json_string(vigie_text_in(lang, value)));
+        else
+            json_object_set(filled, name, value);
+    }
+    return vigie_text_fill(vigie_word(lang, key), filled);
+}
+
+json_t *csirt_sentences(const char *key, const json_t *values) {
+    json_t *texts = json_object();
+    for (int lang = 0; lang < VIGIE_LANGS; lang++) {
+        g_autofree char *text = csirt_sentence((VigieLang)lang, key, values);
+        json_object_set_new(texts, vigie_lang_code((VigieLang)lang), json_string(text));
+    }
+    return texts;
+}

@@ -35,13 +35,29 @@ bool csirt_task_add(VigieStore *store, const char *author, int64_t id, const cha
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
             "ittttiit", id, kind, title, text, assignee ? assignee : "", due, now, author ? author : "") ||
         !entry_add(store, id, author, "task",
-                   json_pack("{s:I, s:s, s:s}", "task", (json_int_t)task, "kind", kind, "title", title), now,
-                   error) ||
+                   json_pack("{s:I, s:s, s:s, s:O*}", "task", (json_int_t)task, "kind", kind, "title", title,
+                             "values", json_object_get(owned, "values")),
+                   now, error) ||
         !store_commit(&tx, error))
         return false;
     if (ret_id)
         *ret_id = task;
     return true;
+}
+
+/* Tasks set before sentences were kept by their keys have both languages in "text". */
+void task_shape(json_t *task) {
+    const json_t *details = json_object_get(task, "details"), *values = json_object_get(details, "values");
+    json_t *text = json_object_get(details, "text");
+    json_object_set_new(task, "text",
+                        json_is_object(values) ? csirt_sentences(vigie_member(task, "title"), values)
+                        : json_is_object(text) ? json_incref(text)
+                                               : json_null());
+}
+
+const char *csirt_task_title(VigieLang lang, const json_t *task) {
+    const char *text = vigie_text_in(lang, json_object_get(task, "text"));
+    return *text ? text : vigie_member_text(task, "title");
 }
 
 /* The case of a task that is not done yet. */
@@ -119,6 +135,7 @@ json_t *csirt_task_list(VigieStore *store, const VigieAnalyst *who, int64_t id, 
     for (size_t i = 0; i < json_array_size(tasks); i++) {
         json_t *task = json_array_get(tasks, i);
         json_t *of = json_object();
+        task_shape(task);
         json_object_set(of, "id", json_object_get(task, "case"));
         json_object_set(of, "reference", json_object_get(task, "reference"));
         json_object_set(of, "title", json_object_get(task, "case_title"));

@@ -118,18 +118,38 @@ const char *case_label_of(const Request *request, const char *member) {
                                   : member;
 }
 
+void case_present_task(const Request *request, json_t *task) {
+    const json_t *details = json_object_get(task, "details"), *script = json_object_get(details, "script");
+    const char *advice = vigie_member(details, "advice");
+    g_autofree char *title = g_strdup(csirt_task_title(request->lang, task));
+    json_object_set_new(task, "title", json_string(title));
+    case_present_word(request, task, "kind", "csirt.task.");
+    json_object_set_new(task, "script",
+                        json_string(json_is_object(script) ? vigie_text_in(request->lang, script)
+                                                           : vigie_member_text(details, "script")));
+    json_object_set_new(task, "advice", json_string(advice ? vigie_word(request->lang, advice) : ""));
+}
+
+/* A line whose "values" fill the words that its title, or the reason that it gives, is the key of. */
+static char *say_sentence(const Request *request, const json_t *details, const char *member) {
+    const json_t *values = json_object_get(details, "values");
+    bool said = json_is_object(values) && (strcmp(member, "title") == 0 || strcmp(member, "reason") == 0);
+    return said ? csirt_sentence(request->lang, vigie_member_text(details, member), values) : NULL;
+}
+
 /* Member by member; an object within (the facts that changed) lays out its own. */
 void case_say_details(const Request *request, const json_t *details, json_t *rows) {
     json_t *value;
     const char *member;
     json_object_foreach((json_t *)details, member, value) {
-        if (!is_fact(details, member))
+        if (!is_fact(details, member) || strcmp(member, "values") == 0)
             continue;
         if (json_is_object(value)) {
             case_say_details(request, value, rows);
             continue;
         }
-        g_autofree char *text = case_say_value(request, member, value);
+        g_autofree char *sentence = say_sentence(request, details, member);
+        g_autofree char *text = sentence ? g_strdup(sentence) : case_say_value(request, member, value);
         if (*text)
             json_array_append_new(rows, json_pack("{s:s, s:s, s:b}", "label", case_label_of(request, member),
                                                   "text", text, "labelled", strcmp(member, "text") != 0));

@@ -11,11 +11,7 @@ DRESS(dress_case_tasks) {
     size_t index;
     json_t *task;
     json_array_foreach(json_object_get(view, "items"), index, task) {
-        case_present_word(request, task, "kind", "csirt.task.");
-        const json_t *script = json_object_get(json_object_get(task, "details"), "script");
-        const char *text =
-            json_is_object(script) ? vigie_text_in(request->lang, script) : json_string_value(script);
-        json_object_set_new(task, "script", json_string(text ? text : ""));
+        case_present_task(request, task);
         const json_t *item = json_object_get(task, "case");
         json_object_set(task, "case_id", json_object_get(item, "id"));
         json_object_set(task, "case_reference", json_object_get(item, "reference"));
@@ -97,6 +93,9 @@ static void present_picture(const Request *request, json_t *picture) {
         json_array_foreach(json_object_get(picture, *list), index, item) {
             case_present(request, item);
         }
+    }
+    json_array_foreach(json_object_get(picture, "tasks"), index, item) {
+        case_present_task(request, item);
     }
 }
 

@@ -277,16 +277,8 @@ static char *size_text(const Request *request, json_int_t size) {
 }
 
 static void present_rows(const Request *request, json_t *view) {
-    static const struct {
-        const char *list, *member, *prefix;
-    } words[] = {{"tasks", "kind", "csirt.task."}, {"links", "kind", "csirt.link."}};
     size_t index;
     json_t *row;
-    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
-        json_array_foreach(json_object_get(view, words[i].list), index, row) {
-            case_present_word(request, row, words[i].member, words[i].prefix);
-        }
-    }
     json_array_foreach(json_object_get(view, "consents"), index, row) {
         const json_t *scope = json_object_get(row, "scope");
         json_object_set_new(row, "audiences_text", join(json_object_get(scope, "audiences")));
@@ -297,9 +289,11 @@ static void present_rows(const Request *request, json_t *view) {
         json_object_set_new(row, "size_text", json_string(size));
     }
     json_array_foreach(json_object_get(view, "tasks"), index, row) {
+        case_present_task(request, row);
         json_object_set_new(row, "open", json_boolean(!json_is_string(json_object_get(row, "done"))));
     }
     json_array_foreach(json_object_get(view, "links"), index, row) {
+        case_present_word(request, row, "kind", "csirt.link.");
         g_autofree char *path = g_strdup_printf("/%ss/%" JSON_INTEGER_FORMAT, vigie_member_text(row, "kind"),
                                                 json_integer_value(json_object_get(row, "ref")));
         json_object_set_new(row, "path", json_string(path));

@@ -27,6 +27,8 @@ char *case_say_fact(const Request *request, const json_t *fact, const json_t *va
 /* Adds { "label", "text", "labelled" } to `rows` for each thing that the details of a line say. */
 void case_say_details(const Request *request, const json_t *details, json_t *rows);
 const char *case_label_of(const Request *request, const char *member);
+/* The title of a task as the reader says it, its kind, its script and what else there is to say of it. */
+void case_present_task(const Request *request, json_t *task);
 void case_present_escalation(const Request *request, json_t *row);
 /* A field of the form, a text of an object; "" where it is not there. */
 const char *case_form(const Request *request, const char *name);
