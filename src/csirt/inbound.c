@@ -1,4 +1,5 @@
 /* Filing: each message in one transaction with the mark that it is filed. */
+#include "csirt/duty.h"
 #include "csirt/inbound-parts.h"
 
 #include <inttypes.h>
@@ -72,30 +73,18 @@ static bool add_attachments(const Filing *filing, int64_t id, int64_t message, b
 /* `open`: the raw message, which says who wrote, may be shown; else it stays where it is, for the head. */
 static bool ask_look(const Filing *filing, int64_t id, int64_t message, bool open, GError **error) {
     bool ignored = false;
-    json_t *details = json_pack("{s:I, s:O, s:O, s:s}", "inbound", (json_int_t)filing->mail->id, "problems",
-                                json_object_get(filing->about, "problems"), "encryption",
-                                json_object_get(filing->about, "encryption"), "text",
-                                vigie_word(VIGIE_FR, "csirt.inbound.look.text"));
+    json_t *details = json_pack("{s:I, s:O, s:O, s:{}, s:s}", "inbound", (json_int_t)filing->mail->id,
+                                "problems", json_object_get(filing->about, "problems"), "encryption",
+                                json_object_get(filing->about, "encryption"), "values", "advice",
+                                "csirt.inbound.look.text");
     return (!open || add_artefact(filing, id, message, "message.eml", filing->mail->raw, &ignored, error)) &&
-           csirt_task_add(filing->store, "", id, "read-mail", vigie_word(VIGIE_FR, "csirt.inbound.look"),
-                          details, NULL, filing->now + LOOK_WITHIN, filing->now, NULL, error);
-}
-
-/* Whoever is on duty, by name and number, now. */
-static bool raise_duty(const Filing *filing, int64_t id, GError **error) {
-    const json_t *roster = json_object_get(csirt_team_json(filing->notifier->team), "roster");
-    g_autoptr(json_t) person = csirt_roster_at(roster, team_zone(filing->notifier->team), filing->now);
-    const char *name = vigie_member(person, "name"), *phone = vigie_member(person, "phone");
-    g_autofree char *who = g_strjoin(" ", name ? name : "", phone ? phone : "", NULL);
-    g_autofree char *title =
-        vigie_words(VIGIE_FR, name ? "csirt.inbound.urgent" : "csirt.inbound.urgent.nobody", "who",
-                    g_strstrip(who), NULL);
-    return csirt_task_add(filing->store, "", id, "call", title, json_object(),
-                          vigie_member(person, "account"), filing->now, filing->now, NULL, error);
+           csirt_task_add(filing->store, "", id, "read-mail", "csirt.inbound.look", details, NULL,
+                          filing->now + LOOK_WITHIN, filing->now, NULL, error);
 }
 
 /* `open`: of who wrote may be kept what the message says. */
-static bool add_message(const Filing *filing, int64_t id, int64_t party, bool open, GError **error) {
+static bool add_message(const Filing *filing, int64_t id, const char *reference, int64_t party, bool open,
+                        GError **error) {
     g_autoptr(json_t) kept = protection(filing, open);
     g_autofree char *key = g_strdup_printf("inbound:%" PRId64, filing->mail->id);
     g_autofree char *subject = inbound_line(vigie_member(filing->about, "subject"), INBOUND_LINE * 5);
@@ -115,7 +104,8 @@ static bool add_message(const Filing *filing, int64_t id, int64_t party, bool op
            add_attachments(filing, id, added, &look, error) &&
            (!look || ask_look(filing, id, added, open, error)) &&
            (open || look || mail_inbound_erase(filing->store, filing->mail->id, error)) &&
-           (!is_urgent(filing) || raise_duty(filing, id, error));
+           (!is_urgent(filing) ||
+            duty_raise(filing->store, filing->notifier, id, reference, filing->now, error));
 }
 
 /* ---- A case that is there ----------------------------------------------------------------------------------------- */
@@ -141,7 +131,15 @@ static bool tell_notices(const Filing *filing, GError **error) {
 static bool reopen(const Filing *filing, const Case *of, GError **error) {
     const char *next = strcmp(of->state, "rejected") == 0 ? "acknowledged" : "in-progress";
     return of->active || csirt_case_move(filing->store, filing->notifier->team, NULL, of->id, next,
-                                         vigie_word(VIGIE_FR, "csirt.inbound.again"), filing->now, error);
+                                         "csirt.inbound.again", filing->now, error);
+}
+
+/* It comes first until a person says otherwise: the line tells why, and the box of the case takes it back. */
+static bool press(const Filing *filing, const Case *of, GError **error) {
+    if (of->urgent || !is_urgent(filing))
+        return true;
+    g_autoptr(json_t) fields = json_pack("{s:b, s:s}", "urgent", 1, "reason", "csirt.inbound.pressed");
+    return csirt_case_change(filing->store, filing->notifier->team, NULL, of->id, fields, filing->now, error);
 }
 
 static bool join(const Filing *filing, int64_t id, char **ret_outcome, GError **error) {
@@ -150,8 +148,9 @@ static bool join(const Filing *filing, int64_t id, char **ret_outcome, GError **
     if (!case_load(filing->store, NULL, id, &of, error))
         return false;
     bool open = strcmp(of.source, "open") == 0;
-    if ((open && !inbound_party(filing, id, &party, error)) || !add_message(filing, id, party, open, error) ||
-        !tell_notices(filing, error) || !reopen(filing, &of, error))
+    if ((open && !inbound_party(filing, id, &party, error)) ||
+        !add_message(filing, id, of.reference, party, open, error) || !tell_notices(filing, error) ||
+        !reopen(filing, &of, error) || !press(filing, &of, error))
         return false;
     *ret_outcome = g_strdup(of.reference);
     return true;
@@ -184,7 +183,7 @@ static bool open_new(const Filing *filing, char **ret_outcome, GError **error) {
     g_auto(VigieOpened) opened = {0};
     int64_t party = 0;
     if (!open_case(filing, &opened, error) || !inbound_party(filing, opened.id, &party, error) ||
-        !add_message(filing, opened.id, party, true, error) ||
+        !add_message(filing, opened.id, opened.reference, party, true, error) ||
         !inbound_acknowledge(filing, opened.id, opened.reference, error))
         return false;
     *ret_outcome = g_strdup(opened.reference);

@@ -2,7 +2,7 @@
  *
  * A reply joins the case of the message that it answers; else the case whose reference stands in its subject, the protected one
  * where it was encrypted; else a case is opened: an incident from the incident mailbox, a request from the other. [URGENT] in the
- * subject makes it urgent, and a call to who is on duty a task. What was attached becomes artefacts. A bounce, an autoresponder's or
+ * subject makes it urgent, an old case as a new one, and raises who is on duty: a task to call, and a mail where the roster has an address. What was attached becomes artefacts. A bounce, an autoresponder's or
  * our own mail coming back opens nothing and is answered by nothing: a line of the timeline where a case is known by it. What could not be read or
  * opened is a case like others, with the raw message as an artefact and a task to look at it.
  *

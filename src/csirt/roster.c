@@ -1,5 +1,6 @@
 /* Who is on call. Lines that stand later replace those that stand earlier. */
 #include "csirt/rules.h"
+#include "mail/mail.h"
 
 #include <string.h>
 
@@ -11,6 +12,14 @@ static bool read_time(const json_t *line, const char *member, VigieTime *ret_tim
     return text && vigie_time_parse_rfc3339(text, ret_time, NULL);
 }
 
+/* Who can be told by mail can be sent one: else the mail that is urgent would be the one that fails. */
+static bool check_mail(const json_t *person, const char *where, GError **error) {
+    const char *mail = vigie_member(person, "mail");
+    g_autofree char *address = mail ? mail_address(mail, NULL) : NULL;
+    return !mail || address ||
+           rules_refuse(error, where, "\"mail\" is an address, as astreinte@csirt.example");
+}
+
 static bool check_rotation(const json_t *line, const char *where, GError **error) {
     const json_t *people = json_object_get(line, "rotation");
     json_int_t days = json_integer_value(json_object_get(line, "days"));
@@ -19,7 +28,8 @@ static bool check_rotation(const json_t *line, const char *where, GError **error
     if (json_array_size(people) == 0 || json_array_size(people) > PEOPLE_MAX || days < 1 || days > DAYS_MAX)
         return rules_refuse(error, where, "a rotation has people, and \"days\" from 1 to 366");
     for (size_t i = 0; i < json_array_size(people); i++)
-        if (!rules_members(json_array_get(people, i), "name!s phone?s account?s", where, error))
+        if (!rules_members(json_array_get(people, i), "name!s phone?s mail?s account?s", where, error) ||
+            !check_mail(json_array_get(people, i), where, error))
             return false;
     return true;
 }
@@ -28,7 +38,9 @@ static bool check_line(const json_t *line, const char *where, GError **error) {
     VigieTime from, until = INT64_MAX;
     bool rotation = json_object_get(line, "rotation");
     if (rotation ? !check_rotation(line, where, error)
-                 : !rules_members(line, "name!s phone?s account?s from!s until!s", where, error))
+                 : !rules_members(line, "name!s phone?s mail?s account?s from!s until!s", where, error))
+        return false;
+    if (!check_mail(line, where, error))
         return false;
     bool ends = json_object_get(line, "until");
     if (!read_time(line, "from", &from) || (ends && !read_time(line, "until", &until)))
@@ -86,9 +98,9 @@ json_t *csirt_roster_at(const json_t *roster, GTimeZone *zone, VigieTime time) {
         const json_t *line = json_array_get(roster, i), *person = person_at(line, zone, time, &until_here);
         if (person) {
             g_autofree char *end = vigie_time_rfc3339(MIN(until, until_here));
-            return json_pack("{s:O, s:O?, s:O?, s:s}", "name", json_object_get(person, "name"), "phone",
-                             json_object_get(person, "phone"), "account", json_object_get(person, "account"),
-                             "until", end);
+            return json_pack("{s:O, s:O?, s:O?, s:O?, s:s}", "name", json_object_get(person, "name"), "phone",
+                             json_object_get(person, "phone"), "mail", json_object_get(person, "mail"),
+                             "account", json_object_get(person, "account"), "until", end);
         }
         if (read_time(line, "from", &from) && from > time)
             until = MIN(until, from);

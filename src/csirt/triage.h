@@ -62,11 +62,11 @@ const json_t *csirt_holiday(const char *region, int year, int month, int day);
 void csirt_easter(int year, int *ret_month, int *ret_day);
 
 /* ---- Roster (roster.c) --------------------------------------------------------------------------------------
- * The team's "roster": [ { "name", "phone", "account", "from", "until" } ] (RFC 3339), and any of { "rotation": [ { "name",
- * "phone", "account" } ], "from", "days": 7 }, which changes hands every so many days at the wall clock time of "from". What
+ * The team's "roster": [ { "name", "phone", "mail", "account", "from", "until" } ] (RFC 3339), and any of { "rotation": [ { "name",
+ * "phone", "mail", "account" } ], "from", "days": 7 }, which changes hands every so many days at the wall clock time of "from". What
  * stands later replaces what stands earlier: an exchange is one more line. */
 bool csirt_roster_check(const json_t *roster, GError **error);
-/* { "name", "phone", "account", "until" }, or NULL: nobody. */
+/* { "name", "phone", "mail", "account", "until" }, or NULL: nobody. */
 json_t *csirt_roster_at(const json_t *roster, GTimeZone *zone, VigieTime time);
 
 /* ---- Clocks (clocks.c; clocks.json) -------------------------------------------------------------------------

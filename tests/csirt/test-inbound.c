@@ -144,6 +144,60 @@ static void test_looked_at(void) {
                     1);
 }
 
+/* Proves that an urgent reply makes its case urgent, with the reason in both languages, that a person can take it back, that the desk
+ * has one call to make however many such mails come, and that who is on duty is told by a mail that says nothing of the case. */
+static void test_pressed(void) {
+    g_autoptr(VigieStore) store = test_store_new();
+    g_autoptr(VigieTeam) team = test_team();
+    g_autoptr(GError) error = NULL;
+    json_object_set_new((json_t *)csirt_team_json(team), "roster",
+                        test_json("[{'name': 'C. Martin', 'phone': '+33612345678', 'mail': "
+                                  "'astreinte@chu.test', 'from': '2026-11-01T00:00:00Z', 'until': "
+                                  "'2026-12-01T00:00:00Z'}]"));
+    receive(store, team, "incident", HEAD "Premier\r\n\r\nun\r\n");
+    int64_t id = count(store, "SELECT id FROM csirt_case WHERE urgent = 0");
+    for (int i = 0; i < 3; i++)
+        receive(store, team, "incident",
+                "From: anne@hop.test\r\nIn-Reply-To: <m1@hop.test>\r\nSubject: [URGENT] la chirurgie "
+                "s'arrête\r\n\r\ndeux\r\n");
+    g_assert_cmpint(count(store, "SELECT urgent FROM csirt_case"), ==, 1);
+    g_assert_cmpint(count(store, "SELECT COUNT(*) FROM csirt_task WHERE kind = 'call'"), ==, 1);
+    g_assert_cmpint(count(store, "SELECT COUNT(*) FROM mail WHERE recipient = 'astreinte@chu.test'"), ==, 1);
+    g_assert_cmpint(count(store, "SELECT COUNT(*) FROM mail WHERE recipient = 'astreinte@chu.test' AND "
+                                 "subject LIKE '%chirurgie%'"),
+                    ==, 0);
+    g_autoptr(json_t) a_case = csirt_case_get(store, team, &test_analyst, id, now, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(csirt_task_title(VIGIE_FR, test_at(a_case, "tasks.0")), ==,
+                    "Urgent\u00a0: prévenir l’astreinte, C. Martin +33612345678");
+    g_assert_cmpstr(csirt_task_title(VIGIE_EN, test_at(a_case, "tasks.0")), ==,
+                    "Urgent: call who is on duty, C. Martin +33612345678");
+    g_autofree char *lines = test_lines(store, id);
+    g_assert_nonnull(strstr(lines, "duty"));
+    g_autofree char *reason =
+        text(store, "SELECT details FROM csirt_entry WHERE kind = 'changed' ORDER BY seq DESC LIMIT 1");
+    g_assert_cmpstr(reason, ==,
+                    "{\"changes\":{\"urgent\":true},\"reason\":\"csirt.inbound.pressed\",\"values\":{}}");
+    g_autoptr(json_t) back = test_json("{'urgent': false}");
+    g_assert_true(csirt_case_change(store, team, &test_analyst, id, back, now, &error));
+    g_assert_cmpint(count(store, "SELECT urgent FROM csirt_case"), ==, 0);
+}
+
+/* Proves that a task of before, whose title is French alone, is said in the reader's language where it kept both. */
+static void test_old_task(void) {
+    g_autoptr(VigieStore) store = test_store_new();
+    g_autoptr(VigieTeam) team = test_team();
+    g_autoptr(GError) error = NULL;
+    int64_t id = test_open(store, team, "Ancien");
+    g_assert_true(
+        csirt_task_add(store, "", id, "call", "Appeler l'hôpital",
+                       test_json("{'text': {'fr': 'Appeler l’hôpital', 'en': 'Call the hospital'}}"), NULL,
+                       now, now, NULL, &error));
+    g_autoptr(json_t) tasks = csirt_task_list(store, &test_analyst, id, &error);
+    g_assert_cmpstr(csirt_task_title(VIGIE_EN, test_at(tasks, "0")), ==, "Call the hospital");
+    g_assert_cmpstr(csirt_task_title(VIGIE_FR, test_at(tasks, "0")), ==, "Appeler l’hôpital");
+}
+
 /* Proves that to a case whose source is protected nothing of who writes is added. */
 static void test_protected(void) {
     g_autoptr(VigieStore) store = test_store_new();
@@ -191,6 +245,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/csirt/inbound/joins", test_joins);
     g_test_add_func("/csirt/inbound/automatic", test_automatic);
     g_test_add_func("/csirt/inbound/looked-at", test_looked_at);
+    g_test_add_func("/csirt/inbound/pressed", test_pressed);
+    g_test_add_func("/csirt/inbound/old-task", test_old_task);
     g_test_add_func("/csirt/inbound/protected", test_protected);
     g_test_add_func("/csirt/inbound/not-flooded", test_not_flooded);
     int status = test_csirt_run(argc, argv);
