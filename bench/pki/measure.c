@@ -1,5 +1,6 @@
 /* What an authority costs: pki-measure STORE FOLDER ALREADY. Makes a P-256 authority in FOLDER, and prints for each figure a
  * line "name TAB unit TAB number". ALREADY certificates are put into the store before the second half. */
+#include "pki/build.h"
 #include "pki/pki.h"
 
 #include <openssl/evp.h>
@@ -11,7 +12,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { GROUP = 64, ROUNDS = 64, ENTRIES = 1000000, ANSWERS = 20000, FAR = 10000000 };
+enum { GROUP = 64, ROUNDS = 64, ENTRIES = 1000000, ANSWERS = 20000, FILLED = 4096, FAR = 10000000 };
 
 static void must(bool well, GError *error) {
     if (well)
@@ -102,9 +103,7 @@ static void fill(VigieStore *store, int64_t already, int revoked) {
     must(tx != NULL, error);
     for (int64_t i = 1; i <= already; i++) {
         int64_t id = 0;
-        for (size_t at = 0; at < sizeof serial; at++)
-            serial[at] = (uint8_t)g_random_int();
-        serial[0] = (uint8_t)((serial[0] & 0x3F) | 0x40);
+        must(build_serial(serial, vigie_time_now() - already + i, &error), error);
         must(store_get_int(store, &id, &error,
                            "INSERT INTO pki_certificate (authority, serial, entry, profile, subject, "
                            "not_before, not_after, shard, der) "
@@ -119,6 +118,12 @@ static void fill(VigieStore *store, int64_t already, int revoked) {
                             "ibiiii", id, &octets, i - FAR, later - 86400 * 400 + i,
                             i % 2 ? (int64_t)4 : (int64_t)0, later),
                  error);
+        if (i % FILLED ==
+            0) { /* the journal of a million rows at once would be written back while others are measured */
+            must(store_commit(&tx, &error), error);
+            tx = store_begin(store, &error);
+            must(tx != NULL, error);
+        }
     }
     must(store_commit(&tx, &error), error);
 }

@@ -8,12 +8,15 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-bool build_serial(uint8_t ret_serial[SERIAL_OCTETS], GError **error) {
+/* In order of time: in the store's index they come one behind another, however many there are before them. */
+bool build_serial(uint8_t ret_serial[SERIAL_OCTETS], VigieTime now, GError **error) {
     if (RAND_bytes(ret_serial, SERIAL_OCTETS) != 1) {
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "libcrypto has no random octets");
         return false;
     }
-    ret_serial[0] = (uint8_t)((ret_serial[0] & 0x3F) | 0x40);
+    uint64_t front = UINT64_C(0x40) << 32 | ((uint64_t)now & UINT64_C(0x3FFFFFFFF));
+    for (size_t i = 0; i < SERIAL_TIME_OCTETS; i++)
+        ret_serial[i] = (uint8_t)(front >> 8 * (SERIAL_TIME_OCTETS - 1 - i));
     return true;
 }
 

@@ -3,7 +3,7 @@
 
 #include "pki/signer.h"
 
-enum { SERIAL_OCTETS = 16 };
+enum { SERIAL_OCTETS = 16, SERIAL_TIME_OCTETS = 5 };
 
 typedef struct {
     const uint8_t *serial;      /* SERIAL_OCTETS */
@@ -13,8 +13,8 @@ typedef struct {
     const GByteArray *extensions; /* one after the other, DER */
 } CertificateParts;
 
-/* 126 bits of chance, in 16 octets, positive. */
-bool build_serial(uint8_t ret_serial[SERIAL_OCTETS], GError **error);
+/* Positive: 0x40 and `now` in 34 bits, then 88 bits of chance (CA/B BR 7.1 wants 64, RFC 5280 4.1.2.2 at most 20 octets). */
+bool build_serial(uint8_t ret_serial[SERIAL_OCTETS], VigieTime now, GError **error);
 /* Appends TBSCertificate. */
 void build_tbs(GByteArray *out, const CertificateParts *parts, VigieBytes algorithm);
 /* Appends SEQUENCE { tbs, algorithm, signature }: a certificate, a CRL or a BasicOCSPResponse. */

@@ -80,7 +80,7 @@ static VigieCertificate *sign_authority(const HierarchyAuthority *declared, Sign
                           tbs = g_byte_array_new(), der = g_byte_array_new();
     uint8_t serial[SERIAL_OCTETS];
     Signer *by = issuer ? issuer->signer : signer;
-    if (!build_serial(serial, error) ||
+    if (!build_serial(serial, now, error) ||
         !name_put_list(subject, (const char *const *)declared->subject, error))
         return NULL;
     CertificateParts parts = {.serial = serial,

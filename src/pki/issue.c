@@ -177,7 +177,7 @@ static bool sign(const Issuance *issuance, Item *item, GError **error) {
     uint8_t serial[SERIAL_OCTETS];
     int days =
         item->wanted->days > 0 && item->wanted->days < profile->days ? item->wanted->days : profile->days;
-    if (!build_serial(serial, error) || !put_subject(item, subject, error))
+    if (!build_serial(serial, issuance->now, error) || !put_subject(item, subject, error))
         return false;
     /* From an hour ago, for clocks that are late; the last second is the 86,400th of the last day. */
     CertificateParts parts = {.serial = serial,

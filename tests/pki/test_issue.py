@@ -250,6 +250,18 @@ def test_two_at_once():
     vigie.equal((status, json.loads(told)["certificates"]), (0, 42), told)
 
 
+def test_serials():
+    """a serial number begins with the second it was given in, so that the store's index grows at its end; the rest is chance"""
+    CHU.path("serials").mkdir()
+    begun = int(time.time())
+    serials = [bytes.fromhex(one["serial"])
+               for one in issue(*DEVICE, "--csr", csr("serial1"), "--csr", csr("serial2"), "--accept-names", "--out", CHU.path("serials"))]
+    for serial in serials:
+        assert serial[0] >> 2 == 0x10 and len(serial) == 16, serial.hex()
+        assert begun <= int.from_bytes(serial[:5], "big") & (1 << 34) - 1 <= time.time() + 1, serial.hex()
+    vigie.equal(len({serial[5:] for serial in serials}), 2)
+
+
 def test_killed():
     """killed at any moment: no file was handed out that the store does not hold, and the log is whole"""
     chu = Hospital()
@@ -273,4 +285,5 @@ def test_killed():
 
 
 tap.run([test_device, test_rsa, test_several, test_names, test_broken_requests, test_dual_control, test_profile_not_served,
-         test_wrong_passphrase, test_revocation, test_key_has_one_encoding, test_log, test_two_at_once, test_killed])
+         test_wrong_passphrase, test_revocation, test_key_has_one_encoding, test_log, test_two_at_once, test_serials,
+         test_killed])
