@@ -6,9 +6,9 @@
 #include <string.h>
 
 typedef struct {
-    char **roots, **crls;
-    char *ocsp, *purpose, *name, *at;
-    gboolean no_system, json;
+    char **roots, **crls, **ocsp, **policies;
+    char *purpose, *name, *at;
+    gboolean no_system, soft_fail, explicit_policy, inhibit_any, inhibit_mapping, json;
     VigieLang lang;
 } Options;
 
@@ -41,6 +41,20 @@ static bool add_objects(GPtrArray **objects, char **paths, GError **error) {
     return true;
 }
 
+static bool add_responses(GPtrArray *responses, char **paths, GError **error) {
+    for (size_t i = 0; paths && paths[i]; i++) {
+        g_autoptr(GMappedFile) file = g_mapped_file_new(paths[i], FALSE, error);
+        if (!file)
+            return false;
+        g_ptr_array_add(responses, g_mapped_file_get_bytes(file));
+    }
+    return true;
+}
+
+static void free_bytes(void *bytes) {
+    g_bytes_unref(bytes);
+}
+
 static bool load_roots(const Options *options, VigieRoots *roots, GError **error) {
     if (!options->no_system && !x509_roots_add_system(roots, error))
         return false;
@@ -71,11 +85,17 @@ static void print_answer(const Options *options, const json_t *answer) {
 static int verify(const Options *options, char **paths, GError **error) {
     g_autoptr(VigieRoots) roots = x509_roots_new();
     g_autoptr(GPtrArray) objects = NULL;
-    g_autoptr(GMappedFile) ocsp = NULL;
+    g_autoptr(GPtrArray) responses = g_ptr_array_new_with_free_func(free_bytes);
     VigieVerification asked = {.roots = roots,
+                               .ocsp = responses,
                                .purpose = options->purpose ? options->purpose : "server",
                                .name = options->name,
-                               .at = vigie_time_now()};
+                               .at = vigie_time_now(),
+                               .policies = (const char *const *)options->policies,
+                               .explicit_policy = options->explicit_policy || options->policies,
+                               .inhibit_any_policy = options->inhibit_any,
+                               .inhibit_policy_mapping = options->inhibit_mapping,
+                               .soft_fail = options->soft_fail};
     if (!paths[0]) {
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                             "which file? as in: vigie verify serveur.pem --ca racine.pem");
@@ -83,12 +103,8 @@ static int verify(const Options *options, char **paths, GError **error) {
     }
     if ((options->at && !vigie_time_parse_rfc3339(options->at, &asked.at, error)) ||
         !load_roots(options, roots, error) || !add_objects(&objects, paths, error) ||
-        !add_objects(&objects, options->crls, error))
+        !add_objects(&objects, options->crls, error) || !add_responses(responses, options->ocsp, error))
         return CLI_FAILED;
-    if (options->ocsp && !(ocsp = g_mapped_file_new(options->ocsp, FALSE, error)))
-        return CLI_FAILED;
-    if (ocsp)
-        asked.ocsp = vigie_bytes(g_mapped_file_get_contents(ocsp), g_mapped_file_get_length(ocsp));
     asked.objects = objects;
     g_autoptr(json_t) answer = x509_verify(&asked, error);
     if (!answer)
@@ -109,7 +125,17 @@ int cli_verify(int argc, char **argv) {
         {"no-system-roots", 0, 0, G_OPTION_ARG_NONE, &options.no_system, "trust those of --ca alone", NULL},
         {"crl", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.crls,
          "revocation lists of every issuer of the path", "FILE"},
-        {"ocsp", 0, 0, G_OPTION_ARG_FILENAME, &options.ocsp, "an OCSP response (DER)", "FILE"},
+        {"ocsp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.ocsp, "an OCSP response (DER)", "FILE"},
+        {"soft-fail", 0, 0, G_OPTION_ARG_NONE, &options.soft_fail,
+         "accept what nothing was learned of; refuse what is revoked", NULL},
+        {"policy", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.policies,
+         "a policy that must be valid, or another given so", "OID"},
+        {"explicit-policy", 0, 0, G_OPTION_ARG_NONE, &options.explicit_policy,
+         "a policy must be valid for the whole path, whichever", NULL},
+        {"inhibit-any-policy", 0, 0, G_OPTION_ARG_NONE, &options.inhibit_any, "anyPolicy stands for none",
+         NULL},
+        {"inhibit-policy-mapping", 0, 0, G_OPTION_ARG_NONE, &options.inhibit_mapping,
+         "no policy stands for another authority's", NULL},
         {"purpose", 0, 0, G_OPTION_ARG_STRING, &options.purpose,
          "server (default), client, mail-signature, mail-encryption, any", "PURPOSE"},
         {"name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "a host name, IP address or mail address",
@@ -127,7 +153,8 @@ int cli_verify(int argc, char **argv) {
     }
     g_strfreev(options.roots);
     g_strfreev(options.crls);
-    g_free(options.ocsp);
+    g_strfreev(options.ocsp);
+    g_strfreev(options.policies);
     g_free(options.purpose);
     g_free(options.name);
     g_free(options.at);

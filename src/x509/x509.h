@@ -218,19 +218,42 @@ json_t *x509_request_check(VigieBytes der, GError **error);
 
 /* ---- Verification of files ------------------------------------------------------------------------------
  * A certificate held against roots the way a relying party would at a moment, for a name and a purpose (RFC
- * 5280 6), with every refusal, not the first alone. */
+ * 5280 6), with every refusal, not the first alone. Of several paths the first that is accepted counts, the
+ * shortest first; of none that is, the one that least speaks against. */
+
+/* Who asks the network: this room does not. A GET of `url`, or a POST of an OCSP request where `post` is not
+ * empty; at most `size_max` octets; UNAVAILABLE, LIMIT, DENIED. The address is a certificate's, so a stranger's. */
+typedef struct {
+    bool (*fetch)(void *data, const char *url, VigieBytes post, size_t size_max, GByteArray **ret_body,
+                  GError **error);
+    void *data;
+} VigieFetcher;
+
 typedef struct {
     const VigieRoots *roots;
     /* VigieFileObject: the certificate (leaf found as x509_file_write does), those between, CRLs full and delta */
     const GPtrArray *objects;
-    VigieBytes ocsp;     /* a response, DER (RFC 6960); empty: none */
-    const char *purpose; /* "server" "client" "mail-signature" "mail-encryption" "any" */
-    const char *name;    /* host name, IP address or mail address; NULL: not checked */
+    const GPtrArray *ocsp; /* GBytes: responses, DER (RFC 6960); NULL: none */
+    const char *purpose;   /* "server" "client" "mail-signature" "mail-encryption" "any" */
+    const char *name;      /* host name, IP address or mail address; NULL: not checked */
     VigieTime at;
+    const char *const *policies; /* OIDs, one of which is to be valid; NULL: any (RFC 5280 6.1.1 c) */
+    bool explicit_policy, inhibit_any_policy, inhibit_policy_mapping; /* 6.1.1 e to g */
+    const VigieFetcher
+        *online;    /* fetches issuers, lists and responses that certificates name; NULL: nothing */
+    bool soft_fail; /* what could not be learned of revocation is a remark, not a refusal */
 } VigieVerification;
 
-/* { "verdict": "valid" "refused", "at", "purpose", "name", "path": [ { "subject", "sha256", "not_after" } ] leaf first,
- *   "refusals": [ { "depth": 0 the leaf, "subject", "clause" } ], "revocation": { "by": "crl" "ocsp" or null,
- *   "status": "good" "revoked" "unknown" or null } }. Nothing is "good" that was not shown to be: a CRL or response
- * that does not answer is a refusal. INVALID where there is no certificate or the purpose is not known. */
+/* { "verdict": "valid" "refused", "at", "purpose", "name",
+ *   "path": [ { "subject", "sha256", "not_after", "revocation": null where it was not asked, or
+ *               { "status": "good" "revoked" "unknown" "unreachable", "by": "crl" "ocsp" null, "source": address
+ *                 or null, "reason": of the revocation or null, "clause": why it is not good, or null } } ] leaf first,
+ *   "refusals": [ { "depth": 0 the leaf, "subject", "clause" } ], "remarks": the same, of what does not refuse,
+ *   "revocation": { "by": "crl" "ocsp" null, "status": of the whole path, as above, or null },
+ *   "paths": how many were tried, "cut": true where a bound kept others from being tried,
+ *   "fetches": [ { "url", "kind": "issuer" "ocsp" "crl" "delta", "for": subject, "outcome": "fetched" "failed",
+ *                  "detail": why it failed, or null } ] }
+ * Revocation is asked of every certificate but the root where there are lists or the network, of the leaf alone where
+ * there are but responses. Nothing is "good" that was not shown to be. INVALID where there is no certificate, or the
+ * purpose or a policy is not known. */
 json_t *x509_verify(const VigieVerification *verification, GError **error);
