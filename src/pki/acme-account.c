@@ -74,7 +74,8 @@ static bool bound_enrolment(Acme *acme, const json_t *binding, int64_t *ret_id, 
         return false;
     }
     const char *secret = json_string_value(json_object_get(enrolment, "secret"));
-    if (!secret || !binding_holds(acme, binding, header, secret))
+    bool usable = json_is_true(json_object_get(enrolment, "usable"));
+    if (!secret || !usable || !binding_holds(acme, binding, header, secret))
         return acme_problem(
             acme, 403, "unauthorized",
             "the external account binding does not hold: key identifier and key are the name and the "
@@ -170,7 +171,7 @@ static bool change_holds(const Acme *acme, const json_t *header, const json_t *p
     g_autofree char *account = acme_url(acme, "account", acme->account);
     const json_t *key = json_object_get(header, "jwk"), *old = json_object_get(payload, "oldKey");
     g_autofree char *own = acme_thumbprint(acme->jwk), *told = old ? acme_thumbprint(old) : NULL;
-    return key &&
+    return key && acme_key_serves(key) && !json_object_get(header, "nonce") &&
            json_equal((json_t *)json_object_get(header, "url"), json_object_get(acme->header, "url")) &&
            text_is(json_object_get(payload, "account"), account) && g_strcmp0(own, told) == 0 &&
            acme_verify(acme->payload, key, algorithms);

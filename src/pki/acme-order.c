@@ -6,6 +6,8 @@
 #include "pki/item.h"
 #include "pki/name.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
+#include "x509/x509.h"
 
 #include <jose/jose.h>
 #include <jose/openssl.h>
@@ -152,6 +154,14 @@ static char *read_identifier(Acme *acme, const json_t *identifier, const json_t 
     return g_steal_pointer(&name);
 }
 
+static bool has_name(const json_t *names, const char *name) {
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(names) && !found; i++)
+        found = strcmp(json_string_value(json_array_get(names, i)), name) == 0;
+    return found;
+}
+
+/* Each once: the names of the CSR are counted against them. */
 static json_t *read_identifiers(Acme *acme, const json_t *permitted) {
     const json_t *given = json_object_get(acme->payload, "identifiers");
     g_autoptr(json_t) names = json_array();
@@ -171,7 +181,8 @@ static json_t *read_identifiers(Acme *acme, const json_t *permitted) {
         g_autofree char *name = read_identifier(acme, one, permitted);
         if (!name)
             return NULL;
-        json_array_append_new(names, json_string(name));
+        if (!has_name(names, name))
+            json_array_append_new(names, json_string(name));
     }
     return g_steal_pointer(&names);
 }
@@ -359,7 +370,9 @@ static const char *reason_text(const json_t *reason) {
     static const char *const reasons[] = {"unspecified",        "keyCompromise", NULL,
                                           "affiliationChanged", "superseded",    "cessationOfOperation"};
     json_int_t number = json_integer_value(reason);
-    return number >= 0 && number < (json_int_t)G_N_ELEMENTS(reasons) ? reasons[number] : NULL;
+    return (!reason || json_is_integer(reason)) && number >= 0 && number < (json_int_t)G_N_ELEMENTS(reasons)
+               ? reasons[number]
+               : NULL;
 }
 
 static bool ask_revocation(Acme *acme, const char *serial, const char *reason, GError **error) {
@@ -384,6 +397,15 @@ static bool ask_revocation(Acme *acme, const char *serial, const char *reason, G
     return true;
 }
 
+/* Ours, and revoked for good: RFC 8555 7.6 has a word for that. */
+static bool is_revoked(const Acme *acme, VigieBytes der) {
+    g_autoptr(VigieCertificate) certificate = x509_certificate_new(der, NULL);
+    g_autoptr(VigieRows) rows = certificate ? row_of_serial(acme->store, certificate->serial, NULL) : NULL;
+    int64_t reason =
+        rows && vigie_bytes_equal(rows_blob(rows, ROW_DER), der) ? rows_int(rows, ROW_REASON) : -1;
+    return reason >= 0 && reason != REASON_RELEASE && reason != REASON_HOLD;
+}
+
 bool acme_revoke(Acme *acme, GError **error) {
     const json_t *base64 = json_object_get(acme->payload, "certificate");
     size_t size = json_is_string(base64) ? jose_b64_dec(base64, NULL, 0) : SIZE_MAX;
@@ -396,9 +418,12 @@ bool acme_revoke(Acme *acme, GError **error) {
     if (!reason)
         return acme_problem(acme, 400, "badRevocationReason", "0, 1, 3, 4 or 5 of RFC 5280 5.3.1 is wanted");
     g_byte_array_set_size(der, (guint)size);
-    jose_b64_dec(base64, der->data, size);
-    g_autoptr(json_t) shown =
-        pki_certificate_shown(acme->store, vigie_bytes(der->data, der->len), acme->server->now, &failure);
+    if (jose_b64_dec(base64, der->data, size) != size)
+        return acme_problem(acme, 400, "malformed", "certificate is wanted, DER in base64url");
+    VigieBytes octets = vigie_bytes(der->data, der->len);
+    if (is_revoked(acme, octets))
+        return acme_problem(acme, 400, "alreadyRevoked", "it is revoked already");
+    g_autoptr(json_t) shown = pki_certificate_shown(acme->store, octets, acme->server->now, &failure);
     g_autoptr(X509) certificate = shown ? enrol_x509(der) : NULL;
     if (!certificate)
         return failure ? acme_refusal(acme, failure, error)

@@ -62,9 +62,9 @@ bool acme_refusal(Acme *acme, GError *failure, GError **error) {
         unsigned status;
         const char *type;
     } refusals[] = {
-        {VIGIE_ERROR_INVALID, 400, "malformed"},       {VIGIE_ERROR_DENIED, 403, "unauthorized"},
-        {VIGIE_ERROR_LIMIT, 403, "rateLimited"},       {VIGIE_ERROR_NOT_FOUND, 404, "malformed"},
-        {VIGIE_ERROR_CONFLICT, 409, "alreadyRevoked"},
+        {VIGIE_ERROR_INVALID, 400, "malformed"},  {VIGIE_ERROR_DENIED, 403, "unauthorized"},
+        {VIGIE_ERROR_LIMIT, 403, "rateLimited"},  {VIGIE_ERROR_NOT_FOUND, 404, "malformed"},
+        {VIGIE_ERROR_CONFLICT, 409, "malformed"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
         if (g_error_matches(failure, VIGIE_ERROR, (gint)refusals[i].code)) {
@@ -118,8 +118,7 @@ bool acme_verify(const json_t *jws, const json_t *jwk, const char *const *allowe
            jose_jws_ver(NULL, jws, NULL, key, false);
 }
 
-/* RSA of 2048 to 4096 bits, or a curve we know; public members alone. */
-static bool key_serves(const json_t *jwk) {
+bool acme_key_serves(const json_t *jwk) {
     const char *type = json_string_value(json_object_get(jwk, "kty"));
     size_t modulus = jose_b64_dec(json_object_get(jwk, "n"), NULL, 0);
     if (!type || json_object_get(jwk, "d") || json_object_get(jwk, "k"))
@@ -238,7 +237,7 @@ static bool find_key(Acme *acme, bool wants_account, bool *ret_answered, GError 
     }
     if (kid)
         return find_account(acme, kid, ret_answered, error);
-    if (!key_serves(jwk))
+    if (!acme_key_serves(jwk))
         *ret_answered = acme_problem(acme, 400, "badPublicKey",
                                      "a key of P-256, P-384, P-521 or RSA of 2048 to "
                                      "4096 bits is wanted, its public half alone");

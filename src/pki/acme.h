@@ -37,6 +37,8 @@ json_t *acme_time(VigieTime time);
 char *acme_thumbprint(const json_t *jwk);
 /* A flattened JWS (RFC 7515 7.2.2): its protected header and payload, if it was signed with `jwk` by one of `algorithms`. */
 bool acme_verify(const json_t *jws, const json_t *jwk, const char *const *algorithms);
+/* RSA of 2048 to 4096 bits, or a curve; its public half alone. */
+bool acme_key_serves(const json_t *jwk);
 json_t *acme_decode(const json_t *base64); /* base64url → JSON object; NULL: it is none */
 
 /* Each answers one kind of resource. False only where the store failed. */

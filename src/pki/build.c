@@ -214,9 +214,20 @@ static const NameKind *kind_of(const char *text) {
     return NULL;
 }
 
+/* What resolvers take for an address, or a part of one (RFC 3986 7.4): "10.0.0.1", "127.1", "0x7f000001". No zone of the root is
+ * called so. */
+static bool is_number(const char *label) {
+    bool hexadecimal = label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+    const char *digits = hexadecimal ? label + 2 : label;
+    return strspn(digits, hexadecimal ? "0123456789abcdefABCDEF" : "0123456789") == strlen(digits);
+}
+
 /* Letters, digits and hyphens in labels of 1 to 63 (RFC 5890's A-labels among them); a first label "*". */
 static bool is_dns(const char *text, bool range) {
     size_t size = strlen(text), label = 0;
+    const char *last = strrchr(text, '.');
+    if (is_number(last ? last + 1 : text))
+        return false;
     if (g_str_has_prefix(text, "*.") && !range)
         text += 2;
     if (size == 0 || size > 253)

@@ -400,6 +400,8 @@ GByteArray *pki_cmp_answer(VigieCmp *cmp, VigieStore *store, const VigieProfiles
                     "RFC 9810 5.1: no PKIMessage with a transaction");
         return NULL;
     }
+    if (!enrol_registrar_good(cmp->registrar, store, now, error))
+        return NULL;
     g_autoptr(Exchange) exchange = take(cmp, look.transaction, now);
     if (!exchange)
         exchange = exchange_new(cmp, &look, store, now, error);

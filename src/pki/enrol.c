@@ -1,6 +1,7 @@
 /* enrol: what the enrolment protocols share. Each reads its own messages and states what the client has proven; the one path
  * of requests does the rest, and the signer checks it all again. */
 #include "pki/enrol.h"
+#include "pki/registration.h"
 #include "x509/der-write.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,9 @@ GByteArray *pki_request_ask(VigieStore *store, const VigieProfiles *profiles, co
                             VigieTime now, GError **error) {
     int64_t id = 0;
     VigiePkiState state = VIGIE_REQUEST_WAITING;
-    if (!pki_request_add(store, profiles, request, now, &id, NULL, error) ||
+    /* Looked for before it is added: what is repeated may have used up its enrolment. */
+    if (!registration_again(store, request, now, &id, error) ||
+        (id == 0 && !pki_request_add(store, profiles, request, now, &id, NULL, error)) ||
         !pki_request_wait(store, id, WAIT_MS, &state, error))
         return NULL;
     if (state == VIGIE_REQUEST_ISSUED && request->kind == VIGIE_REQUEST_REVOKE)
@@ -33,7 +36,7 @@ bool enrol_find(VigieStore *store, const char *protocol, const char *requester, 
 }
 
 /* RFC 5652 5.1 and 5.2: no signer, no content. */
-GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others) {
+GByteArray *enrol_signed_data(const GByteArray *first, const GPtrArray *others, const GByteArray *list) {
     static const char signed_data[] = "1.2.840.113549.1.7.2", data[] = "1.2.840.113549.1.7.1";
     GByteArray *out = g_byte_array_new();
     size_t info = der_open(out, DER_SEQUENCE);
@@ -44,17 +47,25 @@ GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others) {
     size_t inner = der_open(out, DER_SEQUENCE);
     der_put_oid(out, data);
     der_close(out, inner);
-    size_t certificates = der_open(out, DER_CONTEXT_CONSTRUCTED(0));
-    if (first)
-        der_put_whole(out, der_bytes(first));
-    for (guint i = 0; others && i < others->len; i++)
-        der_put_whole(out, der_bytes(g_ptr_array_index(others, i)));
-    der_close(out, certificates);
+    if (first || others) {
+        size_t certificates = der_open(out, DER_CONTEXT_CONSTRUCTED(0));
+        if (first)
+            der_put_whole(out, der_bytes(first));
+        for (guint i = 0; others && i < others->len; i++)
+            der_put_whole(out, der_bytes(g_ptr_array_index(others, i)));
+        der_close(out, certificates);
+    }
+    if (list)
+        der_put(out, DER_CONTEXT_CONSTRUCTED(1), list->data, list->len);
     der_put(out, DER_SET, "", 0); /* signers */
     der_close(out, body);
     der_close(out, content);
     der_close(out, info);
     return out;
+}
+
+GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others) {
+    return enrol_signed_data(first, others, NULL);
 }
 
 /* ---- What messages hold --------------------------------------------------------------------------------------- */
@@ -96,14 +107,38 @@ static bool read_pem(BIO *file, VigieRegistrar *registrar) {
            X509_check_private_key(registrar->certificate, registrar->key) == 1;
 }
 
-static bool find_authority(VigieStore *store, VigieRegistrar *registrar, VigieTime now, GError **error) {
+json_t *enrol_shown(VigieStore *store, const X509 *certificate, VigieTime now, GError **error) {
     uint8_t *der = NULL;
-    int size = i2d_X509(registrar->certificate, &der);
-    g_autoptr(json_t) shown =
+    int size = i2d_X509(certificate, &der);
+    json_t *shown =
         size > 0 ? pki_certificate_shown(store, vigie_bytes(der, (size_t)size), now, error) : NULL;
     OPENSSL_free(der);
+    return shown;
+}
+
+static bool find_authority(VigieStore *store, VigieRegistrar *registrar, VigieTime now, GError **error) {
+    g_autoptr(json_t) shown = enrol_shown(store, registrar->certificate, now, error);
     registrar->authority = shown ? g_strdup(json_string_value(json_object_get(shown, "authority"))) : NULL;
     return registrar->authority != NULL;
+}
+
+bool enrol_registrar_good(const VigieRegistrar *registrar, VigieStore *store, VigieTime now, GError **error) {
+    g_autoptr(GError) why = NULL;
+    g_autoptr(json_t) shown = enrol_shown(store, registrar->certificate, now, &why);
+    if (!shown)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                    "the registrar of this portal is to be renewed (pki.registrar): %s", why->message);
+    return shown != NULL;
+}
+
+GPtrArray *enrol_chain(VigieStore *store, const VigieRegistrar *registrar, const GByteArray *certificate,
+                       VigieTime now) {
+    g_autoptr(json_t) shown =
+        certificate
+            ? pki_certificate_shown(store, vigie_bytes(certificate->data, certificate->len), now, NULL)
+            : NULL;
+    const char *authority = json_string_value(json_object_get(shown, "authority"));
+    return pki_authority_chain(store, authority ? authority : registrar->authority, NULL);
 }
 
 VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, VigieTime now, GError **error) {

@@ -20,3 +20,12 @@ bool enrol_find(VigieStore *store, const char *protocol, const char *requester, 
                 GError **error);
 /* A certificate decoded. */
 X509 *enrol_x509(const GByteArray *der);
+/* pki_certificate_shown of one that is decoded. */
+json_t *enrol_shown(VigieStore *store, const X509 *certificate, VigieTime now, GError **error);
+/* Whether the registrar's certificate is good now; else UNAVAILABLE: it answers nobody. */
+bool enrol_registrar_good(const VigieRegistrar *registrar, VigieStore *store, VigieTime now, GError **error);
+/* The chain of the authority that issued `certificate`; where that is NULL, of the registrar's. NULL: none. */
+GPtrArray *enrol_chain(VigieStore *store, const VigieRegistrar *registrar, const GByteArray *certificate,
+                       VigieTime now);
+/* pki_certs_only, with a CRL; each may be NULL. */
+GByteArray *enrol_signed_data(const GByteArray *first, const GPtrArray *others, const GByteArray *list);

@@ -62,31 +62,26 @@ static json_t *tell(const VigieRows *rows, VigieTime now) {
                      "account", rows_text(rows, 14), "usable", (int)usable, "made", made);
 }
 
-/* NULL without an error: there is none, or it cannot be used now. */
-static json_t *usable(VigieRows *rows, bool with_secret, VigieTime now, GError **error) {
+/* NULL without an error: there is none. */
+static json_t *first(VigieRows *rows, VigieTime now, GError **error) {
     GError *why = NULL;
-    if (!rows)
-        return NULL;
-    bool found = rows_next(rows, &why);
+    bool found = rows && rows_next(rows, &why);
     if (why)
         g_propagate_error(error, why);
-    json_t *told = found ? tell(rows, now) : NULL;
-    if (told && !json_is_true(json_object_get(told, "usable")))
-        g_clear_pointer(&told, json_decref);
-    if (told && with_secret)
-        json_object_set_new(told, "secret", json_string(rows_text(rows, 15)));
-    return told;
+    return found ? tell(rows, now) : NULL;
 }
 
 json_t *enrolment_read(VigieStore *store, int64_t id, VigieTime now, GError **error) {
     g_autoptr(VigieRows) rows = store_query(store, error, ENROLMENT_COLUMNS "WHERE e.id = $1", "i", id);
     GError *why = NULL;
-    json_t *told = usable(rows, false, now, &why);
+    g_autoptr(json_t) told = first(rows, now, &why);
     if (why)
         g_propagate_error(error, why);
-    else if (rows && !told)
+    else if (json_is_true(json_object_get(told, "usable")))
+        return g_steal_pointer(&told);
+    else if (rows)
         refuse(error, VIGIE_ERROR_DENIED, "it has ended, or is used up");
-    return told;
+    return NULL;
 }
 
 json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, GError **error) {
@@ -95,11 +90,13 @@ json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, G
             ? store_query(store, error, ENROLMENT_COLUMNS "WHERE e.name = $1", "t", name)
             : NULL;
     GError *why = NULL;
-    json_t *told = usable(rows, true, now, &why);
+    json_t *told = first(rows, now, &why);
     if (why)
         g_propagate_error(error, why);
-    else if (!told && !(error && *error))
-        refuse(error, VIGIE_ERROR_NOT_FOUND, "there is none of this name, or it has ended");
+    else if (told)
+        json_object_set_new(told, "secret", json_string(rows_text(rows, 15)));
+    else if (!(error && *error))
+        refuse(error, VIGIE_ERROR_NOT_FOUND, "there is none of this name");
     return told;
 }
 

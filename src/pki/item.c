@@ -157,9 +157,11 @@ static bool refuse_name(const Item *item, const char *name, const char *why, GEr
 static bool choose_names(Item *item, GError **error) {
     const VigieIssueRequest *wanted = item->wanted;
     item->names = g_ptr_array_new();
-    for (const char *const *name = wanted->names; name && *name; name++)
-        if (item->names->len < CSR_NAMES_MAX)
-            g_ptr_array_add(item->names, (char *)*name);
+    for (const char *const *name = wanted->names; name && *name; name++) {
+        if (item->names->len == CSR_NAMES_MAX)
+            return refuse_name(item, *name, "100 names at most", error);
+        g_ptr_array_add(item->names, (char *)*name);
+    }
     for (guint i = 0; i < item->request->names->len; i++) {
         char *name = item->request->names->pdata[i];
         if (has(wanted->names, name))

@@ -145,6 +145,14 @@ typedef enum {
     VIGIE_PROOF_CERTIFICATE,
 } VigieProof;
 
+/* What a client means that asks again. Those of some protocols do, where they heard nothing or were told to wait. */
+typedef enum {
+    VIGIE_AGAIN_NEW, /* another request */
+    VIGIE_AGAIN_SAME, /* with the CSR of a request of its own of the last day, which was not refused, nor what came of it
+                                revoked: that request */
+    VIGIE_AGAIN_TRANSACTION, /* `requester` names one transaction: the request that there is of it */
+} VigieAgain;
+
 typedef struct {
     VigiePkiKind kind;
     const char *profile;   /* ISSUE, without an enrolment; else NULL */
@@ -167,9 +175,10 @@ typedef struct {
     VigieProof proof;
     int64_t enrolment;
     const char *const *proven; /* NULL-terminated, may be NULL */
+    VigieAgain again;
 } VigiePkiRequest;
 
-/* Adds it; state and number in ret_state (may be NULL) and ret_id. What the profile would refuse in any case is refused
+/* Adds it, unless it is there already (VigieAgain); state and number in ret_state (may be NULL) and ret_id. What the profile would refuse in any case is refused
  * here and not added: INVALID, DENIED, LIMIT, NOT_FOUND; CONFLICT where the same key is asked for and not decided yet. */
 bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const VigiePkiRequest *request,
                      VigieTime now, int64_t *ret_id, VigiePkiState *ret_state, GError **error);
@@ -253,9 +262,9 @@ typedef struct {
 /* { "id", "name": "e7k2-…", "secret" }: name and secret are for the client. */
 json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, const VigieEnrolment *enrolment,
                           VigieTime now, GError **error);
-/* One that can be used now, by its name: { "id", "name", "label", "authority", "profile", "names": [] or null, "challenge",
- * "open", "uses", "used", "ends", "device", "organisation", "account", "secret" }. NOT_FOUND where there is none, or it has
- * ended. The secret is for MACs; compare it in constant time. */
+/* By its name: { "id", "name", "label", "authority", "profile", "names": [] or null, "challenge", "open", "uses", "used", "ends",
+ * "usable": now, "device", "organisation", "account", "secret" }. Also where it cannot be used any more: by it a client hears
+ * what came of a request of then; new ones are refused. NOT_FOUND. The secret is for MACs; compare it in constant time. */
 json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, GError **error);
 /* The same for a name with its secret. DENIED, the same for a wrong name and a wrong secret. */
 json_t *pki_enrolment_login(VigieStore *store, const char *name, const char *secret, VigieTime now,
@@ -335,7 +344,8 @@ bool pki_acme_look(VigieStore *store, const VigieAcmeReach *reach, int64_t autho
 /* SCEP (RFC 8894): PKIOperation, and GetCACert (the registrar's certificate before the authority's chain). */
 GByteArray *pki_scep_answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
                             VigieBytes message, const char *address, VigieTime now, GError **error);
-GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, GError **error);
+GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, VigieTime now,
+                                 GError **error);
 
 /* ---- Revoking ----------------------------------------------------------------------------------------------- */
 /* `reason` as RFC 5280 writes it ("keyCompromise", "certificateHold" …); "removeFromCRL" ends a hold. DENIED where the

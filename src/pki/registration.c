@@ -2,6 +2,7 @@
  * all again. */
 #include "pki/registration.h"
 #include "fleet/fleet.h"
+#include "pki/enrol.h"
 #include "pki/enrolment.h"
 #include "pki/item.h"
 #include "pki/name.h"
@@ -11,7 +12,14 @@
 
 #include <string.h>
 
-enum { TEXT_MAX = 256, MAIL_MAX = 254, FIELDS_MAX = 16384, OPEN_MAX = 10000, SEALED_MAX = 16384 };
+enum {
+    TEXT_MAX = 256,
+    MAIL_MAX = 254,
+    FIELDS_MAX = 16384,
+    OPEN_MAX = 10000,
+    SEALED_MAX = 16384,
+    AGAIN_SECONDS = 86400
+};
 
 static const char *const protocols[] = {"portal", "cli", "rest", "acme", "est", "scep", "cmp", NULL};
 static const char *const kinds[] = {
@@ -273,13 +281,35 @@ static bool check_room(VigieStore *store, const Draft *draft, GError **error) {
            refuse(error, VIGIE_ERROR_CONFLICT, "a request for this key waits already: it is decided first");
 }
 
+bool registration_again(VigieStore *store, const VigiePkiRequest *asked, VigieTime now, int64_t *ret_id,
+                        GError **error) {
+    g_autofree char *folded = vigie_text_fold(asked->requester);
+    *ret_id = 0;
+    if (asked->again == VIGIE_AGAIN_TRANSACTION)
+        return enrol_find(store, asked->protocol, asked->requester, ret_id, error);
+    return asked->again == VIGIE_AGAIN_NEW ||
+           store_get_int(store, ret_id, error,
+                         "SELECT COALESCE(MAX(q.id), 0) FROM pki_request q LEFT JOIN pki_revocation r ON "
+                         "r.certificate = q.issued WHERE q.requester_fold = $1 AND q.protocol = $2 AND "
+                         "q.kind = $3 AND q.csr = $4 AND q.requested > $5 AND q.state <> 'refused' AND "
+                         "r.certificate IS NULL",
+                         "tttbi", folded, asked->protocol, kinds[asked->kind], &asked->csr,
+                         now - AGAIN_SECONDS);
+}
+
 static bool keep(VigieStore *store, const VigieProfiles *profiles, const Draft *draft, VigieTime now,
                  int64_t *ret_id, GError **error) {
     Journal journal;
     int64_t id = 0;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !journal_begin(&journal, store, draft->asked->requester, now, error) ||
-        !check_room(store, draft, error) || !insert(store, draft, now, &id, error) ||
+        !registration_again(store, draft->asked, now, &id, error))
+        return false;
+    if (id) { /* which ends the transaction as it began */
+        *ret_id = id;
+        return true;
+    }
+    if (!check_room(store, draft, error) || !insert(store, draft, now, &id, error) ||
         !note(&journal, draft, id, error))
         return false;
     if (draft->validated) {
@@ -300,9 +330,6 @@ bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const Vig
         return false;
     bool person = draft.profile->dual && request->kind != VIGIE_REQUEST_REVOKE;
     draft.validated = request->proof != VIGIE_PROOF_NONE && !person;
-    if (!keep(store, profiles, &draft, now, ret_id, error))
-        return false;
-    if (ret_state)
-        *ret_state = draft.validated ? VIGIE_REQUEST_VALIDATED : VIGIE_REQUEST_WAITING;
-    return true;
+    return keep(store, profiles, &draft, now, ret_id, error) &&
+           (!ret_state || pki_request_wait(store, *ret_id, 0, ret_state, error));
 }

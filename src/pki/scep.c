@@ -1,9 +1,6 @@
-/* scep: the Simple Certificate Enrolment Protocol (RFC 8894), for devices that know nothing younger: PKCSReq, RenewalReq,
- * CertPoll. What a device sends is encrypted to the registrar and signed by itself; what it gets is signed by the registrar
- * and encrypted to the device.
- *
- * A device proves itself by the challenge password "NAME:SECRET" of an enrolment in its request, or signs with the
- * certificate of ours that it renews. */
+/* scep: the Simple Certificate Enrolment Protocol (RFC 8894), for devices that know nothing younger. What a device sends is
+ * encrypted to the registrar and signed by itself; what it gets is signed by the registrar and encrypted to the device.
+ * Here are the messages; scep-ask.c does what they ask. */
 #include "pki/scep.h"
 #include "pki/enrol.h"
 
@@ -12,8 +9,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-enum { TRANSACTION_MAX = 128, CHALLENGE_MAX = 255 };
-enum { PKCS_REQUEST = 19, RENEWAL_REQUEST = 17, CERT_POLL = 20, CERT_REPLY = 3 };
+enum { TRANSACTION_MAX = 128 };
 typedef enum { STATUS_SUCCESS = 0, STATUS_FAILURE = 2, STATUS_PENDING = 3 } Status;
 typedef enum { BAD_ALGORITHM, BAD_MESSAGE_CHECK, BAD_REQUEST, BAD_TIME, BAD_CERTIFICATE_ID } Failure;
 
@@ -28,8 +24,6 @@ typedef enum { BAD_ALGORITHM, BAD_MESSAGE_CHECK, BAD_REQUEST, BAD_TIME, BAD_CERT
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CMS_ContentInfo, CMS_ContentInfo_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BIO, BIO_free_all)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_REQ, X509_REQ_free)
 
 void scep_message_clear(ScepMessage *message) {
     g_free(message->transaction);
@@ -111,84 +105,17 @@ static bool read_message(const VigieRegistrar *registrar, VigieBytes der, ScepMe
     const unsigned char *at = inner->data;
     g_autoptr(CMS_ContentInfo) cms = d2i_CMS_ContentInfo(NULL, &at, (long)inner->len);
     g_autoptr(BIO) out = BIO_new(BIO_s_mem());
+    /* Without the certificate, a key that does not decrypt is replaced by chance and fails where the content does: nobody learns
+     * anything of RSA's padding from us (RFC 3218). That tries all recipients: there is one. */
     bool well = cms && out && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_enveloped &&
-                CMS_decrypt(cms, registrar->key, registrar->certificate, NULL, out, CMS_BINARY) == 1;
+                sk_CMS_RecipientInfo_num(CMS_get0_RecipientInfos(cms)) == 1 &&
+                CMS_decrypt(cms, registrar->key, NULL, NULL, out, CMS_BINARY) == 1;
     if (!well)
         return refuse(error,
                       "RFC 8894 3.2.2: EnvelopedData for this registrar is wanted: get its certificate "
                       "anew by GetCACert");
     message->content = drain(out);
     return true;
-}
-
-/* ---- Asking ---------------------------------------------------------------------------------------------------------- */
-/* RFC 2985 5.4.1. Wipe and free. */
-static char *challenge_of(VigieBytes csr) {
-    const unsigned char *at = csr.data;
-    g_autoptr(X509_REQ) request = d2i_X509_REQ(NULL, &at, (long)csr.size);
-    int place = request ? X509_REQ_get_attr_by_NID(request, NID_pkcs9_challengePassword, -1) : -1;
-    X509_ATTRIBUTE *found = place >= 0 ? X509_REQ_get_attr(request, place) : NULL;
-    const ASN1_TYPE *value = found ? X509_ATTRIBUTE_get0_type(found, 0) : NULL;
-    bool text = value && (value->type == V_ASN1_PRINTABLESTRING || value->type == V_ASN1_UTF8STRING ||
-                          value->type == V_ASN1_IA5STRING || value->type == V_ASN1_T61STRING);
-    int size = text ? ASN1_STRING_length(value->value.asn1_string) : 0;
-    if (size < 1 || size > CHALLENGE_MAX)
-        return NULL;
-    return g_strndup((const char *)ASN1_STRING_get0_data(value->value.asn1_string), (gsize)size);
-}
-
-static bool know_by_challenge(VigieStore *store, const ScepMessage *message, VigieTime now,
-                              int64_t *ret_enrolment, GError **error) {
-    g_autofree char *challenge = challenge_of(vigie_bytes(message->content->data, message->content->len));
-    char *colon = challenge && g_utf8_validate(challenge, -1, NULL) ? strchr(challenge, ':') : NULL;
-    if (!colon) {
-        g_set_error(
-            error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
-            "RFC 8894 2.4: the challenge password NAME:SECRET of an enrolment is wanted in the request");
-        return false;
-    }
-    *colon = '\0';
-    g_autoptr(json_t) enrolment = pki_enrolment_login(store, challenge, colon + 1, now, error);
-    explicit_bzero(colon + 1, strlen(colon + 1));
-    *ret_enrolment = json_integer_value(json_object_get(enrolment, "id"));
-    return enrolment != NULL;
-}
-
-static json_t *know_by_certificate(VigieStore *store, const ScepMessage *message, VigieTime now,
-                                   GError **error) {
-    unsigned char *der = NULL;
-    int size = i2d_X509(message->signer, &der);
-    json_t *shown =
-        size > 0 ? pki_certificate_shown(store, vigie_bytes(der, (size_t)size), now, error) : NULL;
-    OPENSSL_free(der);
-    return shown;
-}
-
-/* RenewalReq, and PKCSReq signed with a certificate of ours as older clients do (RFC 8894 2.5 and its appendix A). */
-static GByteArray *ask(VigieStore *store, const VigieProfiles *profiles, const ScepMessage *message,
-                       const char *address, VigieTime now, GError **error) {
-    g_autoptr(GError) unknown = NULL;
-    int64_t before = 0;
-    g_autofree char *requester = g_strconcat("scep:", message->transaction, NULL);
-    g_autoptr(json_t) shown = know_by_certificate(store, message, now, &unknown);
-    VigiePkiRequest request = {.kind = shown ? VIGIE_REQUEST_RENEW : VIGIE_REQUEST_ISSUE,
-                               .csr = vigie_bytes(message->content->data, message->content->len),
-                               .serial = json_string_value(json_object_get(shown, "serial")),
-                               .requester = requester,
-                               .protocol = "scep",
-                               .address = address,
-                               .proof = shown ? VIGIE_PROOF_CERTIFICATE : VIGIE_PROOF_ENROLMENT};
-    if (!shown && message->type == RENEWAL_REQUEST) {
-        g_propagate_error(error, g_steal_pointer(&unknown));
-        return NULL;
-    }
-    if ((!shown && !know_by_challenge(store, message, now, &request.enrolment, error)) ||
-        !enrol_find(store, "scep", requester, &before, error))
-        return NULL;
-    /* RFC 8894 2.3: a device that heard nothing sends the same again, and is answered the same. */
-    if (before)
-        return pki_request_certificate(store, before, error);
-    return pki_request_ask(store, profiles, &request, now, error);
 }
 
 /* ---- Answering --------------------------------------------------------------------------------------------------------- */
@@ -205,7 +132,7 @@ static bool add_number(CMS_SignerInfo *signer, const char *oid, int number) {
 static bool add_attributes(CMS_SignerInfo *signer, const ScepMessage *message, Status status,
                            Failure failure) {
     uint8_t nonce[SCEP_NONCE];
-    return RAND_bytes(nonce, sizeof nonce) == 1 && add_number(signer, MESSAGE_TYPE, CERT_REPLY) &&
+    return RAND_bytes(nonce, sizeof nonce) == 1 && add_number(signer, MESSAGE_TYPE, SCEP_REPLY) &&
            add_number(signer, PKI_STATUS, (int)status) &&
            add_text(signer, TRANSACTION, message->transaction) &&
            (status != STATUS_FAILURE || add_number(signer, FAIL_INFO, (int)failure)) &&
@@ -214,12 +141,9 @@ static bool add_attributes(CMS_SignerInfo *signer, const ScepMessage *message, S
                                        (int)message->nonce_size) == 1;
 }
 
-/* The certificate and its chain, encrypted to who asked. */
-static BIO *seal(VigieStore *store, const VigieRegistrar *registrar, const ScepMessage *message,
-                 const GByteArray *certificate) {
-    g_autoptr(GPtrArray) chain = pki_authority_chain(store, registrar->authority, NULL);
-    g_autoptr(GByteArray) certificates = pki_certs_only(certificate, chain);
-    g_autoptr(BIO) in = BIO_new_mem_buf(certificates->data, (int)certificates->len);
+/* The certificate and its chain, or the list, encrypted to who asked. */
+static BIO *seal(const GByteArray *content, const ScepMessage *message) {
+    g_autoptr(BIO) in = BIO_new_mem_buf(content->data, (int)content->len);
     STACK_OF(X509) *recipients = sk_X509_new_null();
     g_autoptr(CMS_ContentInfo) cms = NULL;
     BIO *out = BIO_new(BIO_s_mem());
@@ -232,10 +156,9 @@ static BIO *seal(VigieStore *store, const VigieRegistrar *registrar, const ScepM
     return NULL;
 }
 
-static GByteArray *reply(VigieStore *store, const VigieRegistrar *registrar, const ScepMessage *message,
-                         const GByteArray *certificate, Status status, Failure failure, GError **error) {
-    g_autoptr(BIO) content =
-        certificate ? seal(store, registrar, message, certificate) : BIO_new(BIO_s_mem());
+static GByteArray *reply(const VigieRegistrar *registrar, const ScepMessage *message, const GByteArray *told,
+                         Status status, Failure failure, GError **error) {
+    g_autoptr(BIO) content = told ? seal(told, message) : BIO_new(BIO_s_mem());
     g_autoptr(BIO) out = BIO_new(BIO_s_mem());
     unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
     g_autoptr(CMS_ContentInfo) cms = content ? CMS_sign(NULL, NULL, NULL, content, flags) : NULL;
@@ -254,32 +177,42 @@ static Failure failure_of(const GError *error) {
     return g_error_matches(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND) ? BAD_CERTIFICATE_ID : BAD_REQUEST;
 }
 
+static GByteArray *answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
+                          const ScepMessage *asked, const char *address, VigieTime now, GError **error) {
+    ScepOutcome outcome = {0};
+    g_autoptr(GError) failure = NULL;
+    if (!scep_ask(store, profiles, asked, address, now, &outcome, &failure)) {
+        if (!g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE))
+            return reply(registrar, asked, NULL, STATUS_FAILURE, failure_of(failure), error);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    g_autoptr(GByteArray) certificate = outcome.certificate, list = outcome.list;
+    if (!certificate && !list)
+        return reply(registrar, asked, NULL, STATUS_PENDING, 0, error);
+    g_autoptr(GPtrArray) chain = certificate ? enrol_chain(store, registrar, certificate, now) : NULL;
+    g_autoptr(GByteArray) told = enrol_signed_data(certificate, chain, list);
+    return reply(registrar, asked, told, STATUS_SUCCESS, 0, error);
+}
+
 GByteArray *pki_scep_answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
                             VigieBytes message, const char *address, VigieTime now, GError **error) {
     g_auto(ScepMessage) asked = {0};
-    g_autoptr(GError) failure = NULL;
     if (message.size > SCEP_BYTES_MAX) {
         refuse(error, "SCEP: the message is longer than 64 KiB");
         return NULL;
     }
-    if (!read_message(registrar, message, &asked, error))
-        return NULL;
-    if (asked.type != PKCS_REQUEST && asked.type != RENEWAL_REQUEST)
-        return reply(store, registrar, &asked, NULL, STATUS_FAILURE,
-                     asked.type == CERT_POLL ? BAD_CERTIFICATE_ID : BAD_REQUEST, error);
-    g_autoptr(GByteArray) certificate = ask(store, profiles, &asked, address, now, &failure);
-    if (certificate)
-        return reply(store, registrar, &asked, certificate, STATUS_SUCCESS, 0, error);
-    if (g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE)) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return NULL;
-    }
-    return reply(store, registrar, &asked, NULL, failure ? STATUS_FAILURE : STATUS_PENDING,
-                 failure ? failure_of(failure) : 0, error);
+    return enrol_registrar_good(registrar, store, now, error) &&
+                   read_message(registrar, message, &asked, error)
+               ? answer(registrar, store, profiles, &asked, address, now, error)
+               : NULL;
 }
 
-GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, GError **error) {
-    g_autoptr(GPtrArray) chain = pki_authority_chain(store, registrar->authority, error);
+GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, VigieTime now,
+                                 GError **error) {
+    g_autoptr(GPtrArray) chain = enrol_registrar_good(registrar, store, now, error)
+                                     ? pki_authority_chain(store, registrar->authority, error)
+                                     : NULL;
     unsigned char *der = NULL;
     int size = chain ? i2d_X509(registrar->certificate, &der) : 0;
     g_autoptr(GByteArray) own = size > 0 ? g_byte_array_append(g_byte_array_new(), der, (guint)size) : NULL;

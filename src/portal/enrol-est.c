@@ -111,7 +111,8 @@ static bool know_by_certificate(Request *request, const GByteArray *der, Client 
         pki_certificate_shown(request->store, vigie_bytes(der->data, der->len), request->now, error);
     if (!client->shown)
         return false;
-    client->requester = g_strdup(json_string_value(json_object_get(client->shown, "subject")));
+    client->requester =
+        g_strconcat("est:", json_string_value(json_object_get(client->shown, "serial")), NULL);
     client->wanted.kind = VIGIE_REQUEST_RENEW;
     client->wanted.proof = VIGIE_PROOF_CERTIFICATE;
     client->wanted.serial = json_string_value(json_object_get(client->shown, "serial"));
@@ -146,6 +147,7 @@ static bool know(Request *request, bool renew, Client *client, GError **error) {
         explicit_bzero(secret, strlen(secret));
     client->wanted.requester = client->requester;
     client->wanted.protocol = "est";
+    client->wanted.again = VIGIE_AGAIN_SAME; /* RFC 7030 4.2.3: who was told to wait asks the same again */
     client->wanted.address = *request->address ? request->address : NULL;
     return known;
 }
@@ -170,11 +172,21 @@ static bool answer_certificate(Request *request, const GByteArray *certificate) 
     return true;
 }
 
-static bool enrol(Request *request, bool renew, GError **error) {
+/* RFC 7030 3.2.2: a label is the authority that the client means. */
+static bool is_meant(const Client *client, const char *label) {
+    const json_t *known = client->enrolment ? client->enrolment : client->shown;
+    return !label || strcmp(label, json_string_value(json_object_get(known, "authority"))) == 0;
+}
+
+static bool enrol(Request *request, const char *label, bool renew, GError **error) {
     g_auto(Client) client = {0};
     GError *failure = NULL;
     if (!know(request, renew, &client, &failure))
         return failure ? answer_failure(request, failure, error) : answer_unknown(request, renew);
+    if (!is_meant(&client, label)) {
+        answer_text(request, 403, "RFC 7030 3.2.2: what you prove is another authority's than the path's");
+        return true;
+    }
     gsize size = 0;
     g_autofree guchar *csr = g_base64_decode(request->body->str, &size);
     client.wanted.csr = vigie_bytes(csr, size);
@@ -187,7 +199,7 @@ RAW(feed_est_post) {
     g_autofree char *label = NULL;
     const char *asked = operation(request, &label);
     if (strcmp(asked, "simpleenroll") == 0 || strcmp(asked, "simplereenroll") == 0)
-        return enrol(request, strcmp(asked, "simplereenroll") == 0, error);
+        return enrol(request, label, strcmp(asked, "simplereenroll") == 0, error);
     answer_text(request, 404, "EST here: cacerts, csrattrs, simpleenroll, simplereenroll");
     return true;
 }

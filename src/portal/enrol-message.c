@@ -92,8 +92,9 @@ static bool answer_capabilities(Request *request, GError **error) {
 }
 
 static bool answer_authorities(Request *request, GError **error) {
-    return answer_der(request, "application/x-x509-ca-ra-cert",
-                      pki_scep_authorities(request->portal->enrol->registrar, request->store, error));
+    return answer_der(
+        request, "application/x-x509-ca-ra-cert",
+        pki_scep_authorities(request->portal->enrol->registrar, request->store, request->now, error));
 }
 
 RAW(feed_scep_get) {

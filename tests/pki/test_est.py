@@ -1,9 +1,11 @@
 """EST: curl and strongSwan enrol and renew over TLS, each by what it can prove, and nobody else."""
 import base64
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
+from der import parts, sequence, tlv, value  # noqa: E402
 from enrolling import Enrolling  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
@@ -79,6 +81,84 @@ def test_renewal():
     assert b"revoked" in said, said
 
 
+def test_label():
+    """a label is the authority that is meant: what is proven for another is refused there (RFC 7030 3.2.2)"""
+    enrol("label", f"{NAME}:{SECRET}", "racine/simpleenroll", expect=403)
+    CHU.good(certificate_of(enrol("label", f"{NAME}:{SECRET}", "equipements/simpleenroll"), "label"))
+
+
+def test_again():
+    """told to wait, a device asks the same again and has what came of it, once; also where that used up its enrolment"""
+    name, secret = CHU.enrolment("--name", "dns:chu.test", "--uses", 1)
+    body = base64_der(CHU.csr("patient", "DNS:patient.chu.test"))
+    before, signer = CHU.certificates(), CHU.daemon.children()["signer"]
+
+    def ask(expect):
+        return CHU.curl("-u", f"{name}:{secret}", "--data-binary", body, f"{EST}/simpleenroll", expect=expect)
+    os.kill(signer, signal.SIGSTOP)
+    try:
+        ask(202)
+        ask(202)
+    finally:
+        os.kill(signer, signal.SIGCONT)
+    first = ask(200)
+    vigie.equal((ask(200), CHU.certificates()), (first, before + 1))
+    serial = CHU.serial(certificate_of(first, "patient"))
+    CHU.ca("revoke", serial, "--reason", "superseded")
+    ask(403)
+    enrol("other", f"{name}:{secret}", expect=403)
+    vigie.equal(CHU.certificates(), before + 1)
+
+
+def test_hostile_names():
+    """an address in a name's clothes, NUL, wildcards outside, dots, bidi, names without end: no certificate"""
+    before = CHU.certificates()
+    every, secret = CHU.enrolment("--name", "dns:chu.test", "--name", "ip:10.0.0.0/8")
+    alternatives = ["DNS:10.0.0.1", "DNS:127.1", "DNS:0x7f000001", "DNS:chu.test.", "DNS:.chu.test", "DNS:a..chu.test", "DNS:evilchu.test",
+                    "DNS:*", "DNS:*.test", "DNS:a.*.chu.test", "DNS:chu.test.bank.example", "DNS:a_b.chu.test", "DNS:-a.chu.test", "IP:11.0.0.1",
+                    "IP:::ffff:10.0.0.1", "email:a@chu.test", "URI:https://chu.test", "DNS:" + "a" * 64 + ".chu.test",
+                    "DNS:" + "a." * 130 + "chu.test", "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:a@chu.test", "DNS:chu.test, DNS:bank.example"]
+    for names in alternatives:
+        said = CHU.curl("-u", f"{every}:{secret}", "--data-binary", base64_der(CHU.csr("hostile", names)), f"{EST}/simpleenroll", expect="4..")
+        assert said.strip(), names
+    CHU.csr("raw", "DNS:aXb.chu.test")
+    CHU.openssl("req", "-in", "raw.csr", "-outform", "DER", "-out", "raw.der")
+    for octet in (b"\0", b"\n", b"\xe2", b" ", b"/", b"@"):
+        forged(CHU.path("raw.der").read_bytes().replace(b"aXb.chu.test", b"a" + octet + b"b.chu.test"))
+        CHU.curl("-u", f"{every}:{secret}", "--data-binary", f"@{CHU.path('request.b64')}", f"{EST}/simpleenroll", expect="4..")
+    for subject in ("/CN=a\u202eb", "/CN=a\u200bb", "/CN=" + "a" * 60 + "/O=\ufeffx"):
+        csr = CHU.path("bidi.csr")
+        CHU.openssl("req", "-new", "-key", "raw.key", "-utf8", "-subj", subject, "-addext", "subjectAltName=DNS:bidi.chu.test", "-out", csr)
+        CHU.curl("-u", f"{every}:{secret}", "--data-binary", base64_der(csr), f"{EST}/simpleenroll", expect=400)
+    many = CHU.csr("many", *(f"DNS:h{i}.chu.test" for i in range(101)))
+    CHU.curl("-u", f"{every}:{secret}", "--data-binary", base64_der(many), f"{EST}/simpleenroll", expect=400)
+    long = CHU.csr("long", *("DNS:" + "a" * 60 + f".{i}.chu.test" for i in range(900)))
+    CHU.curl("-u", f"{every}:{secret}", "--data-binary", base64_der(long), f"{EST}/simpleenroll", expect="4..")
+    CHU.path("body").write_text("A" * 300000)
+    CHU.curl("-u", f"{every}:{secret}", "--data-binary", f"@{CHU.path('body')}", f"{EST}/simpleenroll", expect=413)
+    vigie.equal(CHU.certificates(), before)
+
+
+def forged(der):
+    """The request of raw.key with these octets instead, signed again."""
+    info, algorithm, _ = [whole for whole, _ in parts(value(der))]
+    CHU.path("info").write_bytes(info)
+    CHU.openssl("dgst", "-sha256", "-sign", "raw.key", "-out", "signature", "info")
+    whole = sequence(info, algorithm, tlv(0x03, b"\0" + CHU.path("signature").read_bytes()))
+    CHU.path("request.b64").write_bytes(base64.b64encode(whole))
+
+
+def test_subject():
+    """what a renewal's subject says is not taken over, whoever it names: the new certificate has the old one's"""
+    old = certificate_of(enrol("honest", f"{NAME}:{SECRET}"), "honest-old")
+    CHU.path("honest-old.key").write_bytes(CHU.path("honest.key").read_bytes())
+    CHU.openssl("req", "-new", "-key", "honest.key", "-subj", "/CN=director/O=Ministry", "-out", "other.csr")
+    body = CHU.curl("--cert", old, "--key", CHU.path("honest-old.key"), "--data-binary", base64_der(CHU.path("other.csr")),
+                    f"{EST}/simplereenroll")
+    text = CHU.good(certificate_of(body, "honest-new"))
+    assert "Ministry" not in text and "director" not in text and "DNS:honest.chu.test" in text, text
+
+
 def test_forged_field():
     """a client that says itself what the proxy should say is not believed"""
     pem = CHU.path("portal.pem").read_text().split("-----END")[0] + "-----END CERTIFICATE-----"
@@ -113,4 +193,4 @@ def test_tcp():
 
 
 with CHU:
-    tap.run([test_cacerts, test_curl, test_refused, test_renewal, test_forged_field, test_strongswan, test_tcp])
+    tap.run([test_cacerts, test_curl, test_refused, test_renewal, test_label, test_again, test_hostile_names, test_subject, test_forged_field, test_strongswan, test_tcp])
