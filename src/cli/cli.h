@@ -42,5 +42,7 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC(CliSecret, cli_secret_free, NULL)
 CliSecret cli_secret_read(const char *source, GError **error);
 /* Asked at the terminal, unseen; where `again` is not NULL, a second time, and both must be the same. */
 CliSecret cli_secret_ask(const char *question, const char *again, GError **error);
+/* The PIN of the token that `uri` names: from `source` as above, asked where it is NULL. */
+CliSecret cli_pin_get(const char *uri, const char *source, VigieLang lang, GError **error);
 /* Writes a file that must not exist yet; mode 0600 where it is secret. */
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error);

@@ -1,5 +1,6 @@
 /* vigie convert FILE… --to FORMAT --out FILE: the same objects in the format that a device wants. */
 #include "cli/cli.h"
+#include "token/token.h"
 #include "x509/x509.h"
 
 #include <openssl/crypto.h>
@@ -71,22 +72,8 @@ static bool out_password(const Options *options, VigieFileFormat format, VigieLa
     return *ret_password != NULL;
 }
 
-static bool convert(char **paths, const Options *options, VigieLang lang, GError **error) {
-    VigieFileFormat format = X509_TO_PEM;
-    if (!options->to || !options->out || !paths[0] || !x509_format_parse(options->to, &format)) {
-        g_set_error_literal(
-            error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-            "FILE, --to (pem der pkcs7 pkcs12 pkcs12-old key key-der key-traditional) and --out are wanted, "
-            "as in: vigie convert serveur.pfx --to pem --out serveur.pem");
-        return false;
-    }
-    g_autoptr(GPtrArray) objects = NULL;
-    for (size_t i = 0; paths[i]; i++) {
-        if (!objects)
-            objects = x509_file_objects((VigieBytes){0}, NULL);
-        if (!add_file(objects, paths[i], options, lang, error))
-            return false;
-    }
+static bool write_file(const GPtrArray *objects, const Options *options, VigieFileFormat format,
+                       VigieLang lang, GError **error) {
     g_auto(CliSecret) password = NULL;
     if (!out_password(options, format, lang, &password, error))
         return false;
@@ -99,33 +86,77 @@ static bool convert(char **paths, const Options *options, VigieLang lang, GError
     return done;
 }
 
+/* The certificate beside its key, which was made in the token. */
+static bool store_in_token(const GPtrArray *objects, const Options *options, VigieLang lang, GError **error) {
+    g_auto(CliSecret) pin = cli_pin_get(options->out, options->out_password_file, lang, error);
+    const VigieTokenAccess access = {.uri = options->out, .pin = pin, .write = true, .lang = lang};
+    g_autoptr(VigieTokenKey) key = pin ? token_key_open(&access, error) : NULL;
+    return key && token_key_keep(key, objects, error);
+}
+
+static const char *wrong_options(const Options *options, bool token, VigieFileFormat *ret_format) {
+    if (!options->to || !options->out || (!token && !x509_format_parse(options->to, ret_format)))
+        return "FILE, --to (pem der pkcs7 pkcs12 pkcs12-old key key-der key-traditional token) and --out are "
+               "wanted, as in: vigie convert serveur.pfx --to pem --out serveur.pem";
+    if (token != token_uri_is(options->out))
+        return "--to token and --out pkcs11:… go together: the URI names the key beside which the "
+               "certificate is "
+               "stored";
+    if (token && options->private_key)
+        return "a private key is not brought into a token, but made there: vigie csr --key-out pkcs11:…";
+    return NULL;
+}
+
+static bool convert(char **paths, const Options *options, VigieLang lang, GError **error) {
+    VigieFileFormat format = X509_TO_PEM;
+    bool token = options->to && strcmp(options->to, "token") == 0;
+    const char *wrong = wrong_options(options, token, &format);
+    if (wrong || !paths[0]) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                            wrong ? wrong : "FILE is wanted: what is to be converted");
+        return false;
+    }
+    g_autoptr(GPtrArray) objects = x509_file_objects((VigieBytes){0}, NULL);
+    for (size_t i = 0; paths[i]; i++)
+        if (!add_file(objects, paths[i], options, lang, error))
+            return false;
+    return token ? store_in_token(objects, options, lang, error)
+                 : write_file(objects, options, format, lang, error);
+}
+
 int cli_convert(int argc, char **argv) {
     g_auto(Options) options = {0};
     const GOptionEntry entries[] = {
         {"to", 't', 0, G_OPTION_ARG_STRING, &options.to,
-         "pem, der, pkcs7, pkcs12, pkcs12-old, key, key-der or key-traditional", "FORMAT"},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, "a file that does not exist yet", "FILE"},
+         "pem, der, pkcs7, pkcs12, pkcs12-old, key, key-der, key-traditional or token", "FORMAT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out,
+         "a file that does not exist yet; a key in a token", "FILE|pkcs11:URI"},
         {"private-key", 0, 0, G_OPTION_ARG_NONE, &options.private_key,
          "write the private key too (mode 0600)", NULL},
         {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file, "opens what is given",
          "FILE|fd:N"},
         {"out-password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.out_password_file,
-         "seals what is written", "FILE|fd:N"},
+         "seals what is written; the PIN of a token", "FILE|fd:N"},
         {0},
     };
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
     if (!cli_parse(&argc, &argv, entries, "FILE…",
                    "Examples:\n  vigie convert serveur.pfx --to pem --out serveur.pem\n"
-                   "  vigie convert serveur.crt serveur.key --to pkcs12-old --private-key --out serveur.p12",
+                   "  vigie convert serveur.crt serveur.key --to pkcs12-old --private-key --out serveur.p12\n"
+                   "  vigie convert echo-04.pem --to token \\\n"
+                   "    --out 'pkcs11:token=Echo;object=echo-04?module-path=/usr/lib/softhsm/libsofthsm2.so'",
                    &lang, &status))
         return status;
     g_autoptr(GError) error = NULL;
     if (!convert(argv + 1, &options, lang, &error))
         return cli_fail("convert", error);
+    const char *word = token_uri_is(options.out) ? "convert.done.token"
+                       : options.private_key     ? "convert.done.private"
+                                                 : "convert.done.public";
+    g_autofree char *shown = g_strndup(options.out, strcspn(options.out, "?"));
     g_autofree char *done =
-        vigie_words(lang, options.private_key ? "convert.done.private" : "convert.done.public", "file",
-                    options.out, NULL);
+        vigie_words(lang, word, "file", token_uri_is(options.out) ? shown : options.out, NULL);
     puts(done);
     return CLI_WELL;
 }

@@ -1,6 +1,7 @@
 /* vigie csr: a key and a certificate request whose names are the device's; vigie csr check FILE reads one back. */
 #include "cli/cli.h"
 #include "fleet/fleet.h"
+#include "token/token.h"
 #include "x509/x509.h"
 
 #include <openssl/crypto.h>
@@ -21,10 +22,13 @@ static const char example[] =
     "  vigie csr --name FQDN [--name IP] --key-out FILE --out FILE     names given\n"
     "  vigie csr check FILE                                            what is wrong with a request\n"
     "\n"
-    "The key is written with mode 0600 and stays where it is; the request alone is sent.\n"
+    "The key is written with mode 0600, or made in a PKCS#11 token; it stays there, the request alone is "
+    "sent.\n"
     "\n"
-    "Example:\n"
-    "  vigie csr --name echo-04.chu.example --name 10.1.2.3 --key-out echo-04.key --out echo-04.csr";
+    "Examples:\n"
+    "  vigie csr --name echo-04.chu.example --name 10.1.2.3 --key-out echo-04.key --out echo-04.csr\n"
+    "  vigie csr --name echo-04.chu.example --out echo-04.csr \\\n"
+    "    --key-out 'pkcs11:token=Echo;object=echo-04?module-path=/usr/lib/softhsm/libsofthsm2.so'";
 
 /* ---- Names from the fleet ------------------------------------------------------------------------------- */
 
@@ -121,7 +125,7 @@ static bool check_options(const Options *options, VigieRequest *request, GError 
     else if (!options->device && !options->names)
         wrong = "--device, or --name at least once, is wanted, as in --name echo-04.chu.example";
     else if (options->key_type && !x509_new_key_parse(options->key_type, &request->key))
-        wrong = "--key is p256, p384, rsa3072 or rsa2048 (for devices that know no other)";
+        wrong = "--key is p256, p384, rsa3072, rsa4096 or rsa2048 (for devices that know no other)";
     else if (options->country && strlen(options->country) != 2)
         wrong = "--country has two letters, as in --country FR";
     if (wrong)
@@ -146,31 +150,75 @@ static bool existing_key(const Options *options, GPtrArray **ret_objects, const 
     return *ret_key != NULL;
 }
 
+static GPtrArray *make_in_files(const Options *options, const VigieRequest *request, GError **error) {
+    g_autoptr(GPtrArray) key_file = NULL;
+    const VigieFileObject *key = NULL;
+    if (!existing_key(options, &key_file, &key, error))
+        return NULL;
+    g_autoptr(GPtrArray) made = x509_request_new(request, key, error);
+    /* The key first: a request whose key could not be kept would be good for nothing. */
+    if (made && options->key_out && !write_objects(made, X509_TO_KEY, true, options->key_out, error))
+        return NULL;
+    return g_steal_pointer(&made);
+}
+
+static bool sign_in_token(void *key, VigieBytes octets, GByteArray *out, GError **error) {
+    return token_key_sign(key, octets, out, error);
+}
+
+/* What may be wrong is found before a key is made in the token, which nobody would remove. */
+static bool is_possible(const Options *options, const VigieRequest *request, GError **error) {
+    VigieRequest trial = *request;
+    trial.key = X509_KEY_P256;
+    g_autoptr(GPtrArray) tried = x509_request_new(&trial, NULL, error);
+    if (tried && g_file_test(options->out, G_FILE_TEST_EXISTS))
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                    "%s exists already, and is left as it is: choose another name", options->out);
+    else
+        return tried != NULL;
+    return false;
+}
+
+static GPtrArray *make_in_token(const Options *options, const VigieRequest *request, const char *uri,
+                                GError **error) {
+    if (!is_possible(options, request, error))
+        return NULL;
+    g_auto(CliSecret) pin = cli_pin_get(uri, options->password_file, options->lang, error);
+    if (!pin)
+        return NULL;
+    const VigieTokenAccess access = {.uri = uri, .pin = pin, .lang = options->lang};
+    g_autoptr(VigieTokenKey) key = options->key_out
+                                       ? token_key_make(&access, x509_key_kind(request->key), error)
+                                       : token_key_open(&access, error);
+    if (!key)
+        return NULL;
+    const VigieForeignKey foreign = {.spki = token_key_spki(key),
+                                     .algorithm = token_key_kind(key)->algorithm,
+                                     .sign = sign_in_token,
+                                     .key = key};
+    return x509_request_for(request, &foreign, error);
+}
+
 static bool make(const Options *options, GError **error) {
     VigieRequest request = {.organisation = options->organisation, .country = options->country};
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) key_file = NULL;
-    const VigieFileObject *key = NULL;
     if (!check_options(options, &request, error) ||
-        (options->device && !add_device_names(options, names, error)) ||
-        !existing_key(options, &key_file, &key, error))
+        (options->device && !add_device_names(options, names, error)))
         return false;
     for (size_t i = 0; options->names && options->names[i]; i++)
         g_ptr_array_add(names, g_strdup(options->names[i]));
     g_ptr_array_add(names, NULL);
     request.names = (const char *const *)names->pdata;
-    g_autoptr(GPtrArray) made = x509_request_new(&request, key, error);
-    if (!made)
-        return false;
-    /* The key first: a request whose key could not be kept would be good for nothing. */
-    if (options->key_out && !write_objects(made, X509_TO_KEY, true, options->key_out, error))
-        return false;
-    if (!write_objects(made, X509_TO_PEM, false, options->out, error))
+    const char *kept = options->key_out ? options->key_out : options->use_key;
+    bool token = token_uri_is(kept);
+    g_autoptr(GPtrArray) made =
+        token ? make_in_token(options, &request, kept, error) : make_in_files(options, &request, error);
+    if (!made || !write_objects(made, X509_TO_PEM, false, options->out, error))
         return false;
     g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
-    const char *kept = options->key_out ? options->key_out : options->use_key;
-    g_autofree char *text =
-        vigie_words(options->lang, "csr.done", "file", options->out, "names", all, "key", kept, NULL);
+    g_autofree char *shown = g_strndup(kept, token ? strcspn(kept, "?") : strlen(kept));
+    g_autofree char *text = vigie_words(options->lang, token ? "csr.done.token" : "csr.done", "file",
+                                        options->out, "names", all, "key", shown, NULL);
     puts(text);
     return true;
 }
@@ -234,14 +282,14 @@ int cli_csr(int argc, char **argv) {
         {"device", 'd', 0, G_OPTION_ARG_STRING, &options.device, "a device of the fleet: its names are taken",
          "TEXT"},
         {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &options.names, "a host name or an IP address", "NAME"},
-        {"key", 0, 0, G_OPTION_ARG_STRING, &options.key_type, "p256 (default), p384, rsa3072, rsa2048",
-         "TYPE"},
-        {"key-out", 0, 0, G_OPTION_ARG_FILENAME, &options.key_out, "where the new key is kept (mode 0600)",
-         "FILE"},
+        {"key", 0, 0, G_OPTION_ARG_STRING, &options.key_type,
+         "p256 (default), p384, rsa3072, rsa4096, rsa2048", "TYPE"},
+        {"key-out", 0, 0, G_OPTION_ARG_FILENAME, &options.key_out,
+         "where the new key is kept (mode 0600), or made", "FILE|pkcs11:URI"},
         {"use-key", 0, 0, G_OPTION_ARG_FILENAME, &options.use_key, "a key that exists, instead of a new one",
-         "FILE"},
-        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file, "opens the key of --use-key",
-         "FILE|fd:N"},
+         "FILE|pkcs11:URI"},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file,
+         "opens the key of --use-key; the PIN of a token", "FILE|fd:N"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, "the request", "FILE"},
         {"organisation", 0, 0, G_OPTION_ARG_STRING, &options.organisation, "O of the subject", "TEXT"},
         {"country", 0, 0, G_OPTION_ARG_STRING, &options.country, "C of the subject, two letters", "CC"},

@@ -98,6 +98,14 @@ CliSecret cli_secret_ask(const char *question, const char *again, GError **error
     return secret;
 }
 
+CliSecret cli_pin_get(const char *uri, const char *source, VigieLang lang, GError **error) {
+    if (source)
+        return cli_secret_read(source, error);
+    g_autofree char *shown = g_strndup(uri, strcspn(uri, "?"));
+    g_autofree char *question = vigie_words(lang, "token.ask", "uri", shown, NULL);
+    return cli_secret_ask(question, NULL, error);
+}
+
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644);
     if (fd < 0) {

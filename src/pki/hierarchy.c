@@ -187,7 +187,7 @@ static bool check(const Reading *reading, const HierarchyAuthority *authority, c
     if (!g_regex_match_simple("^[a-z0-9][a-z0-9-]{0,39}$", authority->name, 0, 0))
         return refuse(reading, "name",
                       "small letters, digits and hyphens are wanted, as in [authority racine]");
-    if (!signer_key_known(authority->key))
+    if (!signer_kind(authority->key))
         return refuse(reading, "key", signer_key_types);
     if (!authority->title || name_text_fault(authority->title, 80))
         return refuse(reading, "title", "a short text is wanted, as in title = AC Racine");

@@ -1,5 +1,6 @@
 /* signer.c: what all signers share, and keys in files. */
 #include "pki/signer.h"
+#include "token/token.h"
 #include "x509/der.h"
 
 #include <errno.h>
@@ -28,40 +29,14 @@ enum {
     SIGNATURE_MAX = 1024
 };
 
-/* ecdsa-with-SHA256, ecdsa-with-SHA384 (RFC 5758 3.2), sha256WithRSAEncryption (RFC 4055 5). */
-static const uint8_t ecdsa_sha256[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86,
-                                       0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02};
-static const uint8_t ecdsa_sha384[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86,
-                                       0x48, 0xCE, 0x3D, 0x04, 0x03, 0x03};
-static const uint8_t rsa_sha256[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
-                                     0xF7, 0x0D, 0x01, 0x01, 0x0B, 0x05, 0x00};
-
-/* clang-format off */
-static const SignerType types[] = {
-    {"P-256", "EC", "P-256", 256, {ecdsa_sha256, sizeof ecdsa_sha256}, SHA256, 32},
-    {"P-384", "EC", "P-384", 384, {ecdsa_sha384, sizeof ecdsa_sha384}, SHA384, 48},
-    {"RSA-3072", "RSA", NULL, 3072, {rsa_sha256, sizeof rsa_sha256}, SHA256, 32},
-    {"RSA-4096", "RSA", NULL, 4096, {rsa_sha256, sizeof rsa_sha256}, SHA256, 32},
-};
-/* clang-format on */
+static const VigieNewKey kinds[] = {X509_KEY_P256, X509_KEY_P384, X509_KEY_RSA_3072, X509_KEY_RSA_4096};
 const char signer_key_types[] = "P-256, P-384, RSA-3072 or RSA-4096";
 
-const SignerType *signer_type(const char *name) {
-    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
-        if (strcmp(types[i].name, name) == 0)
-            return &types[i];
+const VigieKeyKind *signer_kind(const char *name) {
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (strcmp(x509_key_kind(kinds[i])->name, name) == 0)
+            return x509_key_kind(kinds[i]);
     return NULL;
-}
-
-const SignerType *signer_type_of(const char *family, int bits) {
-    for (size_t i = 0; i < G_N_ELEMENTS(types); i++)
-        if (strcmp(types[i].family, family) == 0 && types[i].bits == bits)
-            return &types[i];
-    return NULL;
-}
-
-bool signer_key_known(const char *type) {
-    return signer_type(type) != NULL;
 }
 
 static bool fail(GError **error, VigieErrorCode code, const char *what, const char *path) {
@@ -74,7 +49,7 @@ static bool fail(GError **error, VigieErrorCode code, const char *what, const ch
 typedef struct {
     EVP_PKEY *key;
     EVP_PKEY_CTX *context; /* made once: fetching the algorithm costs as much as half a signature */
-    const SignerType *type;
+    const VigieKeyKind *type;
 } FileKey;
 
 static void file_free(void *data) {
@@ -125,9 +100,10 @@ bool signer_key_id(VigieBytes spki, uint8_t ret_id[20]) {
     return true;
 }
 
-static const SignerType *type_of(const EVP_PKEY *key) {
+static const VigieKeyKind *type_of(const EVP_PKEY *key) {
     const char *family = EVP_PKEY_is_a(key, "EC") ? "EC" : EVP_PKEY_is_a(key, "RSA") ? "RSA" : "";
-    return signer_type_of(family, EVP_PKEY_get_bits(key));
+    const VigieKeyKind *kind = x509_key_kind_of(family, EVP_PKEY_get_bits(key));
+    return kind ? signer_kind(kind->name) : NULL;
 }
 
 /* Takes the key. */
@@ -205,7 +181,7 @@ static bool write_key(const char *path, BIO *sealed, GError **error) {
 }
 
 Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error) {
-    const SignerType *wanted = signer_type(type);
+    const VigieKeyKind *wanted = signer_kind(type);
     if (!wanted) {
         fail(error, VIGIE_ERROR_INVALID, signer_key_types, path);
         return NULL;
@@ -249,7 +225,7 @@ Signer *signer_file_open(const char *path, const char *passphrase, GError **erro
 
 /* ---- Files or tokens ---------------------------------------------------------------------------------------- */
 bool signer_in_token(const char *where) {
-    return g_str_has_prefix(where, "pkcs11:");
+    return token_uri_is(where);
 }
 
 Signer *signer_make(const char *where, const char *type, const char *passphrase, GError **error) {
@@ -262,7 +238,7 @@ Signer *signer_open(const char *where, const char *passphrase, GError **error) {
 
 char *signer_beside(const char *where, const char *name) {
     if (signer_in_token(where))
-        return signer_token_beside(where, name);
+        return token_uri_beside(where, name);
     g_autofree char *folder = g_path_get_dirname(where), *file = g_strconcat(name, ".key", NULL);
     return g_build_filename(folder, file, NULL);
 }

@@ -4,7 +4,7 @@
  * The passphrase opens the one, and is the PIN of the other. One thread at a time. */
 #pragma once
 
-#include "base/base.h"
+#include "x509/x509.h"
 
 typedef struct {
     /* Appends the signature of `data` as it goes into the BIT STRING. */
@@ -24,20 +24,9 @@ void signer_free(Signer *signer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Signer, signer_free)
 bool signer_sign(Signer *signer, VigieBytes data, GByteArray *out, GError **error);
 
-/* Is this a key that we make: "P-256" "P-384" "RSA-3072" "RSA-4096"? */
-bool signer_key_known(const char *type);
+/* An authority's kinds of keys: "P-256" "P-384" "RSA-3072" "RSA-4096"; NULL where it is none of them. */
+const VigieKeyKind *signer_kind(const char *name);
 extern const char signer_key_types[]; /* them all, for messages */
-/* A kind of key, and how it signs. */
-typedef struct {
-    const char *name, *family, *curve;
-    int bits;
-    VigieBytes algorithm;
-    unsigned char *(*digest)(const unsigned char *data, size_t size, unsigned char *out);
-    size_t digest_size;
-} SignerType;
-const SignerType *signer_type(const char *name); /* NULL: not known */
-/* "EC" or "RSA", and its size. */
-const SignerType *signer_type_of(const char *family, int bits);
 
 /* Does a token hold it? */
 bool signer_in_token(const char *where);
@@ -51,7 +40,6 @@ char *signer_beside(const char *where, const char *name);
 /* signer-token.c */
 Signer *signer_token_make(const char *uri, const char *type, const char *pin, GError **error);
 Signer *signer_token_open(const char *uri, const char *pin, GError **error);
-char *signer_token_beside(const char *uri, const char *name);
 
 /* Makes a key, writes it to `path`, which must not exist, mode 0600, PKCS#8 sealed with scrypt and AES-256, durable. */
 Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error);

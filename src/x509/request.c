@@ -1,4 +1,5 @@
 /* request: certificate requests, made and judged. */
+#include "x509/der-write.h"
 #include "x509/x509.h"
 
 #include <arpa/inet.h>
@@ -10,36 +11,13 @@
 
 #include <string.h>
 
-static const struct {
-    const char *name, *type;
-    const char *curve;
-    size_t bits;
-} new_keys[X509_NEW_KEYS] = {
-    [X509_KEY_P256] = {"p256", "EC", "P-256", 0},
-    [X509_KEY_P384] = {"p384", "EC", "P-384", 0},
-    [X509_KEY_RSA_3072] = {"rsa3072", "RSA", NULL, 3072},
-    [X509_KEY_RSA_2048] = {"rsa2048", "RSA", NULL, 2048},
-};
-
-const char *x509_new_key_name(VigieNewKey key) {
-    return new_keys[key].name;
-}
-
-bool x509_new_key_parse(const char *name, VigieNewKey *ret_key) {
-    for (size_t i = 0; i < X509_NEW_KEYS; i++)
-        if (strcmp(new_keys[i].name, name) == 0) {
-            *ret_key = (VigieNewKey)i;
-            return true;
-        }
-    return false;
-}
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_REQ, X509_REQ_free)
 
 static EVP_PKEY *make_key(VigieNewKey key) {
-    return new_keys[key].curve ? EVP_PKEY_Q_keygen(NULL, NULL, new_keys[key].type, new_keys[key].curve)
-                               : EVP_PKEY_Q_keygen(NULL, NULL, new_keys[key].type, new_keys[key].bits);
+    const VigieKeyKind *kind = x509_key_kind(key);
+    return kind->curve ? EVP_PKEY_Q_keygen(NULL, NULL, kind->family, kind->curve)
+                       : EVP_PKEY_Q_keygen(NULL, NULL, kind->family, (size_t)kind->bits);
 }
 
 /* ---- Names ---------------------------------------------------------------------------------------------- */
@@ -135,23 +113,33 @@ static void add_der(GPtrArray *objects, const char *kind, unsigned char *der, in
     OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
 }
 
-GPtrArray *x509_request_new(const VigieRequest *request, const VigieFileObject *existing, GError **error) {
+/* All but the signature. */
+static X509_REQ *compose(const VigieRequest *request, EVP_PKEY *key, GError **error) {
     g_autofree char *names = alternative_names(request->names, error);
     if (!names)
         return NULL;
-    const unsigned char *at = existing ? existing->der : NULL;
-    g_autoptr(EVP_PKEY) key =
-        existing ? d2i_AutoPrivateKey(NULL, &at, (long)existing->size) : make_key(request->key);
     g_autoptr(X509_REQ) made = X509_REQ_new();
     bool done = key && *names && X509_REQ_set_version(made, 0) && set_subject(made, request) &&
-                set_names(made, names) && X509_REQ_set_pubkey(made, key) &&
-                X509_REQ_sign(made, key, EVP_sha256()) > 0;
+                set_names(made, names) && X509_REQ_set_pubkey(made, key);
     ERR_clear_error();
-    if (!done) {
+    if (!done)
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                             *names
                                 ? "the request could not be made with this key or these names"
                                 : "a request wants at least one name: the device's FQDN or its IP address");
+    return done ? g_steal_pointer(&made) : NULL;
+}
+
+GPtrArray *x509_request_new(const VigieRequest *request, const VigieFileObject *existing, GError **error) {
+    const unsigned char *at = existing ? existing->der : NULL;
+    g_autoptr(EVP_PKEY) key =
+        existing ? d2i_AutoPrivateKey(NULL, &at, (long)existing->size) : make_key(request->key);
+    g_autoptr(X509_REQ) made = compose(request, key, error);
+    if (!made)
+        return NULL;
+    if (X509_REQ_sign(made, key, EVP_sha256()) <= 0) {
+        ERR_clear_error();
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "this key does not sign a request");
         return NULL;
     }
     g_autoptr(GPtrArray) objects = x509_file_objects((VigieBytes){0}, NULL);
@@ -159,6 +147,28 @@ GPtrArray *x509_request_new(const VigieRequest *request, const VigieFileObject *
     int key_size = i2d_PrivateKey(key, &key_der), request_size = i2d_X509_REQ(made, &request_der);
     add_der(objects, "private-key", key_der, key_size);
     add_der(objects, "certificate-request", request_der, request_size);
+    return g_steal_pointer(&objects);
+}
+
+GPtrArray *x509_request_for(const VigieRequest *request, const VigieForeignKey *key, GError **error) {
+    const unsigned char *at = key->spki.data;
+    g_autoptr(EVP_PKEY) public = d2i_PUBKEY(NULL, &at, (long)key->spki.size);
+    g_autoptr(X509_REQ) made = compose(request, public, error);
+    g_autoptr(GByteArray) der = g_byte_array_new(), signature = g_byte_array_new();
+    unsigned char *info = NULL;
+    int size = made ? i2d_re_X509_REQ_tbs(made, &info) : 0;
+    bool done = size > 0 && key->sign(key->key, vigie_bytes(info, (size_t)size), signature, error);
+    if (done) {
+        size_t whole = der_open(der, DER_SEQUENCE);
+        der_put_whole(der, vigie_bytes(info, (size_t)size));
+        der_put_whole(der, key->algorithm);
+        der_put_bits(der, der_bytes(signature));
+        der_close(der, whole);
+    }
+    OPENSSL_free(info);
+    if (!done)
+        return NULL;
+    g_autoptr(GPtrArray) objects = x509_file_objects(der_bytes(der), NULL);
     return g_steal_pointer(&objects);
 }
 

@@ -185,18 +185,31 @@ json_t *x509_lint(VigieBytes certificate, const char *const *waived, GError **er
 /* Is there such a check? */
 bool x509_lint_known(const char *id);
 
-/* ---- Requests -------------------------------------------------------------------------------------------
- * A certificate request (PKCS#10, RFC 2986) and its key, made where the key stays. */
+/* ---- Keys that we make ----------------------------------------------------------------------------------
+ * and how each signs: ECDSA with the digest of its strength, RSA with SHA-256 and PKCS #1 v1.5. */
 typedef enum {
     X509_KEY_P256,
     X509_KEY_P384,
-    X509_KEY_RSA_3072,
     X509_KEY_RSA_2048,
+    X509_KEY_RSA_3072,
+    X509_KEY_RSA_4096,
     X509_NEW_KEYS
 } VigieNewKey;
-const char *x509_new_key_name(VigieNewKey key); /* "p256" "p384" "rsa3072" "rsa2048" */
-bool x509_new_key_parse(const char *name, VigieNewKey *ret_key);
+typedef struct {
+    const char *name, *option; /* "P-256" and "p256", "RSA-2048" and "rsa2048" */
+    const char *family;        /* "EC" "RSA" */
+    const char *curve;         /* "P-256" …, or NULL */
+    int bits;
+    VigieBytes algorithm; /* AlgorithmIdentifier of its signatures, DER, static */
+    unsigned char *(*digest)(const unsigned char *data, size_t size, unsigned char *out);
+    size_t digest_size; /* 64 at most */
+} VigieKeyKind;
+const VigieKeyKind *x509_key_kind(VigieNewKey key);
+const VigieKeyKind *x509_key_kind_of(const char *family, int bits); /* NULL: none that we make */
+bool x509_new_key_parse(const char *option, VigieNewKey *ret_key);
 
+/* ---- Requests -------------------------------------------------------------------------------------------
+ * A certificate request (PKCS#10, RFC 2986) and its key, made where the key stays. */
 typedef struct {
     VigieNewKey key;
     const char *common_name;                   /* NULL: the first of `names` */
@@ -208,6 +221,17 @@ typedef struct {
  * key and the request, for x509_file_write. `existing`, may be NULL: the private key (DER) to use instead of a new
  * one. */
 GPtrArray *x509_request_new(const VigieRequest *request, const VigieFileObject *existing, GError **error);
+
+/* A key that signs elsewhere: in a token. */
+typedef struct {
+    VigieBytes spki;      /* SubjectPublicKeyInfo, DER */
+    VigieBytes algorithm; /* of its signatures, DER */
+    /* Appends the signature of `octets` as it goes into the BIT STRING. */
+    bool (*sign)(void *key, VigieBytes octets, GByteArray *out, GError **error);
+    void *key;
+} VigieForeignKey;
+/* The same with such a key: the request alone is in the array. */
+GPtrArray *x509_request_for(const VigieRequest *request, const VigieForeignKey *key, GError **error);
 
 /* What a request asks for, and what is wrong with it:
  *     { "subject", "names": [ "DNS:…", "IP:…" ], "key": { "type", "bits", "curve" }, "signature_algorithm",
