@@ -28,6 +28,8 @@ static const Key keys[] = {
     {"site.language", TYPE_TEXT, "fr", "en", "fr or en, where the reader's own is not known"},
     {"store.url", TYPE_TEXT, "sqlite:/var/lib/vigie/vigie.db", "postgresql:///vigie?host=/run/postgresql",
      "the database: sqlite:PATH or postgresql://…"},
+    {"store.signer_url", TYPE_TEXT, "", "postgresql://vigie-signer@/vigie?host=/run/postgresql",
+     "the same PostgreSQL database for the signer, under a role of its own; empty: as the others"},
     {"portal.listen", TYPE_TEXT, "127.0.0.1:8080", "unix:/run/vigie/portal.sock",
      "where the portal listens: ADDRESS:PORT or unix:PATH; it speaks plain HTTP, so put a proxy before it "
      "elsewhere"},
@@ -160,6 +162,10 @@ static const Key keys[] = {
      "how long observations that changed nothing are kept"},
     {"retention.mail", TYPE_SECONDS, "400 d", "90 d", "how long messages are kept after they were sent"},
     {"process.user", TYPE_TEXT, "", "vigie", "the account that `vigie serve` becomes when root starts it"},
+    {"process.signer_user", TYPE_TEXT, "", "vigie-signer",
+     "the account of the signer alone, which then has passphrases and keys that process.user cannot read; "
+     "root must start `vigie serve`, or who may become another (CAP_SETUID, CAP_SETGID); empty: "
+     "process.user"},
     {"process.lease", TYPE_SECONDS, "60 s", "5 min",
      "how long a job waits after its worker died before another takes it"},
 };
@@ -266,11 +272,14 @@ static bool check_values(VigieConfig *config, GError **error) {
     const char *zone = vigie_config_text(config, "site.time_zone");
     config->zone = g_time_zone_new_identifier(zone);
     const char *url = vigie_config_text(config, "store.url");
-    const char *wrong = NULL;
+    const char *signer_url = vigie_config_text(config, "store.signer_url"), *wrong = NULL;
     if (!config->zone)
         wrong = "[site] time_zone is not a zone of this system, as in: time_zone = Europe/Paris";
     else if (!vigie_lang_parse(vigie_config_text(config, "site.language"), &lang))
         wrong = "[site] language is fr or en, as in: language = fr";
+    else if (*signer_url &&
+             !(g_str_has_prefix(url, "postgresql:") && g_str_has_prefix(signer_url, "postgresql:")))
+        wrong = "[store] signer_url is for PostgreSQL: both it and url begin with postgresql:";
     else if (!g_str_has_prefix(url, "sqlite:") && !g_str_has_prefix(url, "postgresql:"))
         wrong = "[store] url begins with sqlite: or postgresql:, as in: url = sqlite:/var/lib/vigie/vigie.db";
     if (wrong)

@@ -6,6 +6,7 @@
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,35 @@
 volatile int child_stop;
 
 static int signal_fd = -1;
+
+/* ---- Birth ---- */
+/* First above all places, so that none is overwritten by another. */
+static bool place_descriptors(const int descriptors[CHILD_DESCRIPTORS]) {
+    int copies[CHILD_DESCRIPTORS];
+    for (int i = 0; i < CHILD_DESCRIPTORS; i++)
+        copies[i] = descriptors[i] < 0 ? -1 : fcntl(descriptors[i], F_DUPFD, 10);
+    close_range(CHILD_LIFE_FD, 9, 0);
+    for (int i = 0; i < CHILD_DESCRIPTORS; i++)
+        if (descriptors[i] >= 0 && dup2(copies[i], CHILD_LIFE_FD + i) < 0)
+            return false;
+    return close_range(10, ~0U, 0) == 0;
+}
+
+_Noreturn void child_execute(const char *config_path, const char *role,
+                             const int descriptors[CHILD_DESCRIPTORS]) {
+    if (!place_descriptors(descriptors))
+        _exit(1);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    const char *arguments[8] = {"vigie", "serve", "--child", role};
+    if (config_path) {
+        arguments[4] = "--config";
+        arguments[5] = config_path;
+    }
+    execv("/proc/self/exe", (char *const *)arguments);
+    _exit(127);
+}
 
 /* ---- Life ---- */
 /* Returns when the supervisor wrote its last, or SIGTERM came. */
@@ -77,13 +107,13 @@ static void allow_url_files(VigieSandbox *sandbox, const char *url) {
 }
 
 /* What every child needs: the knowledge, the configuration, the store. */
-static VigieSandbox *common_sandbox(const Settings *settings, GError **error) {
+static VigieSandbox *common_sandbox(const VigieConfig *config, GError **error) {
     g_autoptr(VigieSandbox) sandbox = sandbox_new();
     sandbox_allow_system(sandbox);
     sandbox_allow_read(sandbox, vigie_knowledge_folder());
-    sandbox_allow_read(sandbox, vigie_config_path(settings->config));
+    sandbox_allow_read(sandbox, vigie_config_path(config));
     GError *failure = NULL;
-    g_autofree char *folder = settings_store_folder(settings, &failure);
+    g_autofree char *folder = settings_store_folder(config, &failure);
     if (failure) {
         g_propagate_error(error, failure);
         return NULL;
@@ -91,12 +121,19 @@ static VigieSandbox *common_sandbox(const Settings *settings, GError **error) {
     sandbox_allow_write(sandbox, folder);
     if (folder)
         g_setenv("SQLITE_TMPDIR", folder, TRUE);
-    allow_url_files(sandbox, vigie_config_text(settings->config, "store.url"));
-    static const char *const files[] = {"csirt.team", "csirt.artefact_key", "csirt.head_certificate"};
-    for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
-        if (*vigie_config_text(settings->config, files[i]))
-            sandbox_allow_read(sandbox, vigie_config_text(settings->config, files[i]));
     return g_steal_pointer(&sandbox);
+}
+
+static void allow_files(VigieSandbox *sandbox, const VigieConfig *config, const char *const *keys,
+                        size_t count) {
+    for (size_t i = 0; i < count; i++)
+        sandbox_allow_read(sandbox, vigie_config_text(config, keys[i]));
+}
+
+/* The desk of the CSIRT, on which portal and worker work. */
+static void allow_desk(VigieSandbox *sandbox, const VigieConfig *config) {
+    static const char *const keys[] = {"csirt.team", "csirt.artefact_key", "csirt.head_certificate"};
+    allow_files(sandbox, config, keys, G_N_ELEMENTS(keys));
 }
 
 /* The portal has no reason to call anyone but its database, and whoever tells it the database's address. Where the
@@ -104,6 +141,7 @@ static VigieSandbox *common_sandbox(const Settings *settings, GError **error) {
 static void allow_database(VigieSandbox *sandbox, const char *url) {
     if (g_str_has_prefix(url, "sqlite:"))
         return;
+    allow_url_files(sandbox, url);
     sandbox->connects = true;
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NON_DNS, NULL);
     g_autoptr(GHashTable) parameters = url_parameters(url);
@@ -116,45 +154,48 @@ static void allow_database(VigieSandbox *sandbox, const char *url) {
     g_array_append_vals(sandbox->ports, ports, G_N_ELEMENTS(ports));
 }
 
+/* Settings that others check are not read here: who does not send mail has no business with its passwords. */
 static bool run_portal(const VigieServeOptions *options, GError **error) {
-    g_autoptr(Settings) settings = settings_load(options->config_path, error);
-    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    static const char *const keys[] = {"pki.registrar", "pki.policies"};
+    g_autoptr(VigieConfig) config = vigie_config_load(options->config_path, error);
+    g_autoptr(VigieSandbox) sandbox = config ? common_sandbox(config, error) : NULL;
     if (!sandbox)
         return false;
-    allow_database(sandbox, vigie_config_text(settings->config, "store.url"));
-    sandbox_allow_read(sandbox, vigie_config_text(settings->config, "pki.registrar"));
-    sandbox_allow_read(sandbox, vigie_config_text(settings->config, "pki.policies"));
+    allow_database(sandbox, vigie_config_text(config, "store.url"));
+    allow_desk(sandbox, config);
+    allow_files(sandbox, config, keys, G_N_ELEMENTS(keys));
     if (!sandbox_enter(sandbox, error))
         return false;
     child_watch();
     VigiePortalOptions portal = {
-        .config = settings->config, .listen_fd = CHILD_LISTEN_FD, .stop = &child_stop, .ready = child_ready};
+        .config = config, .listen_fd = CHILD_LISTEN_FD, .stop = &child_stop, .ready = child_ready};
     return portal_run(&portal, error);
 }
 
 /* ---- The worker ---- */
 static void allow_worker_files(VigieSandbox *sandbox, const VigieConfig *config) {
+    static const char *const keys[] = {"mail.ca_file",
+                                       "mail.password_file",
+                                       "mailbox.ca_file",
+                                       "mailbox.incident.password_file",
+                                       "mailbox.contact.password_file",
+                                       "pki.directory_password_file",
+                                       "pki.directory_ca_file"};
     const char *const *roots = vigie_config_list(config, "trust.roots");
     for (size_t i = 0; roots[i]; i++)
         sandbox_allow_read(sandbox, roots[i]);
-    sandbox_allow_read(sandbox, vigie_config_text(config, "mail.ca_file"));
     if (g_path_is_absolute(vigie_config_text(config, "csirt.rdap")))
         sandbox_allow_read(sandbox, vigie_config_text(config, "csirt.rdap"));
-    static const char *const files[] = {"mail.password_file",
-                                        "mailbox.ca_file",
-                                        "mailbox.incident.password_file",
-                                        "mailbox.contact.password_file",
-                                        "pki.directory_password_file",
-                                        "pki.directory_ca_file"};
-    for (size_t i = 0; i < G_N_ELEMENTS(files); i++)
-        sandbox_allow_read(sandbox, vigie_config_text(config, files[i]));
+    allow_desk(sandbox, config);
+    allow_files(sandbox, config, keys, G_N_ELEMENTS(keys));
 }
 
 static bool run_worker(const VigieServeOptions *options, GError **error) {
     g_autoptr(Settings) settings = settings_load(options->config_path, error);
-    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
+    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings->config, error) : NULL;
     if (!sandbox)
         return false;
+    allow_url_files(sandbox, vigie_config_text(settings->config, "store.url"));
     allow_worker_files(sandbox, settings->config);
     sandbox->connects = true;
     /* What the worker itself may no longer do once it is confined: start gpg, and see the keys. */
@@ -167,15 +208,15 @@ static bool run_worker(const VigieServeOptions *options, GError **error) {
 
 /* ---- The signer ---- */
 static bool run_signer(const VigieServeOptions *options, GError **error) {
-    g_autoptr(Settings) settings = settings_load(options->config_path, error);
-    g_autoptr(VigieSandbox) sandbox = settings ? common_sandbox(settings, error) : NULL;
-    if (!sandbox || !resident_allow(settings, sandbox, error))
+    g_autoptr(VigieConfig) config = vigie_config_load(options->config_path, error);
+    g_autoptr(VigieSandbox) sandbox = config ? common_sandbox(config, error) : NULL;
+    if (!sandbox || !resident_allow(config, sandbox, error))
         return false;
-    allow_database(sandbox, vigie_config_text(settings->config, "store.url"));
+    allow_database(sandbox, resident_store_url(config));
     if (!sandbox_enter(sandbox, error))
         return false;
     child_watch();
-    return resident_run(settings, error);
+    return resident_run(config, error);
 }
 
 static const struct {

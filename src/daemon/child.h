@@ -3,10 +3,15 @@
 
 #include "daemon/daemon.h"
 
-/* Where the supervisor puts a child's descriptors. */
-enum { CHILD_LIFE_FD = 3, CHILD_LISTEN_FD = 4 };
+/* Where a child's descriptors are: its life; the portal's listening socket; the portal's or the signer's end of the sockets
+ * between them. */
+enum { CHILD_LIFE_FD = 3, CHILD_LISTEN_FD = 4, CHILD_OCSP_FD = 5, CHILD_DESCRIPTORS = 3 };
 /* How long a child may take to end by itself. */
 enum { CHILD_GRACE = 25 };
+
+/* In a new process: becomes this child. `descriptors` are for the places above, in their order; -1: none. */
+_Noreturn void child_execute(const char *config_path, const char *role,
+                             const int descriptors[CHILD_DESCRIPTORS]);
 
 /* Becomes non-zero when it is time to end. */
 extern volatile int child_stop;

@@ -7,7 +7,7 @@ static void check_keys(Doctor *doctor) {
     const char *const *names = vigie_config_list(doctor->settings->config, "pki.signer_authorities");
     for (; *names; names++) {
         g_autoptr(GError) error = NULL;
-        if (resident_try(doctor->settings, doctor->store, *names, &error))
+        if (resident_try(doctor->settings->config, doctor->store, *names, &error))
             doctor_tell(doctor, "signer", DOCTOR_WELL, "signer.well", "name", *names, NULL);
         else
             doctor_tell(doctor, "signer", DOCTOR_BROKEN, "signer.broken", "name", *names, "reason",

@@ -93,9 +93,10 @@ static void check_user(Doctor *doctor) {
     g_autoptr(GError) error = NULL;
     if (geteuid() == 0 && !*user)
         doctor_tell(doctor, "user", DOCTOR_SOON, "user.root", NULL);
-    else if (*user && !sandbox_drop_rights(user, &error))
+    else if (*user && !sandbox_drop_rights(user, &error)) {
+        g_prefix_error(&error, "[process] user = ");
         doctor_tell(doctor, "user", DOCTOR_BROKEN, "user.broken", "reason", error->message, NULL);
-    else {
+    } else {
         const struct passwd *account = getpwuid(geteuid());
         doctor_tell(doctor, "user", DOCTOR_WELL, "user.well", "user", account ? account->pw_name : "?", NULL);
     }

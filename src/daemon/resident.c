@@ -12,13 +12,18 @@
  * are looked after once a minute. */
 enum { PASSPHRASE_MAX = 1024, IDLE_MS = 1000, TROUBLE_MS = 5000, GATHER_US = 300000, KEEP_US = 60000000 };
 
-bool resident_wanted(const Settings *settings) {
-    return vigie_config_list(settings->config, "pki.signer_authorities")[0] != NULL;
+bool resident_wanted(const VigieConfig *config) {
+    return vigie_config_list(config, "pki.signer_authorities")[0] != NULL;
+}
+
+const char *resident_store_url(const VigieConfig *config) {
+    const char *own = vigie_config_text(config, "store.signer_url");
+    return *own ? own : vigie_config_text(config, "store.url");
 }
 
 /* ---- Passphrases -------------------------------------------------------------------------------------------- */
-static const char *passphrase_place(const Settings *settings) {
-    const char *place = vigie_config_text(settings->config, "pki.signer_passphrases");
+static const char *passphrase_place(const VigieConfig *config) {
+    const char *place = vigie_config_text(config, "pki.signer_passphrases");
     return *place ? place : g_getenv("CREDENTIALS_DIRECTORY");
 }
 
@@ -59,8 +64,8 @@ static char *give_passphrase(const char *authority, bool new_key, void *data, GE
     return read_first_line(g_file_test(place, G_FILE_TEST_IS_DIR) ? below : place, error);
 }
 
-bool resident_try(const Settings *settings, VigieStore *store, const char *authority, GError **error) {
-    char *passphrase = give_passphrase(authority, false, (void *)settings, error);
+bool resident_try(const VigieConfig *config, VigieStore *store, const char *authority, GError **error) {
+    char *passphrase = give_passphrase(authority, false, (void *)config, error);
     g_autoptr(VigieAuthority) opened =
         passphrase ? pki_authority_open(store, authority, passphrase, error) : NULL;
     if (passphrase)
@@ -71,9 +76,9 @@ bool resident_try(const Settings *settings, VigieStore *store, const char *autho
 
 /* ---- The sandbox -------------------------------------------------------------------------------------------- */
 /* The keys, and beside them room for those of the responders that it makes. */
-bool resident_allow(const Settings *settings, VigieSandbox *sandbox, GError **error) {
-    const char *const *names = vigie_config_list(settings->config, "pki.signer_authorities");
-    g_autoptr(VigieStore) store = store_open(vigie_config_text(settings->config, "store.url"), error);
+bool resident_allow(const VigieConfig *config, VigieSandbox *sandbox, GError **error) {
+    const char *const *names = vigie_config_list(config, "pki.signer_authorities");
+    g_autoptr(VigieStore) store = store_open(resident_store_url(config), error);
     if (!store)
         return false;
     for (; *names; names++) {
@@ -87,16 +92,15 @@ bool resident_allow(const Settings *settings, VigieSandbox *sandbox, GError **er
         if (!g_str_has_prefix(key_file, "pkcs11:"))
             sandbox_allow_write(sandbox, folder);
     }
-    for (const char *const *folder = vigie_config_list(settings->config, "pki.token_folders"); *folder;
-         folder++)
+    for (const char *const *folder = vigie_config_list(config, "pki.token_folders"); *folder; folder++)
         sandbox_allow_write(sandbox, *folder);
-    sandbox_allow_read(sandbox, passphrase_place(settings));
+    sandbox_allow_read(sandbox, passphrase_place(config));
     return true;
 }
 
 /* ---- The work ----------------------------------------------------------------------------------------------- */
 typedef struct {
-    const Settings *settings;
+    const VigieConfig *config;
     VigieStore *store;
     VigieSigner *signer;
     gint64 keep_at;  /* monotonic, µs */
@@ -144,18 +148,17 @@ static bool work(Resident *resident, GError **error) {
 
 static bool open_store(Resident *resident, GError **error) {
     if (!resident->store)
-        resident->store = store_open(vigie_config_text(resident->settings->config, "store.url"), error);
+        resident->store = store_open(resident_store_url(resident->config), error);
     return resident->store != NULL;
 }
 
-bool resident_run(const Settings *settings, GError **error) {
-    Resident resident = {.settings = settings};
+bool resident_run(const VigieConfig *config, GError **error) {
+    Resident resident = {.config = config};
     if (!open_store(&resident, error))
         return false;
     g_autofree char *who = g_strdup_printf("signer@%s", g_get_host_name());
-    resident.signer =
-        pki_signer_new(resident.store, vigie_config_list(settings->config, "pki.signer_authorities"),
-                       give_passphrase, (void *)settings, who, error);
+    resident.signer = pki_signer_new(resident.store, vigie_config_list(config, "pki.signer_authorities"),
+                                     give_passphrase, (void *)config, who, error);
     if (resident.signer)
         child_ready(NULL);
     bool began = resident.signer != NULL;

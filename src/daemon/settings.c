@@ -120,8 +120,8 @@ void settings_free(Settings *settings) {
     g_free(settings);
 }
 
-char *settings_store_folder(const Settings *settings, GError **error) {
-    const char *url = vigie_config_text(settings->config, "store.url");
+char *settings_store_folder(const VigieConfig *config, GError **error) {
+    const char *url = vigie_config_text(config, "store.url");
     if (!g_str_has_prefix(url, "sqlite:"))
         return NULL;
     g_autofree char *path = g_canonicalize_filename(url + strlen("sqlite:"), NULL);

@@ -25,4 +25,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
 
 /* The folder that holds a SQLite store, absolute, made (mode 0700) where it is missing; NULL for PostgreSQL: without
  * an error. Free with g_free. */
-char *settings_store_folder(const Settings *settings, GError **error);
+char *settings_store_folder(const VigieConfig *config, GError **error);

@@ -1,5 +1,6 @@
 /* The supervisor: one thread, one poll, no work of its own. */
 #include "daemon/child.h"
+#include "daemon/keeper.h"
 #include "daemon/notify.h"
 #include "daemon/resident.h"
 #include "daemon/settings.h"
@@ -28,7 +29,8 @@ enum {
 typedef struct {
     const char *role;
     bool wanted; /* by the configuration */
-    pid_t pid;   /* 0: not running */
+    bool kept;   /* started by the keeper, under an account of its own */
+    pid_t pid;   /* 0: not running; -1: running, and the keeper's to know */
     int life;
     bool ready;                           /* said so, since it was started */
     bool proven;                          /* was ready once since the supervisor started */
@@ -40,6 +42,8 @@ typedef struct {
 typedef struct {
     const VigieServeOptions *options;
     int listen_fd, signal_fd;
+    int ocsp[2];    /* sockets between the portal and the signer, which outlive both */
+    Keeper *keeper; /* of the signer's account; NULL: it has none of its own */
     Child children[CHILDREN];
     bool ending;
     GError *failure; /* why it ends, where it was not asked to */
@@ -50,23 +54,20 @@ static int64_t now_ms(void) {
 }
 
 /* ---- Starting a child ---- */
-static void run_child(const Supervisor *supervisor, const Child *child, int life) {
-    /* Duplicates above the places they go to, so that neither is overwritten by the other. */
-    int life_copy = fcntl(life, F_DUPFD, 10), listen_copy = fcntl(supervisor->listen_fd, F_DUPFD, 10);
-    bool portal = strcmp(child->role, "portal") == 0;
-    if (dup2(life_copy, CHILD_LIFE_FD) < 0 || (portal && dup2(listen_copy, CHILD_LISTEN_FD) < 0))
-        _exit(1);
-    close_range(portal ? CHILD_LISTEN_FD + 1 : CHILD_LIFE_FD + 1, ~0U, 0);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    const char *arguments[8] = {"vigie", "serve", "--child", child->role};
-    if (supervisor->options->config_path) {
-        arguments[4] = "--config";
-        arguments[5] = supervisor->options->config_path;
-    }
-    execv("/proc/self/exe", (char *const *)arguments);
-    _exit(127);
+static pid_t spawn(const Supervisor *supervisor, const Child *child, int life) {
+    bool portal = strcmp(child->role, "portal") == 0, signer = strcmp(child->role, "signer") == 0;
+    if (child->kept)
+        return keeper_spawn(supervisor->keeper, life) ? -1 : 0;
+    const int descriptors[CHILD_DESCRIPTORS] = {life, portal ? supervisor->listen_fd : -1,
+                                                portal   ? supervisor->ocsp[0]
+                                                : signer ? supervisor->ocsp[1]
+                                                         : -1};
+    pid_t pid = fork();
+    if (pid == 0)
+        child_execute(supervisor->options->config_path, child->role, descriptors);
+    if (pid < 0)
+        vigie_log(VIGIE_LOG_ERROR, "%s: fork: %s", child->role, g_strerror(errno));
+    return MAX(pid, 0);
 }
 
 static void start_child(Supervisor *supervisor, Child *child) {
@@ -79,26 +80,28 @@ static void start_child(Supervisor *supervisor, Child *child) {
         child->restart_at = now_ms() + LONGEST_BACK_OFF_MS;
         return;
     }
-    pid_t pid = fork();
-    if (pid == 0)
-        run_child(supervisor, child, pair[1]);
+    child->pid = spawn(supervisor, child, pair[1]);
+    child->life = pair[0];
     close(pair[1]);
-    if (pid < 0) {
-        vigie_log(VIGIE_LOG_ERROR, "%s: fork: %s", child->role, g_strerror(errno));
+    if (child->pid == 0) {
         close(pair[0]);
         child->restart_at = now_ms() + LONGEST_BACK_OFF_MS;
-        return;
     }
-    child->pid = pid;
-    child->life = pair[0];
 }
 
 /* ---- Ends ---- */
-static void stop_child(Child *child) {
+static void send_signal(const Supervisor *supervisor, const Child *child, int number) {
+    if (child->kept)
+        keeper_signal(supervisor->keeper, number);
+    else
+        kill(child->pid, number);
+}
+
+static void stop_child(const Supervisor *supervisor, Child *child) {
     if (child->pid && !child->stopping) {
         child->stopping = true;
         child->kill_at = now_ms() + KILL_MS;
-        kill(child->pid, SIGTERM);
+        send_signal(supervisor, child, SIGTERM);
     }
     child->restart_at = 0;
 }
@@ -107,7 +110,7 @@ static void stop_all(Supervisor *supervisor) {
     supervisor->ending = true;
     notify_manager("STOPPING=1");
     for (size_t i = 0; i < CHILDREN; i++)
-        stop_child(&supervisor->children[i]);
+        stop_child(supervisor, &supervisor->children[i]);
 }
 
 static char *describe_end(int status) {
@@ -152,12 +155,42 @@ static void reap(Supervisor *supervisor) {
                 child_ended(supervisor, &supervisor->children[i], status);
 }
 
+/* Without it the signer could not be started again: whoever started the supervisor starts all of it anew. */
+static void lose_keeper(Supervisor *supervisor) {
+    g_clear_pointer(&supervisor->keeper, keeper_free);
+    for (size_t i = 0; i < CHILDREN; i++) {
+        Child *child = &supervisor->children[i];
+        if (child->kept && child->pid)
+            close(child->life); /* by which the signer ends */
+        if (child->kept)
+            *child = (Child){.role = child->role};
+    }
+    if (!supervisor->failure)
+        g_set_error_literal(&supervisor->failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                            "the keeper of the signer's account has ended");
+    stop_all(supervisor);
+}
+
+static void hear_keeper(Supervisor *supervisor) {
+    int status = 0;
+    if (!keeper_hear(supervisor->keeper, &status)) {
+        lose_keeper(supervisor);
+        return;
+    }
+    for (size_t i = 0; i < CHILDREN; i++)
+        if (supervisor->children[i].kept && supervisor->children[i].pid)
+            child_ended(supervisor, &supervisor->children[i], status);
+}
+
 /* ---- The loop ---- */
 /* The signer, where there are authorities to sign for. */
-static void choose_children(Supervisor *supervisor, const Settings *settings) {
-    for (size_t i = 0; i < CHILDREN; i++)
-        supervisor->children[i].wanted =
-            strcmp(supervisor->children[i].role, "signer") != 0 || resident_wanted(settings);
+static void choose_children(Supervisor *supervisor, const VigieConfig *config) {
+    for (size_t i = 0; i < CHILDREN; i++) {
+        Child *child = &supervisor->children[i];
+        bool signer = strcmp(child->role, "signer") == 0;
+        child->wanted = !signer || resident_wanted(config);
+        child->kept = signer && supervisor->keeper;
+    }
 }
 
 static void reload(Supervisor *supervisor) {
@@ -168,11 +201,11 @@ static void reload(Supervisor *supervisor) {
                   error->message);
         return;
     }
-    vigie_log(VIGIE_LOG_NOTICE,
-              "reads its configuration again; portal.listen and process.user wait for a restart");
-    choose_children(supervisor, settings);
+    vigie_log(VIGIE_LOG_NOTICE, "reads its configuration again; portal.listen, process.user and "
+                                "process.signer_user wait for a restart");
+    choose_children(supervisor, settings->config);
     for (size_t i = 0; i < CHILDREN; i++) {
-        stop_child(&supervisor->children[i]);
+        stop_child(supervisor, &supervisor->children[i]);
         if (supervisor->children[i].wanted && !supervisor->children[i].pid)
             supervisor->children[i].restart_at = now_ms();
     }
@@ -222,7 +255,7 @@ static int keep_time(Supervisor *supervisor) {
             start_child(supervisor, child);
         if (child->kill_at && child->kill_at <= now) {
             vigie_log(VIGIE_LOG_WARNING, "the %s did not end: killed", child->role);
-            kill(child->pid, SIGKILL);
+            send_signal(supervisor, child, SIGKILL);
             child->kill_at = now + KILL_MS;
         }
         if (child->restart_at)
@@ -248,13 +281,17 @@ static void supervise(Supervisor *supervisor) {
             start_child(supervisor, &supervisor->children[i]);
     while (!supervisor->ending || any_running(supervisor)) {
         int timeout = keep_time(supervisor);
-        struct pollfd fds[CHILDREN + 1] = {{.fd = supervisor->signal_fd, .events = POLLIN}};
+        struct pollfd fds[CHILDREN + 2] = {{.fd = supervisor->signal_fd, .events = POLLIN}};
         for (size_t i = 0; i < CHILDREN; i++) {
             const Child *child = &supervisor->children[i];
             fds[i + 1] = (struct pollfd){.fd = child->pid ? child->life : -1, .events = POLLIN};
         }
+        fds[CHILDREN + 1] =
+            (struct pollfd){.fd = supervisor->keeper ? keeper_fd(supervisor->keeper) : -1, .events = POLLIN};
         if (poll(fds, G_N_ELEMENTS(fds), timeout) <= 0)
             continue;
+        if (fds[CHILDREN + 1].revents)
+            hear_keeper(supervisor);
         for (size_t i = 0; i < CHILDREN; i++)
             if (fds[i + 1].revents && supervisor->children[i].pid)
                 hear_child(supervisor, &supervisor->children[i]);
@@ -275,15 +312,35 @@ static int open_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static bool prepare_store(const Settings *settings, GError **error) {
+/* Two accounts that write one file: SQLite gives its log and its index the file's own mode, and the folder's group. */
+static bool share_store(const char *folder, const char *url, GError **error) {
+    const char *path = url + strlen("sqlite:");
+    const char *const suffixes[] = {"", "-wal", "-shm"};
+    bool shared = chmod(folder, 02770) == 0;
+    for (size_t i = 0; shared && i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *file = g_strconcat(path, suffixes[i], NULL);
+        shared = chmod(file, 0660) == 0 || errno == ENOENT;
+    }
+    if (!shared)
+        g_set_error(
+            error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+            "[process] signer_user: the store %s cannot be shared with it: %s; its folder and it belong "
+            "to [process] user: chown -R USER: %s",
+            path, g_strerror(errno), folder);
+    return shared;
+}
+
+static bool prepare_store(const Supervisor *supervisor, const Settings *settings, GError **error) {
+    const char *url = vigie_config_text(settings->config, "store.url");
     GError *failure = NULL;
-    g_autofree char *folder = settings_store_folder(settings, &failure);
+    g_autofree char *folder = settings_store_folder(settings->config, &failure);
     if (failure) {
         g_propagate_error(error, failure);
         return false;
     }
-    g_autoptr(VigieStore) store = store_open(vigie_config_text(settings->config, "store.url"), error);
-    return store && store_migrate(store, error);
+    g_autoptr(VigieStore) store = store_open(url, error);
+    return store && store_migrate(store, error) &&
+           (!supervisor->keeper || !folder || share_store(folder, url, error));
 }
 
 static void tell_start(const Settings *settings, const char *url) {
@@ -296,39 +353,64 @@ static void tell_start(const Settings *settings, const char *url) {
     vigie_log(VIGIE_LOG_NOTICE, "the portal is at %s", url);
 }
 
-/* A TCP port may want root; a socket's file is to be the account's, so that it can be replaced at the next start. */
-static bool listen_and_drop_rights(const Settings *settings, const char *where, int *ret_fd, char **ret_url,
-                                   GError **error) {
-    const char *user = vigie_config_text(settings->config, "process.user");
+static bool drop_rights(const VigieConfig *config, GError **error) {
+    if (sandbox_drop_rights(vigie_config_text(config, "process.user"), error))
+        return true;
+    g_prefix_error(error, "[process] user = ");
+    return false;
+}
+
+/* From the rights it was started with to those it keeps. A TCP port may want root; a socket's file is to be the account's, so
+ * that it can be replaced at the next start. What the account cannot read is not read before, either. */
+static Settings *settle(Supervisor *supervisor, const VigieConfig *config, char **ret_url, GError **error) {
+    const char *path = supervisor->options->config_path, *where = supervisor->options->listen;
+    where = where ? where : vigie_config_text(config, "portal.listen");
     bool file = g_str_has_prefix(where, "unix:");
-    return (!file || sandbox_drop_rights(user, error)) && portal_listen(where, ret_fd, ret_url, error) &&
-           (file || sandbox_drop_rights(user, error));
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, supervisor->ocsp) != 0) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "socketpair: %s", g_strerror(errno));
+        return NULL;
+    }
+    if (*vigie_config_text(config, "process.signer_user") &&
+        !(supervisor->keeper = keeper_start(config, path, supervisor->ocsp[1], error)))
+        return NULL;
+    if ((!file && !portal_listen(where, &supervisor->listen_fd, ret_url, error)) ||
+        !drop_rights(config, error))
+        return NULL;
+    g_autoptr(Settings) settings = settings_load(path, error);
+    if (!settings || (file && !portal_listen(where, &supervisor->listen_fd, ret_url, error)))
+        return NULL;
+    return g_steal_pointer(&settings);
+}
+
+static void close_all(const Supervisor *supervisor) {
+    const int descriptors[] = {supervisor->listen_fd, supervisor->signal_fd, supervisor->ocsp[0],
+                               supervisor->ocsp[1]};
+    keeper_free(supervisor->keeper);
+    for (size_t i = 0; i < G_N_ELEMENTS(descriptors); i++)
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
 }
 
 bool daemon_serve(const VigieServeOptions *options, GError **error) {
     umask(0077);
     vigie_log_name("vigie");
-    g_autoptr(Settings) settings = settings_load(options->config_path, error);
-    if (!settings)
-        return false;
-    const char *listen =
-        options->listen ? options->listen : vigie_config_text(settings->config, "portal.listen");
     g_autofree char *url = NULL;
     Supervisor supervisor = {.options = options,
+                             .listen_fd = -1,
+                             .signal_fd = -1,
+                             .ocsp = {-1, -1},
                              .children = {{.role = "portal"}, {.role = "worker"}, {.role = "signer"}}};
-    choose_children(&supervisor, settings);
-    supervisor.listen_fd = -1;
-    bool good = listen_and_drop_rights(settings, listen, &supervisor.listen_fd, &url, error) &&
-                prepare_store(settings, error);
+    g_autoptr(VigieConfig) config = vigie_config_load(options->config_path, error);
+    g_autoptr(Settings) settings = config ? settle(&supervisor, config, &url, error) : NULL;
+    bool good = settings && prepare_store(&supervisor, settings, error);
     if (good) {
+        choose_children(&supervisor, config);
         sandbox_limit();
         supervisor.signal_fd = open_signals();
         tell_start(settings, url);
         supervise(&supervisor);
-        close(supervisor.signal_fd);
     }
-    if (supervisor.listen_fd >= 0)
-        close(supervisor.listen_fd);
+    close_all(&supervisor);
     if (supervisor.failure) {
         g_propagate_error(error, supervisor.failure);
         return false;

@@ -87,50 +87,64 @@ void sandbox_allow_system(VigieSandbox *sandbox) {
 }
 
 /* ---- Rights ---- */
+static bool may_become_others(void) {
+    cap_t held = cap_get_proc();
+    cap_flag_value_t uid = CAP_CLEAR, gid = CAP_CLEAR;
+    bool asked = held && cap_get_flag(held, CAP_SETUID, CAP_EFFECTIVE, &uid) == 0 &&
+                 cap_get_flag(held, CAP_SETGID, CAP_EFFECTIVE, &gid) == 0;
+    cap_free(held);
+    return asked && uid == CAP_SET && gid == CAP_SET;
+}
+
 static bool become(const char *user, GError **error) {
     const struct passwd *account = getpwnam(user);
     if (!account) {
-        g_set_error(
-            error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-            "[process] user = %s: there is no such account; adduser --system --group %s, or name another",
-            user, user);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s: there is no such account; adduser --system --group %s, or name another", user, user);
         return false;
     }
     if (geteuid() == account->pw_uid)
         return true;
-    if (geteuid() != 0) {
+    if (!may_become_others()) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
-                    "[process] user = %s: only root can become another; start as root or as %s", user, user);
+                    "%s: only root can become another; start as root or as %s", user, user);
         return false;
     }
     if (initgroups(user, account->pw_gid) != 0 ||
         setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
         setresuid(account->pw_uid, account->pw_uid, account->pw_uid) != 0) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "[process] user = %s: %s", user,
-                    g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s", user, g_strerror(errno));
         return false;
     }
     return true;
 }
 
+/* What no program that is started may ever gain; who has no right has none to give this up. */
+static void drop_bounding(void) {
+    for (int capability = 0; cap_get_bound(capability) >= 0; capability++)
+        cap_drop_bound(capability);
+}
+
 /* Where there are none left, nothing is asked of the kernel: a service manager may forbid the question. */
-static void drop_capabilities(void) {
+static bool drop_capabilities(GError **error) {
     cap_t none = cap_init(), held = cap_get_proc();
+    bool dropped = true;
     if (!none || !held || cap_compare(none, held) != 0) {
-        for (int capability = 0; cap_get_bound(capability) >= 0; capability++)
-            cap_drop_bound(capability);
         cap_reset_ambient();
-        if (!none || cap_set_proc(none) != 0)
-            vigie_log(VIGIE_LOG_WARNING, "capabilities could not be dropped: %s", g_strerror(errno));
+        dropped = none && cap_set_proc(none) == 0;
     }
+    if (!dropped)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "capabilities cannot be given up: %s",
+                    g_strerror(errno));
     cap_free(none);
     cap_free(held);
+    return dropped;
 }
 
 bool sandbox_drop_rights(const char *user, GError **error) {
-    if (*user && !become(user, error))
+    drop_bounding(); /* first: another account has no right to */
+    if ((*user && !become(user, error)) || !drop_capabilities(error))
         return false;
-    drop_capabilities();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "PR_SET_NO_NEW_PRIVS: %s", g_strerror(errno));
         return false;

@@ -26,8 +26,8 @@ void sandbox_allow_programs(VigieSandbox *sandbox, const char *folder);
 /* What the C library, OpenSSL, time zones and name resolution read. */
 void sandbox_allow_system(VigieSandbox *sandbox);
 
-/* Becomes `user` for good where the process is root; all capabilities go in any case, and new privileges with them.
- * `user` "": stays who it is. */
+/* Becomes `user` for good where the process is root, or may become others (CAP_SETUID and CAP_SETGID); all capabilities go in
+ * any case, and new privileges with them. `user` "": stays who it is. The error does not say which key named the account. */
 bool sandbox_drop_rights(const char *user, GError **error);
 /* No core dumps, no debugger, and room for many connections. */
 void sandbox_limit(void);

@@ -91,7 +91,7 @@ class Daemon:
 
     def children(self):
         """{"portal": pid, "worker": pid} of those that run."""
-        found = {}
+        parents, roles = {}, {}
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
                 continue
@@ -100,9 +100,16 @@ class Daemon:
                 words = pathlib.Path("/proc", entry, "cmdline").read_text().split("\0")
             except OSError:
                 continue
-            if "PPid:\t%d\n" % self.process.pid in status and "--child" in words:
-                found[words[words.index("--child") + 1]] = int(entry)
-        return found
+            parents[int(entry)] = int(re.search(r"^PPid:\t(\d+)$", status, re.M)[1])
+            if "--child" in words:
+                roles[int(entry)] = words[words.index("--child") + 1]
+        # The signer with an account of its own is its keeper's child.
+        return {role: pid for pid, role in roles.items()
+                if parents[pid] == self.process.pid or role == "signer" and parents.get(parents[pid]) == self.process.pid}
+
+    def keeper(self):
+        """The process between the supervisor and a signer with an account of its own."""
+        return int(status_of(self.children()["signer"])["PPid"])
 
     def both(self):
         """both children"""
