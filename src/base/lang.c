@@ -175,3 +175,90 @@ bool vigie_words_load(GError **error) {
     catalogue = g_steal_pointer(&words);
     return true;
 }
+
+/* ---- Refusals ----------------------------------------------------------------------------------------------- */
+#define REFUSAL "refusal."
+enum { REFUSAL_DEPTH = 3 }; /* a refusal within a refusal: {why} */
+
+/* What stands in `message` for the placeholders of `pattern`, each the shortest that fits, one at the beginning without a
+ * colon: that is another's prefix. NULL where it is another message. *ret_literal: how much of it the pattern itself says. */
+static json_t *read_message(const char *pattern, const char *message, size_t *ret_literal) {
+    g_autoptr(json_t) values = json_object();
+    size_t brace = strcspn(pattern, "{");
+    *ret_literal = brace;
+    if (strncmp(pattern, message, brace) != 0)
+        return NULL;
+    for (pattern += brace, message += brace; *pattern;) {
+        size_t size = 0;
+        const char *name = placeholder(pattern, &size);
+        g_autofree char *key = name ? g_strndup(name, size) : NULL;
+        pattern += name ? size + 2 : 0;
+        size_t literal = name ? strcspn(pattern, "{") : strlen(pattern);
+        g_autofree char *after = g_strndup(pattern, literal);
+        const char *found = pattern[literal]                   ? strstr(message, after)
+                            : literal == 0                     ? message + strlen(message)
+                            : g_str_has_suffix(message, after) ? message + strlen(message) - literal
+                                                               : NULL;
+        bool first = json_object_size(values) == 0 && brace == 0;
+        if (!name || !found || (literal == 0 && pattern[0]) ||
+            (first && g_strstr_len(message, found - message, ": ")))
+            return NULL;
+        json_object_set_new(values, key, json_stringn_nocheck(message, (size_t)(found - message)));
+        message = found + literal;
+        pattern += literal;
+        *ret_literal += literal;
+    }
+    return *message ? NULL : g_steal_pointer(&values);
+}
+
+/* Sources write ' and ", catalogues what typography has for them. */
+static char *plain(const char *text) {
+    static const char *const quotes[][2] = {{"’", "'"}, {"“", "\""}, {"”", "\""}};
+    GString *out = g_string_new(text);
+    for (size_t i = 0; i < G_N_ELEMENTS(quotes); i++)
+        g_string_replace(out, quotes[i][0], quotes[i][1], 0);
+    return g_string_free(out, FALSE);
+}
+
+static char *say_refusal(VigieLang lang, const char *message, const char *names, int depth);
+
+/* {member} by its word, {why} as the refusal that it is. False where the latter is not known. */
+static bool say_values(VigieLang lang, json_t *values, const char *names, int depth) {
+    const char *member = json_string_value(json_object_get(values, "member"));
+    const char *why = json_string_value(json_object_get(values, "why"));
+    g_autofree char *key = g_strconcat(names, member, NULL);
+    if (member && catalogue && g_hash_table_contains(catalogue, key))
+        json_object_set_new(values, "member", json_string(vigie_word(lang, key)));
+    g_autofree char *said = why && depth < REFUSAL_DEPTH ? say_refusal(lang, why, names, depth + 1) : NULL;
+    if (said)
+        json_object_set_new(values, "why", json_string(said));
+    return !why || said;
+}
+
+/* Of the entries that fit, the one that says most itself. */
+static char *say_refusal(VigieLang lang, const char *message, const char *names, int depth) {
+    GHashTableIter iter;
+    gpointer key, texts;
+    size_t best = 0;
+    char *said = NULL;
+    if (!catalogue)
+        return NULL;
+    g_hash_table_iter_init(&iter, catalogue);
+    while (g_hash_table_iter_next(&iter, &key, &texts)) {
+        size_t literal = 0;
+        g_autofree char *pattern =
+            g_str_has_prefix(key, REFUSAL) ? plain(vigie_text_in(VIGIE_EN, texts)) : NULL;
+        g_autoptr(json_t) values = pattern ? read_message(pattern, message, &literal) : NULL;
+        if (!values || literal < best || !say_values(lang, values, names, depth))
+            continue;
+        best = literal;
+        g_free(said);
+        said = vigie_text_fill(vigie_text_in(lang, texts), values);
+    }
+    return said;
+}
+
+char *vigie_refusal(VigieLang lang, const char *message, const char *names) {
+    g_autofree char *valid = g_utf8_make_valid(message, -1), *folded = plain(valid);
+    return say_refusal(lang, folded, names, 0);
+}

@@ -369,7 +369,8 @@ DRESS(dress_case_cvss) {
     if (!*vector)
         return true;
     if (!csirt_cvss_score(vector, &cvss, &failure)) {
-        json_object_set_new(view, "vector_problem", json_string(failure->message));
+        g_autofree char *said = present_refusal(request->lang, failure->message);
+        json_object_set_new(view, "vector_problem", json_string(said));
         return true;
     }
     g_autofree char *score = tenths(cvss.score), *base = tenths(cvss.base);

@@ -39,10 +39,11 @@ static json_t *refused(Request *request, GError *failure, GError **error) {
     json_t *item = page_case_notify(request, error);
     request->status = failure->code == VIGIE_ERROR_CONFLICT ? 409 : 400;
     request->here = g_strdup_printf("/cases/%" G_GINT64_FORMAT "/notify", request->id);
+    g_autofree char *said = present_refusal(request->lang, failure->message);
     if (item)
         json_object_set_new(item, "problem",
                             json_pack("{s:s, s:s}", "text", vigie_word(request->lang, "desk.problem.invalid"),
-                                      "detail", failure->message));
+                                      "detail", said));
     g_error_free(failure);
     return item;
 }

@@ -254,5 +254,6 @@ RESOURCE(page_case_open) {
     }
     request->status = 400;
     request->here = g_strdup("/cases/new");
-    return json_pack("{s:s}", "problem", failure->message);
+    g_autofree char *said = present_refusal(request->lang, failure->message);
+    return json_pack("{s:s}", "problem", said);
 }

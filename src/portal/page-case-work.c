@@ -34,13 +34,14 @@ json_t *case_refused(Request *request, GError *failure, GError **error) {
     bool conflict = failure->code == VIGIE_ERROR_CONFLICT;
     json_t *item = page_case(request, error);
     if (item) {
+        g_autofree char *said = present_refusal(request->lang, failure->message);
         request->status = conflict ? 409 : 400;
         request->here = g_strdup_printf("/cases/%" G_GINT64_FORMAT, request->id);
         json_object_set_new(
             item, "problem",
             json_pack("{s:s, s:s, s:b}", "text",
                       vigie_word(request->lang, conflict ? "desk.problem.conflict" : "desk.problem.invalid"),
-                      "detail", failure->message, "conflict", conflict));
+                      "detail", said, "conflict", conflict));
     }
     g_error_free(failure);
     return item;

@@ -213,6 +213,11 @@ static const char *asset_tag(const Request *request, const char *name) {
     return asset->tag;
 }
 
+char *present_refusal(VigieLang lang, const char *message) {
+    char *said = lang == VIGIE_EN ? NULL : vigie_refusal(lang, message, "desk.member.");
+    return said ? said : g_utf8_make_valid(message, -1);
+}
+
 json_t *present_frame(const Request *request, const char *title) {
     VigieLang other = request->lang == VIGIE_FR ? VIGIE_EN : VIGIE_FR;
     bool post = strcmp(request->method, "POST") == 0; /* whose address cannot be asked for again */

@@ -19,6 +19,8 @@ json_t *present_frame(const Request *request, const char *title);
 /* The page `name` over `data`, within the layout, into request->answer. */
 bool present_page(Request *request, const char *name, json_t *data, GError **error);
 
+/* What a refusal says, in the reader's language; in English where the words know it in no other. Free with g_free. */
+char *present_refusal(VigieLang lang, const char *message);
 /* [ { "value", "label", "selected": bool } ] for a <select>: words of `prefix` + value. */
 json_t *present_options(const Request *request, const char *prefix, const char *const *values,
                         const char *selected);

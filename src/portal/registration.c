@@ -1,6 +1,7 @@
 #include "portal/registration.h"
 #include "portal/account.h"
 #include "portal/multipart.h"
+#include "portal/present.h"
 
 #include <string.h>
 
@@ -62,7 +63,7 @@ char *registration_problem(Request *request, const GError *error) {
     for (size_t i = 0; !request->api && i < G_N_ELEMENTS(mendable); i++)
         if (g_error_matches(error, VIGIE_ERROR, mendable[i])) {
             request->status = 400;
-            return g_strdup(error->message);
+            return present_refusal(request->lang, error->message);
         }
     return NULL;
 }

@@ -40,9 +40,12 @@ static void answer_problem(Request *request, unsigned status, const char *detail
 static void answer_error_page(Request *request, unsigned status, const char *detail) {
     g_autofree char *key = g_strdup_printf("portal.error.%u", status);
     g_autofree char *remedy = g_strdup_printf("portal.error.%u-remedy", status);
-    g_autoptr(json_t) view = json_pack("{s:s, s:s, s:s, s:i}", "title", vigie_word(request->lang, key),
-                                       "remedy", vigie_word(request->lang, remedy), "detail",
-                                       status < 500 ? detail : "", "status", (int)status);
+    g_autofree char *said = present_refusal(request->lang, detail);
+    bool known = request->lang != VIGIE_EN && strcmp(said, detail) != 0;
+    g_autoptr(json_t) view =
+        json_pack("{s:s, s:s, s:s, s:s, s:i}", "title", vigie_word(request->lang, key), "remedy",
+                  vigie_word(request->lang, remedy), "detail", status < 500 ? said : "", "detail_lang",
+                  known ? vigie_lang_code(request->lang) : "en", "status", (int)status);
     g_autoptr(GError) error = NULL;
     request->status = status;
     if (present_page(request, "error", view, &error))

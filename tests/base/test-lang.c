@@ -25,6 +25,27 @@ static void test_fill(void) {
     g_assert_cmpstr(text, ==, "3 × pompe, {unknown}, {not a name} {");
 }
 
+/* Proves that a refusal is said by the entry that says most of it, with what it quotes, what is within it, whatever its quotation marks,
+ * and that one that nobody translated, or that quotes what looks like a placeholder, does no harm. */
+static void test_refusals(void) {
+    static const char *const known[][2] = {
+        {"task 12: it is done already", "la tâche 12 est déjà faite"},
+        {"reason: another order than the rules' needs one",
+         "Motif\u00a0: un autre ordre que celui des règles demande un motif"},
+        {"title: 200 characters at most", "Objet\u00a0: 200 caractères au plus"},
+        {"CVSS vector, “{why}”: there is no such metric in this version",
+         "vecteur CVSS, «\u00a0{why}\u00a0»\u00a0: ce critère n’existe pas dans cette version"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+        g_autofree char *said = vigie_refusal(VIGIE_FR, known[i][0], "desk.member.");
+        g_assert_cmpstr(said, ==, known[i][1]);
+    }
+    g_assert_null(vigie_refusal(VIGIE_FR, "title: nobody translated this", "desk.member."));
+    g_assert_null(vigie_refusal(VIGIE_FR, "", "desk.member."));
+    g_autofree char *deep = g_strnfill(4000, ':');
+    g_assert_null(vigie_refusal(VIGIE_FR, deep, "desk.member."));
+}
+
 /* A catalogue in a folder of its own, loaded by a child: a process loads its words once. */
 static void refused(const char *catalogue, const char *because) {
     g_autofree char *folder = g_dir_make_tmp("vigie-words-XXXXXX", NULL);
@@ -63,6 +84,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/lang/languages", test_languages);
     g_test_add_func("/lang/words", test_words);
     g_test_add_func("/lang/fill", test_fill);
+    g_test_add_func("/lang/refusals", test_refusals);
     g_test_add_func("/lang/bad-catalogues", test_bad_catalogues);
     return g_test_run();
 }
