@@ -21,6 +21,7 @@ struct Node {
     GArray *edges; /* Edge, the likeliest first; NULL: not looked at yet */
     int distance;  /* to an anchor, edges; FAR: none */
     bool anchor;
+    bool wanted; /* to be looked at: the leaf, and who signed what was */
 };
 
 typedef struct {
@@ -116,17 +117,40 @@ static void add_edge(Search *search, Node *node, X509 *issuer, bool anchor) {
     g_array_append_val(node->edges, edge);
 }
 
+static bool same_key(const Node *one, const Node *other) {
+    return ASN1_STRING_cmp(X509_get0_pubkey_bitstr(one->certificate),
+                           X509_get0_pubkey_bitstr(other->certificate)) == 0;
+}
+
+/* Does this key, or one that was tried before, say whether the edge holds? One key made the signature, and no other. */
+static bool is_settled(const GArray *edges, guint at, bool *ret_signs) {
+    const Node *issuer = g_array_index(edges, Edge, at).issuer;
+    bool signer_known = false;
+    *ret_signs = false;
+    for (guint i = 0; i < at; i++) {
+        const Edge *before = &g_array_index(edges, Edge, i);
+        signer_known |= before->signs;
+        if (same_key(before->issuer, issuer)) {
+            *ret_signs = before->signs;
+            return true;
+        }
+    }
+    return signer_known;
+}
+
 static void verify_edges(Search *search, Node *node) {
     for (guint i = 0; i < node->edges->len; i++) {
         Edge *edge = &g_array_index(node->edges, Edge, i);
-        if (edge->signs)
-            continue;
-        if (search->signatures >= PATH_SIGNATURES_MAX) {
+        bool settled = is_settled(node->edges, i, &edge->signs);
+        if (!settled && search->signatures >= PATH_SIGNATURES_MAX) {
             search->result.cut = true;
             break;
         }
-        search->signatures++;
-        edge->signs = X509_verify(node->certificate, X509_get0_pubkey(edge->issuer->certificate)) == 1;
+        if (!settled) {
+            search->signatures++;
+            edge->signs = X509_verify(node->certificate, X509_get0_pubkey(edge->issuer->certificate)) == 1;
+        }
+        edge->issuer->wanted |= edge->signs;
         edge->rank = rank_of(search, node->certificate, edge->issuer, edge->signs);
     }
     ERR_clear_error();
@@ -271,20 +295,30 @@ static void walk_nowhere(Search *search, Node *node) {
     show(search, length, false);
 }
 
-static void run(Search *search, X509 *leaf_certificate) {
-    Node *leaf = node_of(search, leaf_certificate, is_anchor(search, leaf_certificate));
-    for (guint i = 0; leaf && i < search->nodes->len; i++) {
-        Node *node = search->nodes->pdata[i];
-        node->anchor |= !node->anchor && is_anchor(search, node->certificate);
-        look_above(search, node);
+/* Looks above every node that is wanted, until none is left. */
+static void look_everywhere(Search *search) {
+    for (bool more = true; more;) {
+        more = false;
+        for (guint i = 0; i < search->nodes->len; i++) {
+            Node *node = search->nodes->pdata[i];
+            if (node->edges || !(node->wanted || search->broken_too))
+                continue;
+            node->anchor |= is_anchor(search, node->certificate);
+            look_above(search, node);
+            more = true;
+        }
     }
-    if (!leaf)
-        return;
+}
+
+static void run(Search *search, Node *leaf) {
+    leaf->wanted = true;
+    look_everywhere(search);
     walk_all(search, leaf);
     if (search->result.visits == 0) {
         search->broken_too = true;
         search->visits_max = BROKEN_VISITS_MAX;
         search->done = false;
+        look_everywhere(search);
         walk_all(search, leaf);
     }
     if (search->result.visits == 0)
@@ -303,7 +337,7 @@ PathSearch path_search(const VigieRoots *roots, X509 *leaf, STACK_OF(X509) * poo
                      .data = data,
                      .visits_max = PATH_VISITS_MAX};
     if (X509_STORE_CTX_init(search.roots, roots->store, leaf, NULL))
-        run(&search, leaf);
+        run(&search, node_of(&search, leaf, false));
     X509_STORE_CTX_free(search.roots);
     g_ptr_array_unref(search.nodes);
     g_hash_table_unref(search.digests);

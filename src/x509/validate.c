@@ -105,7 +105,10 @@ static int note_refusal(int good, X509_STORE_CTX *context) {
     return 1; /* go on: all refusals are wanted */
 }
 
+/* Without a set of the user's, it is anyPolicy (RFC 5280 6.1.1 c); libcrypto takes it for empty. */
 static bool set_policies(X509_VERIFY_PARAM *param, const ValidateRules *rules) {
+    if (!rules->policies)
+        X509_VERIFY_PARAM_add0_policy(param, OBJ_nid2obj(NID_any_policy));
     for (size_t i = 0; rules->policies && rules->policies[i]; i++) {
         ASN1_OBJECT *policy = OBJ_txt2obj(rules->policies[i], 1);
         if (!policy)
