@@ -9,7 +9,13 @@
 
 #include <string.h>
 
-enum { ITERATIONS_MAX = 1000000, ROUNDS_MAX = 3 * ITERATIONS_MAX, ROUNDS_LEAST = 100, UNKNOWN = -1 };
+enum {
+    ITERATIONS_MAX = 1000000,
+    ROUNDS_MAX = 3 * ITERATIONS_MAX,
+    ROUNDS_LEAST = 100,
+    UNKNOWN = -1,
+    DEPTH_MAX = 3
+};
 
 static json_t *algorithm_name(const ASN1_OBJECT *oid) {
     char name[80];
@@ -117,21 +123,33 @@ static void add_sealed_key(Identified *found, const Where *where, const X509_SIG
     X509_SIG_get0(sealed, &algorithm, NULL);
     int64_t iterations = 0;
     json_object_set_new(object, "format", json_string("PKCS#8"));
-    json_object_set_new(object, "private", json_string("encrypted"));
     json_object_set_new(object, "protection", protection(algorithm, &iterations));
-    json_object_set_new(object, "opened", json_boolean(open_key(found, object, sealed, iterations)));
+    bool opened = open_key(found, object, sealed, iterations);
+    json_object_set_new(object, "opened", json_boolean(opened));
+    json_object_set_new(object, "private",
+                        json_string(opened && found->without_password ? "clear" : "encrypted"));
+}
+
+/* Schemes that seal with a password; a signature's DigestInfo has the same shape. */
+static bool seals(const X509_SIG *sealed) {
+    const X509_ALGOR *algorithm = NULL;
+    const ASN1_OBJECT *oid = NULL;
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
+    int cipher = 0, digest = 0;
+    return OBJ_obj2nid(oid) == NID_undef ||
+           EVP_PBE_find(EVP_PBE_TYPE_OUTER, OBJ_obj2nid(oid), &cipher, &digest, NULL);
 }
 
 bool identify_encrypted_key(Identified *found, const Where *where, VigieBytes octets) {
     const unsigned char *at = octets.data;
     X509_SIG *sealed = d2i_X509_SIG(NULL, &at, (long)octets.size);
-    if (!sealed) {
-        ERR_clear_error();
-        return false;
-    }
-    add_sealed_key(found, where, sealed);
+    bool known = sealed && seals(sealed);
+    if (known)
+        add_sealed_key(found, where, sealed);
     X509_SIG_free(sealed);
-    return true;
+    ERR_clear_error();
+    return known;
 }
 
 static void add_certificate(Identified *found, const Where *where, X509 *certificate) {
@@ -168,8 +186,14 @@ static void add_bags(Identified *found, const Where *where, const STACK_OF(PKCS1
             if (depth < 4)
                 add_bags(found, where, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
             break;
-        default:
+        case NID_crlBag:
             break;
+        default: { /* a secret of any kind */
+            json_t *object = identified_add(found, where, "unreadable");
+            if (object)
+                json_object_set_new(object, "private", json_string("possible"));
+            break;
+        }
         }
     }
 }
@@ -193,9 +217,22 @@ static bool add_part(Identified *found, const Where *inside, PKCS7 *part, json_t
     return true;
 }
 
+/* Is the empty password its password? Then whoever has the file has the key. */
+static bool opens_for_anyone(Identified *found, PKCS12 *pfx) {
+    const ASN1_INTEGER *iterations = NULL;
+    if (!PKCS12_mac_present(pfx))
+        return false;
+    PKCS12_get0_mac(NULL, NULL, NULL, &iterations, pfx);
+    return affordable(found, iterations ? count_of(iterations) : 1) && PKCS12_verify_mac(pfx, "", 0) == 1;
+}
+
 bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets) {
     const unsigned char *at = octets.data;
+    const char *password = found->password;
     PKCS12 *pfx = d2i_PKCS12(NULL, &at, (long)octets.size);
+    found->without_password = pfx && !password && opens_for_anyone(found, pfx);
+    if (found->without_password)
+        found->password = "";
     STACK_OF(PKCS7) *parts = pfx ? PKCS12_unpack_authsafes(pfx) : NULL;
     json_t *container = pfx ? identified_add(found, where, "pkcs12") : NULL;
     bool opened = parts != NULL;
@@ -206,14 +243,36 @@ bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets) {
         json_object_set_new(container, "opened", json_boolean(opened));
         json_object_set_new(container, "password_required", json_boolean(PKCS12_mac_present(pfx) != 0));
     }
+    found->password = password;
+    found->without_password = false;
     sk_PKCS7_pop_free(parts, PKCS7_free);
     PKCS12_free(pfx);
     ERR_clear_error();
     return pfx != NULL;
 }
 
+/* What an envelope carries: anything. NULL: nothing, or what was named; else what may be in it. */
+static const char *content_of_pkcs7(Identified *found, CMS_ContentInfo *cms, const Where *inside) {
+    int type = OBJ_obj2nid(CMS_get0_type(cms));
+    if (type != NID_pkcs7_data && type != NID_pkcs7_signed && type != NID_pkcs7_digest)
+        return "possible"; /* sealed or compressed */
+    ASN1_OCTET_STRING **carried = CMS_get0_content(cms);
+    if (!carried || !*carried || ASN1_STRING_length(*carried) == 0)
+        return NULL;
+    VigieBytes octets = vigie_bytes(ASN1_STRING_get0_data(*carried), (size_t)ASN1_STRING_length(*carried));
+    if (found->depth >= DEPTH_MAX)
+        return "unknown";
+    found->depth++;
+    bool known = identify_sequence(found, inside, octets);
+    bool text = g_utf8_validate((const char *)octets.data, (gssize)octets.size, NULL);
+    identify_traces(found, octets, text ? TRACES_IN_TEXT : TRACES_WITHIN);
+    found->depth--;
+    return known || text ? NULL : "unknown";
+}
+
 bool identify_pkcs7(Identified *found, const Where *where, VigieBytes octets) {
     const unsigned char *at = octets.data;
+    const Where inside = {.encoding = "pkcs7"};
     CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)octets.size);
     if (!cms) {
         ERR_clear_error();
@@ -222,8 +281,10 @@ bool identify_pkcs7(Identified *found, const Where *where, VigieBytes octets) {
     json_t *object = identified_add(found, where, "pkcs7");
     if (object)
         json_object_set_new(object, "content", algorithm_name(CMS_get0_type(cms)));
+    const char *content = content_of_pkcs7(found, cms, &inside);
+    if (object && content)
+        json_object_set_new(object, "private", json_string(content));
     STACK_OF(X509) *certificates = CMS_get1_certs(cms);
-    const Where inside = {.encoding = "pkcs7"};
     for (int i = 0; i < sk_X509_num(certificates); i++)
         add_certificate(found, &inside, sk_X509_value(certificates, i));
     sk_X509_pop_free(certificates, X509_free);

@@ -26,29 +26,38 @@ static bool in_base64(char c) {
 }
 
 /* What libcrypto's own encodings have a label for, but DER cannot tell. */
-static bool identify_by_label(Identified *found, const Where *where, VigieBytes content) {
+static bool identify_by_label(Identified *found, const Where *where) {
     static const struct {
         const char *label, *kind, *private;
     } labels[] = {
-        {"OPENSSH PRIVATE KEY", "openssh-private-key", "encrypted"},
+        {"OPENSSH PRIVATE KEY", "openssh-private-key", "possible"}, /* cut before its cipher is named */
         {"PGP PRIVATE KEY BLOCK", "openpgp", "possible"},
-        {"PGP PUBLIC KEY BLOCK", "openpgp", NULL},
-        {"PGP MESSAGE", "openpgp", NULL},
-        {"PGP SIGNATURE", "openpgp", NULL},
+        {"PGP PUBLIC KEY BLOCK", "openpgp", "unknown"},
+        {"PGP MESSAGE", "openpgp", "possible"},
+        {"PGP SIGNATURE", "openpgp", "unknown"},
         {"EC PARAMETERS", "ec-parameters", NULL},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(labels); i++) {
         if (strcmp(labels[i].label, where->label) != 0)
             continue;
         json_t *object = identified_add(found, where, labels[i].kind);
-        /* openssh-key-v1 names its cipher after the magic of 15 octets; "none" is in clear. */
-        bool clear = content.size > 23 && memcmp(content.data, "openssh-key-v1", 15) == 0 &&
-                     memcmp(content.data + 15, "\0\0\0\4none", 8) == 0;
         if (object && labels[i].private)
-            json_object_set_new(object, "private", json_string(clear ? "clear" : labels[i].private));
+            json_object_set_new(object, "private", json_string(labels[i].private));
         return true;
     }
     return false;
+}
+
+/* openssh-key-v1 (PROTOCOL.key) names its cipher after the magic of 15 octets; "none" is in clear. */
+static bool identify_openssh(Identified *found, const Where *where, VigieBytes content) {
+    static const char clear[] = "openssh-key-v1\0\0\0\0\4none";
+    if (content.size < sizeof clear - 1 || memcmp(content.data, clear, 15) != 0)
+        return false;
+    json_t *object = identified_add(found, where, "openssh-private-key");
+    bool open = memcmp(content.data, clear, sizeof clear - 1) == 0;
+    if (object)
+        json_object_set_new(object, "private", json_string(open ? "clear" : "encrypted"));
+    return true;
 }
 
 /* A key sealed the way of RFC 1421, whose derivation is one round, so it costs nothing. What a PKCS#8 within it would
@@ -89,9 +98,33 @@ static void identify_content(Identified *found, const Where *where, const PemBlo
             json_object_update_new(object,
                                    json_pack("{s:s,s:s,s:b}", "format", "RFC 1421", "private", "encrypted",
                                              "opened", open_sealed_block(found, object, block)));
-    } else if (!identify_sequence(found, where, content) && !identify_by_label(found, where, content)) {
+    } else if (!identify_sequence(found, where, content) && !identify_openssh(found, where, content) &&
+               !(strstr(where->label, "PGP") && identify_openpgp(found, where, content)) &&
+               !identify_by_label(found, where)) {
         identified_unreadable(found, where, "unreadable");
     }
+    identify_traces(found, content, TRACES_WITHIN);
+}
+
+/* The base64 of a body: what editors, mail and programs put before, after and between its lines is no part of it. */
+static char *base64_of(const char *body, const char *end, bool *ret_broken) {
+    GString *base64 = g_string_sized_new((gsize)(end - body));
+    *ret_broken = false;
+    for (const char *c = body; c < end; c++) {
+        if (in_base64(*c))
+            g_string_append_c(base64, *c);
+        else if (*c == '\\' && c + 1 < end && strchr("nrt", c[1])) /* "\n" of JSON and of C */
+            c++;
+        else
+            *ret_broken = *ret_broken || !g_ascii_isspace(*c);
+    }
+    return g_string_free(base64, FALSE);
+}
+
+/* Where an OpenPGP block's checksum begins (RFC 9580 6.1): "=" at the head of a line. */
+static const char *before_checksum(const char *body, const char *end, const char *label) {
+    const char *sum = strstr(label, "PGP") ? memmem(body, (size_t)(end - body), "\n=", 2) : NULL;
+    return sum ? sum : end;
 }
 
 static void identify_block(Identified *found, const PemBlock *block) {
@@ -100,21 +133,24 @@ static void identify_block(Identified *found, const PemBlock *block) {
     const char *end = (const char *)block->body.data + block->body.size;
     const char *body = skip_headers((const char *)block->body.data, end, &where.pem_encrypted);
     bool broken = false;
-    for (const char *c = body; c < end; c++)
-        broken = broken || (!in_base64(*c) && !g_ascii_isspace(*c));
+    g_autofree char *base64 = base64_of(body, before_checksum(body, end, label), &broken);
     if (broken)
         identified_damage(found, "base64-broken");
     if (!block->closed)
         identified_damage(found, "pem-cut");
-    g_autofree char *base64 = g_strndup(body, (gsize)(end - body));
     gsize size = 0;
-    g_autofree guchar *octets = g_base64_decode(base64, &size);
+    guchar *octets = g_base64_decode(base64, &size);
     identify_content(found, &where, block, vigie_bytes(octets, size));
     OPENSSL_cleanse(octets, size);
+    g_free(octets);
     OPENSSL_cleanse(base64, strlen(base64));
+    /* Known now; its headers, which may be anything, are not. */
+    memset((char *)(uintptr_t)body, '\n', (size_t)(end - body));
+    char *opening = (char *)(uintptr_t)block->whole.data;
+    memset(opening, '\n', (size_t)((const char *)block->body.data - opening));
 }
 
-bool identify_pem(Identified *found, const char *text, size_t size) {
+bool identify_pem(Identified *found, char *text, size_t size) {
     PemScan scan = pem_scan(vigie_bytes(text, size));
     bool any = false;
     for (PemBlock block; !found->too_many && pem_next(&scan, &block); any = true)

@@ -5,8 +5,10 @@
 
 #include <string.h>
 
+enum { TRACES_MAX = 64 };
+
 json_t *identified_add(Identified *found, const Where *where, const char *kind) {
-    if (json_array_size(found->objects) >= IDENTIFY_OBJECTS_MAX) {
+    if (json_array_size(found->objects) >= IDENTIFY_OBJECTS_MAX + (found->tracing ? TRACES_MAX : 0)) {
         found->too_many = true;
         return NULL;
     }
@@ -49,35 +51,35 @@ void identified_keep(Identified *found, const char *kind, VigieBytes der) {
 
 /* ---- Files that are told by their first octets ---------------------------------------------------------- */
 static const struct {
-    size_t at, size;
+    size_t size;
     const char *magic;
     const char *kind;
     const char *private; /* or NULL: none */
 } magics[] = {
-    {0, 4, "\xfe\xed\xfe\xed", "jks", "possible"},
-    {0, 4, "\xce\xce\xce\xce", "jceks", "possible"},
-    {0, 4, "PK\3\4", "zip", "possible"},
-    {0, 2, "\x1f\x8b", "gzip", "possible"},
-    {0, 6, "7z\xbc\xaf\x27\x1c", "7z", "possible"},
-    {0, 5, "%PDF-", "pdf", NULL},
-    {0, 20, "PuTTY-User-Key-File-", "putty-private-key", "encrypted"},
-    {0, 31, "---- BEGIN SSH2 PUBLIC KEY ----", "openssh-public-key", NULL},
-    {0, 8, "ssh-rsa ", "openssh-public-key", NULL},
-    {0, 12, "ssh-ed25519 ", "openssh-public-key", NULL},
-    {0, 11, "ecdsa-sha2-", "openssh-public-key", NULL},
+    {8, "\0\0\0\1\0\0\0\x14", "bks", "possible"}, /* Bouncy Castle: version, then a salt of 20 octets */
+    {8, "\0\0\0\2\0\0\0\x14", "bks", "possible"},
+    {4, "PK\3\4", "zip", "possible"},
+    {2, "\x1f\x8b", "gzip", "possible"},
+    {6, "7z\xbc\xaf\x27\x1c", "7z", "possible"},
+    {5, "%PDF-", "pdf", "possible"}, /* what is compressed in it nobody has read */
+    {20, "PuTTY-User-Key-File-", "putty-private-key", "encrypted"},
+    {31, "SSH PRIVATE KEY FILE FORMAT 1.1", "ssh-private-key", "possible"},
+    {36, "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY", "ssh-private-key", "possible"},
+    {31, "---- BEGIN SSH2 PUBLIC KEY ----", "openssh-public-key", NULL},
+    {8, "ssh-rsa ", "openssh-public-key", NULL},
+    {12, "ssh-ed25519 ", "openssh-public-key", NULL},
+    {11, "ecdsa-sha2-", "openssh-public-key", NULL},
 };
 
 static bool contains(VigieBytes file, const char *text) {
     return memmem(file.data, file.size, text, strlen(text)) != NULL;
 }
 
-static bool identify_magic(Identified *found, VigieBytes file) {
-    const Where where = {.encoding = "raw"};
+bool identify_magic(Identified *found, const Where *where, VigieBytes file) {
     for (size_t i = 0; i < G_N_ELEMENTS(magics); i++) {
-        if (file.size < magics[i].at + magics[i].size ||
-            memcmp(file.data + magics[i].at, magics[i].magic, magics[i].size) != 0)
+        if (file.size < magics[i].size || memcmp(file.data, magics[i].magic, magics[i].size) != 0)
             continue;
-        json_t *object = identified_add(found, &where, magics[i].kind);
+        json_t *object = identified_add(found, where, magics[i].kind);
         const char *private = magics[i].private;
         if (g_str_has_prefix(magics[i].kind, "putty") && contains(file, "\nEncryption: none"))
         private = "clear";
@@ -85,22 +87,7 @@ static bool identify_magic(Identified *found, VigieBytes file) {
             json_object_set_new(object, "private", json_string(private));
         return true;
     }
-    return false;
-}
-
-/* An OpenPGP packet (RFC 9580 4.2) of a key: old or new format, tag 5 secret, 6 public. */
-static bool identify_openpgp(Identified *found, VigieBytes file) {
-    if (file.size < 8 || !(file.data[0] & 0x80))
-        return false;
-    unsigned tag = file.data[0] & 0x40 ? file.data[0] & 0x3f : (file.data[0] >> 2) & 0x0f;
-    size_t body = file.data[0] & 0x40 ? (file.data[1] < 192 ? 2 : 3) : 1 + (1u << (file.data[0] & 3));
-    if ((tag != 5 && tag != 6) || body >= file.size || file.data[body] < 3 || file.data[body] > 6)
-        return false;
-    const Where where = {.encoding = "raw"};
-    json_t *object = identified_add(found, &where, "openpgp");
-    if (object && tag == 5)
-        json_object_set_new(object, "private", json_string("possible"));
-    return true;
+    return identify_keystore(found, where, file);
 }
 
 static bool identify_html(Identified *found, const char *text, size_t size) {
@@ -115,7 +102,7 @@ static bool identify_html(Identified *found, const char *text, size_t size) {
 }
 
 /* Base64 without its boundaries. */
-static bool identify_base64(Identified *found, const char *text, size_t size) {
+static bool identify_base64(Identified *found, char *text, size_t size) {
     for (size_t i = 0; i < size; i++)
         if (!g_ascii_isalnum(text[i]) && !strchr("+/=\r\n\t ", text[i]))
             return false;
@@ -124,44 +111,81 @@ static bool identify_base64(Identified *found, const char *text, size_t size) {
     const Where where = {.encoding = "base64"};
     bool known = octet_count > 0 && identify_sequence(found, &where, vigie_bytes(octets, octet_count));
     OPENSSL_cleanse(octets, octet_count);
-    if (known)
+    if (known) {
         identified_damage(found, "boundaries-missing");
+        memset(text, '\n', size);
+    }
     return known;
 }
 
 /* ---- Texts, and what was done to them ------------------------------------------------------------------- */
 
+/* "UTF-16LE", "UTF-16BE" or NULL, by its mark, or by every other octet of the beginning being zero. */
+static const char *utf16_of(VigieBytes file, size_t *ret_mark) {
+    enum { PAIRS = 16 };
+    unsigned zeros[2] = {0};
+    *ret_mark = 2;
+    if (file.size >= 2 && file.data[0] == 0xff && file.data[1] == 0xfe)
+        return "UTF-16LE";
+    if (file.size >= 2 && file.data[0] == 0xfe && file.data[1] == 0xff)
+        return "UTF-16BE";
+    *ret_mark = 0;
+    for (size_t i = 0; i < 2 * PAIRS && i < file.size; i++)
+        zeros[i % 2] += file.data[i] == 0;
+    if (file.size < 2 * PAIRS || zeros[0] + zeros[1] != PAIRS)
+        return NULL;
+    return zeros[1] == PAIRS ? "UTF-16LE" : zeros[0] == PAIRS ? "UTF-16BE" : NULL;
+}
+
 /* The file as UTF-8 text with a NUL behind it. Free with g_free, after OPENSSL_cleanse. */
 static char *as_text(Identified *found, VigieBytes file, size_t *ret_size) {
-    bool little = file.size >= 2 && file.data[0] == 0xff && file.data[1] == 0xfe;
-    bool big = file.size >= 2 && file.data[0] == 0xfe && file.data[1] == 0xff;
+    size_t mark = 0;
+    const char *utf16 = utf16_of(file, &mark);
     gsize size = 0;
-    if (little || big) {
-        char *text = g_convert((const char *)file.data + 2, (gssize)file.size - 2, "UTF-8",
-                               little ? "UTF-16LE" : "UTF-16BE", NULL, &size, NULL);
-        if (text) {
-            identified_damage(found, "utf-16");
-            *ret_size = size;
-            return text;
-        }
+    char *text = utf16 ? g_convert((const char *)file.data + mark, (gssize)((file.size - mark) & ~(size_t)1),
+                                   "UTF-8", utf16, NULL, &size, NULL)
+                       : NULL;
+    if (text) {
+        identified_damage(found, "utf-16");
+        *ret_size = size;
+        return text;
     }
-    bool mark = file.size >= 3 && memcmp(file.data, "\xef\xbb\xbf", 3) == 0;
+    mark = file.size >= 3 && memcmp(file.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (mark)
         identified_damage(found, "byte-order-mark");
-    *ret_size = file.size - (mark ? 3 : 0);
-    char *text = g_malloc(*ret_size + 1);
-    memcpy(text, file.data + (mark ? 3 : 0), *ret_size);
+    *ret_size = file.size - mark;
+    text = g_malloc(*ret_size + 1);
+    memcpy(text, file.data + mark, *ret_size);
     text[*ret_size] = '\0';
     return text;
+}
+
+static bool printable(const char *text, size_t size) {
+    return size > 0 && !memchr(text, '\0', size) && g_utf8_validate(text, (gssize)size, NULL);
+}
+
+/* Text in which nothing of the trade was seen: a note, a password, a key in figures. */
+static bool identify_prose(Identified *found, const char *text, size_t size) {
+    const Where raw = {.encoding = "raw"};
+    if (!printable(text, size))
+        return false;
+    identified_unreadable(found, &raw, "text");
+    return true;
 }
 
 static bool identify_text(Identified *found, VigieBytes file) {
     size_t size = 0;
     char *text = as_text(found, file, &size);
-    bool known = identify_pem(found, text, size) || identify_html(found, text, size) ||
-                 identify_base64(found, text, size);
-    if (known && memmem(text, size, "\r\n", 2))
+    const Where raw = {.encoding = "raw"};
+    VigieBytes octets = vigie_bytes(text, size);
+    bool crlf = memmem(text, size, "\r\n", 2);
+    bool known = identify_pem(found, text, size) || identify_magic(found, &raw, octets) ||
+                 identify_html(found, text, size) || identify_base64(found, text, size) ||
+                 identify_openpgp(found, &raw, octets);
+    if (known && crlf)
         identified_damage(found, "crlf");
+    identify_traces(found, octets, TRACES_IN_TEXT);
+    known = known || json_array_size(found->objects) > 0 || identify_prose(found, text, size);
     OPENSSL_cleanse(text, size);
     g_free(text);
     return known;
@@ -170,15 +194,33 @@ static bool identify_text(Identified *found, VigieBytes file) {
 /* ---- The answer ----------------------------------------------------------------------------------------- */
 
 /* The worst of all objects: "clear", "encrypted", "possible", "unknown" or "none". */
-static const char *private_verdict(const json_t *objects) {
-    static const char *const worst_first[] = {"clear", "encrypted", "possible", "unknown"};
-    for (size_t v = 0; v < G_N_ELEMENTS(worst_first); v++)
-        for (size_t i = 0; i < json_array_size(objects); i++) {
-            const char *private = json_string_value(json_object_get(json_array_get(objects, i), "private"));
-            if (private && strcmp(private, worst_first[v]) == 0)
-                return worst_first[v];
-        }
-    return "none";
+static const char *const worst_first[] = {"clear", "encrypted", "possible", "unknown", "none"};
+
+static size_t rank_of(const char *private) {
+    size_t rank = 0;
+    while (rank < G_N_ELEMENTS(worst_first) - 1 && (!private || strcmp(private, worst_first[rank]) != 0))
+        rank++;
+    return rank;
+}
+
+static size_t worst_rank(const json_t *objects, size_t from) {
+    size_t worst = G_N_ELEMENTS(worst_first) - 1;
+    for (size_t i = from; i < json_array_size(objects); i++)
+        worst =
+            MIN(worst, rank_of(json_string_value(json_object_get(json_array_get(objects, i), "private"))));
+    return worst;
+}
+
+/* Asked often: of the objects before the last, of which something may still be said, the worst is kept. */
+bool identified_worse(Identified *found, const char *private) {
+    size_t count = json_array_size(found->objects), rank = rank_of(private);
+    size_t worst = worst_rank(found->objects, found->ranked);
+    worst = found->ranked ? MIN(worst, found->rank) : worst;
+    if (count > found->ranked + 1) {
+        found->rank = worst;
+        found->ranked = count - 1;
+    }
+    return rank < worst;
 }
 
 /* A PKCS#12 that could not be opened, and in which no key was seen, may hold one all the same. */
@@ -193,19 +235,24 @@ static void judge_sealed_containers(const json_t *objects) {
 
 /* What stands behind the first object of a file hides nothing: DER behind DER, PEM behind anything. */
 static bool identify_binary(Identified *found, VigieBytes file) {
-    const Where der = {.encoding = "der"};
+    const Where raw = {.encoding = "raw"}, der = {.encoding = "der"};
     bool known =
-        identify_magic(found, file) || (file.data[0] == 0x30 && identify_sequence(found, &der, file));
-    if (known && contains(file, "-----BEGIN "))
-        identify_pem(found, (const char *)file.data, file.size);
-    return known;
+        identify_magic(found, &raw, file) || (file.data[0] == 0x30 && identify_sequence(found, &der, file));
+    if (!known)
+        return false;
+    char *rest = g_memdup2(file.data, file.size);
+    identify_pem(found, rest, file.size);
+    identify_traces(found, vigie_bytes(rest, file.size), TRACES_WITHIN);
+    OPENSSL_cleanse(rest, file.size);
+    g_free(rest);
+    return true;
 }
 
 void identify_file(Identified *found, VigieBytes file) {
     const Where raw = {.encoding = "raw"};
     if (file.size == 0)
         identified_add(found, &raw, "empty");
-    else if (!identify_binary(found, file) && !identify_text(found, file) && !identify_openpgp(found, file))
+    else if (!identify_binary(found, file) && !identify_text(found, file))
         identified_unreadable(found, &raw, "unknown");
     judge_sealed_containers(found->objects);
 }
@@ -213,7 +260,9 @@ void identify_file(Identified *found, VigieBytes file) {
 json_t *x509_identify(VigieBytes file, const char *password) {
     Identified found = {.objects = json_array(), .damage = json_array(), .password = password};
     identify_file(&found, file);
-    json_t *answer = json_pack("{s:s,s:o,s:o,s:b}", "private_key", private_verdict(found.objects), "objects",
+    /* Of what was not read nothing is known. */
+    size_t worst = MIN(worst_rank(found.objects, 0), found.too_many ? rank_of("unknown") : rank_of("none"));
+    json_t *answer = json_pack("{s:s,s:o,s:o,s:b}", "private_key", worst_first[worst], "objects",
                                found.objects, "damage", found.damage, "cut", found.too_many);
     identify_relate(answer);
     return answer;

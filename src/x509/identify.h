@@ -11,8 +11,13 @@ typedef struct {
     json_t *damage;       /* array of words: "byte-order-mark" … */
     const char *password; /* or NULL */
     bool too_many;
-    int64_t rounds;  /* of hashing, spent so far to open what is sealed */
-    GPtrArray *kept; /* of VigieFileObject, where the octets are wanted too; or NULL */
+    bool tracing;          /* identify_traces is at work: a few objects more than the limit may be told */
+    bool without_password; /* what is open now opens for anyone */
+    unsigned tries;        /* of places at which a key might begin, so far */
+    size_t ranked, rank;   /* of the first `ranked` objects, how bad the worst is */
+    int depth;             /* of envelopes within envelopes */
+    int64_t rounds;        /* of hashing, spent so far to open what is sealed */
+    GPtrArray *kept;       /* of VigieFileObject, where the octets are wanted too; or NULL */
 } Identified;
 
 enum { IDENTIFY_OBJECTS_MAX = 4096 };
@@ -32,6 +37,8 @@ typedef struct {
 
 /* Adds an object of a kind; the answer is borrowed, NULL once there are too many. */
 json_t *identified_add(Identified *found, const Where *where, const char *kind);
+/* Is `private` ("clear" … "unknown") worse than all that was found? */
+bool identified_worse(Identified *found, const char *private);
 /* Adds an object in which a key can be neither seen nor excluded. */
 void identified_unreadable(Identified *found, const Where *where, const char *kind);
 /* Notes damage, once each. */
@@ -41,6 +48,21 @@ void identified_damage(Identified *found, const char *what);
 bool identify_der(Identified *found, const Where *where, VigieBytes octets);
 /* The same for one object behind the other; what is behind them and is none is told, too. */
 bool identify_sequence(Identified *found, const Where *where, VigieBytes octets);
+/* A private key in clear, by its structure; false where it is none. */
+bool identify_private_key(Identified *found, const Where *where, VigieBytes octets);
+/* What is told by its first octets. */
+bool identify_magic(Identified *found, const Where *where, VigieBytes octets);
+/* OpenPGP packets (RFC 9580 4), and whether the secret half of a key is among them; false where they are none. */
+bool identify_openpgp(Identified *found, const Where *where, VigieBytes octets);
+/* Java's key stores JKS and JCEKS: their certificates in clear, and whether there are keys. */
+bool identify_keystore(Identified *found, const Where *where, VigieBytes octets);
+
+/* Private keys anywhere in these octets, in whatever else they are, base64 and PEM included: each that makes the answer worse
+ * is added. `nesting` 1; 0 for a text from which all known blocks were taken out: then what is base64 and cannot be explained
+ * makes the answer "unknown". */
+enum { TRACES_IN_TEXT, TRACES_WITHIN };
+void identify_traces(Identified *found, VigieBytes octets, int nesting);
+
 /* Containers, through libcrypto, which reads BER too. */
 bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets);
 bool identify_pkcs7(Identified *found, const Where *where, VigieBytes octets);
@@ -51,8 +73,8 @@ void identify_key_facts(json_t *object, VigieBytes private_key);
 void identify_pkey_facts(json_t *object, const EVP_PKEY *key);
 void identify_spki_facts(json_t *object, VigieBytes spki);
 
-/* Every PEM block, damaged or not, in a text; false where there is none. */
-bool identify_pem(Identified *found, const char *text, size_t size);
+/* Every PEM block, damaged or not, in a text, and blanks it but for its headers; false where there is none. */
+bool identify_pem(Identified *found, char *text, size_t size);
 
 /* Which key belongs to which certificate, the order of the chain and what it lacks; over all objects. */
 void identify_relate(json_t *answer);

@@ -5,8 +5,11 @@
 #include "x509/text.h"
 #include "x509/view.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+
+#include <string.h>
 
 /* The tags of the first elements of a SEQUENCE: enough to tell the objects of the trade apart. */
 enum { SHAPE_MAX = 10 };
@@ -208,6 +211,11 @@ static bool try_private_key(Identified *found, const Where *where, const Shape *
     return true;
 }
 
+bool identify_private_key(Identified *found, const Where *where, VigieBytes octets) {
+    Shape shape = {0};
+    return shape_of(octets, &shape) && try_private_key(found, where, &shape, octets);
+}
+
 static bool try_public(Identified *found, const Where *where, const Shape *shape, VigieBytes octets) {
     if (shape->count == 2 && SHAPE_IS(shape, DER_SEQUENCE, DER_BIT_STRING)) {
         json_t *object = identified_add(found, where, "public-key");
@@ -234,6 +242,18 @@ bool identify_der(Identified *found, const Where *where, VigieBytes octets) {
            identify_pkcs7(found, where, octets);
 }
 
+/* Behind a TRUSTED CERTIFICATE stands what OpenSSL trusts it for: numbers and names. */
+static bool openssl_settings(const Where *where, VigieBytes octets) {
+    const unsigned char *at = octets.data;
+    if (!where->label || strcmp(where->label, "TRUSTED CERTIFICATE") != 0)
+        return false;
+    X509_CERT_AUX *settings = d2i_X509_CERT_AUX(NULL, &at, (long)octets.size);
+    bool all = settings && at == octets.data + octets.size;
+    X509_CERT_AUX_free(settings);
+    ERR_clear_error();
+    return all;
+}
+
 bool identify_sequence(Identified *found, const Where *where, VigieBytes octets) {
     bool any = false;
     while (octets.size > 0 && !found->too_many) {
@@ -248,7 +268,7 @@ bool identify_sequence(Identified *found, const Where *where, VigieBytes octets)
         while (octets.size > 0 && (octets.data[0] == 0 || g_ascii_isspace(octets.data[0])))
             octets = vigie_bytes(octets.data + 1, octets.size - 1);
     }
-    if (any && octets.size > 0 && !found->too_many)
+    if (any && octets.size > 0 && !found->too_many && !openssl_settings(where, octets))
         identified_unreadable(found, where, "unreadable");
     return any;
 }

@@ -131,8 +131,9 @@ VigieTrust x509_chain_judge(const VigieRoots *roots, const VigieChain *chain, Vi
 
 /* ---- Files ----------------------------------------------------------------------------------------------
  * What a file is, by its content, whatever its name says:
- *     { "private_key": "none" "unknown" "possible" "encrypted" "clear": the worst of what is in it,
- *       "objects": [ { "kind", "encoding": pem der base64 raw pkcs12 pkcs7, "label": the PEM label, "line", and
+ *     { "private_key": "none" "unknown" "possible" "encrypted" "clear": the worst of what is in it. "none" is said of
+ *           what was read to its end, and in which no trace of a key was found (traces.c),
+ *       "objects": [ { "kind", "encoding": pem der base64 raw pkcs12 pkcs7 jks embedded, "label": the PEM label, "line", and
  *                      by kind the facts of it: subject, issuer, dates, names, key, role, format, protection …,
  *                      "private": for what is or may hold a private key,
  *                      "private_key_index": of a certificate, the object that is its key, or null } ],
@@ -140,8 +141,9 @@ VigieTrust x509_chain_judge(const VigieRoots *roots, const VigieChain *chain, Vi
  *       "damage": [ "utf-16" "byte-order-mark" "crlf" "pem-cut" "base64-broken" "boundaries-missing" ],
  *       "cut": more than 4,096 objects, the rest not looked at }
  * Kinds: certificate certificate-request crl private-key public-key pkcs12 pkcs7 openssh-private-key
- * openssh-public-key putty-private-key openpgp jks jceks dh-parameters ec-parameters zip gzip 7z pdf html empty
- * unreadable unknown. `password`, may be NULL, opens what is sealed. Never NULL; no secret is in the answer. */
+ * openssh-public-key ssh-private-key putty-private-key openpgp jks jceks bks dh-parameters ec-parameters zip gzip 7z
+ * pdf html text key-trace empty unreadable unknown. `password`, may be NULL, opens what is sealed; a PKCS#12 that the
+ * empty password opens is in clear. Never NULL; no secret is in the answer. */
 enum { X509_FILE_MAX = 16 * 1024 * 1024 };
 json_t *x509_identify(VigieBytes file, const char *password);
 
