@@ -34,7 +34,8 @@ char *ca_choose_authority(const Ca *ca, GError **error) {
     json_array_foreach(list, index, one) {
         size_t at;
         json_array_foreach(json_object_get(json_object_get(one, "settings"), "profiles"), at, profile) {
-            if (strcmp(json_string_value(profile), ca->profile) != 0)
+            if (strcmp(json_string_value(profile), ca->profile) != 0 ||
+                !json_is_null(json_object_get(one, "successor")))
                 continue;
             if (found) {
                 ca_refuse(error, "several authorities issue this profile: say which, with --authority");
@@ -70,7 +71,7 @@ static bool hand_out(const Ca *ca, size_t count, const char *csr, const VigieIss
             fprintf(stderr, "%s: %s\n", csr, issued->error->message);
         return true;
     }
-    g_autofree char *pem = pki_certificate_pem(ca->store, issued->serial, error);
+    g_autofree char *pem = pki_certificate_pem(ca->store, issued->serial, ca->now, error);
     if (!pem || (path && !cli_write_new(path, pem, strlen(pem), false, error)))
         return false;
     json_array_append_new(all, json_pack("{s:s, s:s, s:s?, s:s}", "csr", csr, "serial", issued->serial,
@@ -173,7 +174,7 @@ bool ca_certificates(Ca *ca, GError **error) {
 }
 
 bool ca_certificate(Ca *ca, GError **error) {
-    g_autofree char *pem = pki_certificate_pem(ca->store, ca->rest[0], error);
+    g_autofree char *pem = pki_certificate_pem(ca->store, ca->rest[0], ca->now, error);
     if (!pem || (ca->out && !cli_write_new(ca->out, pem, strlen(pem), false, error)))
         return false;
     if (ca->json) {

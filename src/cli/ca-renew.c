@@ -75,7 +75,7 @@ static bool write_file(Ca *ca, const GPtrArray *made, const char *serial, GError
     if (ca->out_password_file && !(password = cli_secret_read(ca->out_password_file, error)))
         return false;
     const VigieFileObject *key = object_of(made, "private-key");
-    g_autofree char *pem = pki_certificate_pem(ca->store, serial, error);
+    g_autofree char *pem = pki_certificate_pem(ca->store, serial, ca->now, error);
     if (!pem)
         return false;
     g_autoptr(GPtrArray) chain = x509_file_objects(vigie_bytes(pem, strlen(pem)), NULL);

@@ -42,41 +42,15 @@ void ca_print_json(const json_t *value) {
     printf("%s\n", text);
 }
 
-static CliSecret ask_passphrase(const Ca *ca, const char *authority, bool new_key, GError **error) {
-    g_autofree char *question =
-        vigie_words(ca->lang, new_key ? "ca.passphrase.new" : "ca.passphrase", "name", authority, NULL);
-    return cli_secret_ask(question, new_key ? vigie_word(ca->lang, "ca.passphrase.again") : NULL, error);
-}
-
-char *ca_passphrase(const char *authority, bool new_key, void *data, GError **error) {
-    Ca *ca = data;
-    const char *for_all = NULL;
-    for (char **source = ca->passphrase_files; source && *source; source++) {
-        const char *equals = strchr(*source, '=');
-        if (!equals)
-            for_all = *source;
-        else if (strncmp(*source, authority, (size_t)(equals - *source)) == 0 && !authority[equals - *source])
-            return cli_secret_read(equals + 1, error);
-    }
-    if (!for_all)
-        return ask_passphrase(ca, authority, new_key, error);
-    if (!ca->passphrase)
-        ca->passphrase = cli_secret_read(for_all, error);
-    return ca->passphrase ? g_strdup(ca->passphrase) : NULL;
-}
-
-VigieAuthority *ca_open(Ca *ca, const char *name, GError **error) {
-    g_autoptr(VigieAuthority) known = pki_authority_open(ca->store, name, NULL, error);
-    if (!known)
-        return NULL;
-    g_auto(CliSecret) passphrase = ca_passphrase(name, false, ca, error);
-    return passphrase ? pki_authority_open(ca->store, name, passphrase, error) : NULL;
-}
-
 /* ---- Authorities -------------------------------------------------------------------------------------------- */
 static bool init(Ca *ca, GError **error) {
-    VigieCeremony ceremony = {
-        .file = ca->rest[0], .passphrase = ca_passphrase, .data = ca, .who = ca->who, .now = ca->now};
+    VigieCeremony ceremony = {.file = ca->rest[0],
+                              .passphrase = ca_passphrase,
+                              .share = ca_share_give,
+                              .data = ca,
+                              .present = ca->present,
+                              .who = ca->who,
+                              .now = ca->now};
     g_autoptr(json_t) report = pki_ceremony(ca->store, &ceremony, error);
     if (!report)
         return false;
@@ -87,14 +61,18 @@ static bool init(Ca *ca, GError **error) {
     size_t index;
     json_t *name;
     json_array_foreach(json_object_get(report, "made"), index, name) {
-        g_autoptr(json_t) list = pki_authority_list(ca->store, json_string_value(name), error);
-        const json_t *one = list ? json_array_get(list, 0) : NULL;
-        if (!one)
-            return false;
+        g_autoptr(json_t) list = pki_authority_list(ca->store, json_string_value(name), NULL);
+        const json_t *one = json_array_get(list, 0);
+        if (!one) /* not ours: its certificate is among the links */
+            continue;
         g_autofree char *line = vigie_words(ca->lang, "ca.made", "name", json_string_value(name), "subject",
                                             json_string_value(json_object_get(one, "subject")), "sha256",
                                             json_string_value(json_object_get(one, "sha256")), "file",
                                             json_string_value(json_object_get(one, "key_file")), NULL);
+        printf("%s\n", line);
+    }
+    json_array_foreach(json_object_get(report, "links"), index, name) {
+        g_autofree char *line = vigie_words(ca->lang, "ca.made.link", "name", json_string_value(name), NULL);
         printf("%s\n", line);
     }
     json_array_foreach(json_object_get(report, "kept"), index, name) {
@@ -198,7 +176,9 @@ static bool run(Ca *ca, int argc, char **argv, GError **error) {
 }
 
 int cli_ca(int argc, char **argv) {
-    Ca ca = {.now = vigie_time_now(), .who = g_strdup(g_get_user_name())};
+    Ca ca = {.now = vigie_time_now(),
+             .who = g_strdup(g_get_user_name()),
+             .present = g_ptr_array_new_with_free_func(g_free)};
     const GOptionEntry entries[] = {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &ca.config, "default: /etc/vigie/vigie.conf", "FILE"},
         {"passphrase-file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.passphrase_files,
@@ -227,21 +207,26 @@ int cli_ca(int argc, char **argv) {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out,
          "a file that does not exist yet; with several requests, a folder", "FILE"},
         {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, "print the certificate", NULL},
+        {"present", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.witnesses,
+         "who is there, for the log; may be repeated", "NAME"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &ca.json, "one JSON object", NULL},
         {0},
     };
     int status = CLI_FAILED;
     if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &ca.lang, &status)) {
         g_autoptr(GError) error = NULL;
+        for (char **name = ca.witnesses; name && *name; name++)
+            g_ptr_array_add(ca.present, g_strdup(*name));
         status = !run(&ca, argc, argv, &error) ? cli_fail("ca", error) : ca.wrong ? CLI_WRONG : CLI_WELL;
     }
     char *const texts[] = {ca.config, ca.who,       ca.authority, ca.profile, ca.reason,
                            ca.out,    ca.requester, ca.validator, ca.to,      ca.out_password_file};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
-    char **const lists[] = {ca.passphrase_files, ca.csrs, ca.names, ca.fields};
+    char **const lists[] = {ca.passphrase_files, ca.csrs, ca.names, ca.fields, ca.witnesses};
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         g_strfreev(lists[i]);
+    g_ptr_array_unref(ca.present);
     cli_secret_free(ca.passphrase);
     return status;
 }

@@ -6,7 +6,8 @@
 
 typedef struct {
     char *config, *authority, *profile, *reason, *out, *requester, *validator, *to, *out_password_file;
-    char **passphrase_files, **csrs, **names, **fields;
+    char **passphrase_files, **csrs, **names, **fields, **witnesses;
+    GPtrArray *present; /* names of who is there: --present, and whose shares were given */
     int days;
     gboolean json, pem, accept_names, full, check;
     bool wrong;           /* something that was asked for was refused */
@@ -19,8 +20,12 @@ typedef struct {
     char **rest; /* what follows the subcommand, NULL-terminated */
 } Ca;
 
-/* The passphrase of an authority: --passphrase-file NAME=SOURCE or SOURCE, else asked. A VigiePassphrase. */
+/* ca-people.c */
+/* The passphrase of an authority: --passphrase-file NAME=SOURCE or SOURCE, else asked, of those who share it where it is
+ * shared. A VigiePassphrase. */
 char *ca_passphrase(const char *authority, bool new_key, void *ca, GError **error);
+/* A VigieShareGiven. */
+char *ca_share_give(const char *authority, int number, int of, const char *code, void *ca, GError **error);
 /* An authority with its key. */
 VigieAuthority *ca_open(Ca *ca, const char *name, GError **error);
 bool ca_refuse(GError **error, const char *what);

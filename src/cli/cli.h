@@ -44,5 +44,10 @@ CliSecret cli_secret_read(const char *source, GError **error);
 CliSecret cli_secret_ask(const char *question, const char *again, GError **error);
 /* The PIN of the token that `uri` names: from `source` as above, asked where it is NULL. */
 CliSecret cli_pin_get(const char *uri, const char *source, VigieLang lang, GError **error);
+/* A line asked at the terminal, seen; free with g_free. */
+char *cli_line_ask(const char *question, GError **error);
+/* What is for the eyes of who sits there, and never for a file: a line; and all of it taken away. */
+bool cli_terminal_write(const char *text, GError **error);
+void cli_terminal_clear(void);
 /* Writes a file that must not exist yet; mode 0600 where it is secret. */
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error);

@@ -86,7 +86,7 @@ static bool read_file(const char *path, char **ret_text, gsize *ret_size, GError
 
 /* ---- What comes of it --------------------------------------------------------------------------------------- */
 static bool write_certificate(Args *args, const char *serial, GError **error) {
-    g_autofree char *pem = pki_certificate_pem(args->store, serial, error);
+    g_autofree char *pem = pki_certificate_pem(args->store, serial, vigie_time_now(), error);
     return pem && cli_write_new(args->out, pem, strlen(pem), false, error);
 }
 

@@ -106,6 +106,42 @@ CliSecret cli_pin_get(const char *uri, const char *source, VigieLang lang, GErro
     return cli_secret_ask(question, NULL, error);
 }
 
+static int open_terminal(GError **error) {
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (terminal < 0)
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "there is no terminal to ask at");
+    return terminal;
+}
+
+char *cli_line_ask(const char *question, GError **error) {
+    int terminal = open_terminal(error);
+    if (terminal < 0)
+        return NULL;
+    dprintf(terminal, "%s ", question);
+    char *line = read_line(terminal, NULL);
+    close(terminal);
+    if (!line)
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "nothing was answered");
+    return line;
+}
+
+bool cli_terminal_write(const char *text, GError **error) {
+    int terminal = open_terminal(error);
+    bool written = terminal >= 0 && dprintf(terminal, "%s\n", text) >= 0;
+    if (terminal >= 0)
+        close(terminal);
+    return written;
+}
+
+/* Home, clear, and what was scrolled away too (xterm's 3J, which terminals without it pass over). */
+void cli_terminal_clear(void) {
+    int terminal = open_terminal(NULL);
+    if (terminal < 0)
+        return;
+    dprintf(terminal, "\033[H\033[2J\033[3J");
+    close(terminal);
+}
+
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644);
     if (fd < 0) {

@@ -337,7 +337,7 @@ bool acme_certificate(Acme *acme, GError **error) {
     const char *serial = json_string_value(json_object_get(order.asked, "serial"));
     if (!serial)
         return acme_problem(acme, 404, "malformed", "the order has no certificate");
-    acme->answer->body = pki_certificate_pem(acme->store, serial, error);
+    acme->answer->body = pki_certificate_pem(acme->store, serial, acme->server->now, error);
     acme->answer->status = 200;
     acme->answer->type = "application/pem-certificate-chain";
     return acme->answer->body != NULL;

@@ -1,6 +1,7 @@
 /* authority.c: from the store, and what is asked of one. */
 #include "pki/authority.h"
 #include "pki/build.h"
+#include "pki/link.h"
 #include "pki/row.h"
 #include "x509/x509.h"
 
@@ -103,6 +104,8 @@ VigieAuthority *authority_new(int64_t id, const char *name, const char *key_file
 }
 
 static bool open_key(VigieAuthority *authority, const char *passphrase, GError **error) {
+    if (!signer_settle(authority->key_file, error))
+        return false;
     authority->signer = signer_open(authority->key_file, passphrase, error);
     if (!authority->signer)
         return false;
@@ -126,6 +129,14 @@ VigieAuthority *pki_authority_open(VigieStore *store, const char *name, const ch
     if (!authority || (passphrase && !open_key(authority, passphrase, error)))
         return NULL;
     return g_steal_pointer(&authority);
+}
+
+char *pki_authority_current(VigieStore *store, const char *name, GError **error) {
+    int64_t id = 0;
+    g_autoptr(VigieAuthority) authority = pki_authority_open(store, name, NULL, error);
+    return authority && generation_current(store, authority->id, &id, error)
+               ? authority_name(store, id, error)
+               : NULL;
 }
 
 char *authority_name(VigieStore *store, int64_t id, GError **error) {
@@ -173,22 +184,31 @@ static json_t *tell(VigieRows *rows, GError **error) {
                     *to = vigie_time_rfc3339(certificate->not_after);
     g_autofree char *key = g_strdup_printf("%s %u", x509_key_name(certificate->key), certificate->key_bits);
     json_t *settings = json_loads(rows_text(rows, 5), 0, NULL);
-    return json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "name",
-                     rows_text(rows, 0), "title", rows_text(rows, 1), "issuer", rows_text(rows, 2), "subject",
-                     certificate->subject, "not_before", from, "not_after", to, "sha256", sha256, "key", key,
-                     "key_file", rows_text(rows, 4), "certificates", (json_int_t)rows_int(rows, 6), "revoked",
-                     (json_int_t)rows_int(rows, 7), "settings", settings ? settings : json_object());
+    g_autofree char *destroyed = rows_int(rows, 11) ? vigie_time_rfc3339(rows_int(rows, 11)) : NULL;
+    json_t *told =
+        json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "name", rows_text(rows, 0),
+                  "title", rows_text(rows, 1), "issuer", rows_text(rows, 2), "subject", certificate->subject,
+                  "not_before", from, "not_after", to, "sha256", sha256, "key", key, "key_file",
+                  rows_text(rows, 4), "certificates", (json_int_t)rows_int(rows, 6), "revoked",
+                  (json_int_t)rows_int(rows, 7), "settings", settings ? settings : json_object());
+    json_t *of_generation = json_pack("{s:s?, s:s?, s:s, s:I, s:s?}", "succeeds", rows_text(rows, 8),
+                                      "successor", rows_text(rows, 9), "serial", certificate->serial,
+                                      "shares", (json_int_t)rows_int(rows, 10), "destroyed", destroyed);
+    json_object_update_new(told, of_generation);
+    return told;
 }
 
 json_t *pki_authority_list(VigieStore *store, const char *name, GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(store, error,
-                    "SELECT a.name, a.title, p.name, a.certificate, a.key_file, a.settings, "
-                    "(SELECT COUNT(*) FROM pki_certificate c WHERE c.authority = a.id), "
-                    "(SELECT COUNT(*) FROM pki_revocation r WHERE r.authority = a.id AND r.reason <> 8) "
-                    "FROM pki_authority a LEFT JOIN pki_authority p ON p.id = a.parent "
-                    "WHERE $1 IS NULL OR a.name = $1 ORDER BY a.id",
-                    "t", name);
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT a.name, a.title, p.name, a.certificate, a.key_file, a.settings, "
+        "(SELECT COUNT(*) FROM pki_certificate c WHERE c.authority = a.id), "
+        "(SELECT COUNT(*) FROM pki_revocation r WHERE r.authority = a.id AND r.reason <> 8), "
+        "b.name, s.name, a.threshold, a.destroyed "
+        "FROM pki_authority a LEFT JOIN pki_authority p ON p.id = a.parent "
+        "LEFT JOIN pki_authority b ON b.id = a.succeeds LEFT JOIN pki_authority s ON s.succeeds = a.id "
+        "WHERE $1 IS NULL OR a.name = $1 ORDER BY a.id",
+        "t", name);
     g_autoptr(json_t) list = json_array();
     GError *why = NULL;
     if (!rows)

@@ -130,9 +130,9 @@ void extension_put_purposes(GByteArray *out, const char *const *oids) {
     close_extension(out, open);
 }
 
-void extension_put_subject_key(GByteArray *out, const uint8_t id[20]) {
+void extension_put_subject_key(GByteArray *out, VigieBytes id) {
     Open open = open_extension(out, "2.5.29.14", false);
-    der_put(out, DER_OCTET_STRING, id, 20);
+    der_put(out, DER_OCTET_STRING, id.data, id.size);
     close_extension(out, open);
 }
 
@@ -337,17 +337,25 @@ void extension_put_names(GByteArray *out, const char *const *names, bool critica
     close_extension(out, open);
 }
 
-void extension_put_permitted(GByteArray *out, const char *const *names) {
+static void put_subtrees(GByteArray *out, uint8_t tag, const char *const *names) {
     if (!names || !*names)
         return;
-    Open open = open_extension(out, "2.5.29.30", true);
-    size_t sequence = der_open(out, DER_SEQUENCE), permitted = der_open(out, DER_CONTEXT_CONSTRUCTED(0));
+    size_t subtrees = der_open(out, tag);
     for (; *names; names++) {
         size_t subtree = der_open(out, DER_SEQUENCE);
         put_general_name(out, *names, true);
         der_close(out, subtree);
     }
-    der_close(out, permitted);
+    der_close(out, subtrees);
+}
+
+void extension_put_constraints(GByteArray *out, const char *const *permitted, const char *const *excluded) {
+    if (!(permitted && *permitted) && !(excluded && *excluded))
+        return;
+    Open open = open_extension(out, "2.5.29.30", true);
+    size_t sequence = der_open(out, DER_SEQUENCE);
+    put_subtrees(out, DER_CONTEXT_CONSTRUCTED(0), permitted);
+    put_subtrees(out, DER_CONTEXT_CONSTRUCTED(1), excluded);
     der_close(out, sequence);
     close_extension(out, open);
 }

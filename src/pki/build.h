@@ -33,7 +33,7 @@ void extension_put_basic_constraints(GByteArray *out, bool authority, int path_l
 /* Bit 0 of KeyUsage is 0x8000. */
 void extension_put_key_usage(GByteArray *out, uint16_t bits);
 void extension_put_purposes(GByteArray *out, const char *const *oids);
-void extension_put_subject_key(GByteArray *out, const uint8_t id[20]);
+void extension_put_subject_key(GByteArray *out, VigieBytes id);
 void extension_put_authority_key(GByteArray *out, const uint8_t id[20]);
 void extension_put_policies(GByteArray *out, const char *const *oids);
 /* cRLDistributionPoints or freshestCRL: one point with all the addresses. Nothing where there are none. */
@@ -41,8 +41,8 @@ void extension_put_points(GByteArray *out, const char *oid, const char *const *u
 void extension_put_access(GByteArray *out, const char *const *ocsp, const char *const *issuers);
 /* subjectAltName of "dns:", "ip:", "email:" and "uri:" texts, checked before by general_name_fault. */
 void extension_put_names(GByteArray *out, const char *const *names, bool critical);
-/* Name constraints, permitted subtrees alone: "dns:chu.example", "email:chu.example", "ip:10.0.0.0/8". */
-void extension_put_permitted(GByteArray *out, const char *const *names);
+/* Name constraints: "dns:chu.example", "email:chu.example", "ip:10.0.0.0/8". Nothing where both are empty or NULL. */
+void extension_put_constraints(GByteArray *out, const char *const *permitted, const char *const *excluded);
 
 /* What is wrong with such a text, or NULL. `range`: an IP with its prefix, and names that stand for what is below. */
 const char *general_name_fault(const char *text, bool range);

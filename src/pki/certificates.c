@@ -1,7 +1,8 @@
 /* certificates.c: what was issued, told and given out again. */
-#include "pki/authority.h"
+#include "pki/link.h"
 #include "pki/revoke.h"
 #include "pki/row.h"
+#include "x509/der-write.h"
 
 #include <openssl/pem.h>
 #include <string.h>
@@ -90,8 +91,9 @@ static void append_pem(BIO *out, VigieBytes der) {
 }
 
 /* Up to, and without, the root. */
-static bool append_issuers(VigieStore *store, BIO *out, int64_t authority, GError **error) {
-    while (authority != 0) {
+static bool append_issuers(VigieStore *store, BIO *out, int64_t authority, VigieTime now, GError **error) {
+    g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
+    for (int64_t root = authority; authority != 0; root = authority ? authority : root) {
         g_autoptr(VigieRows) rows = store_query(
             store, error, "SELECT COALESCE(parent, 0), certificate FROM pki_authority WHERE id = $1", "i",
             authority);
@@ -100,18 +102,22 @@ static bool append_issuers(VigieStore *store, BIO *out, int64_t authority, GErro
         authority = rows_int(rows, 0);
         if (authority != 0)
             append_pem(out, rows_blob(rows, 1));
+        else if (!link_add_generations(store, root, now, links, error))
+            return false;
     }
+    for (guint i = 0; i < links->len; i++)
+        append_pem(out, der_bytes(links->pdata[i]));
     return true;
 }
 
-char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error) {
+char *pki_certificate_pem(VigieStore *store, const char *serial, VigieTime now, GError **error) {
     g_autoptr(VigieRows) rows = row_of_serial(store, serial, error);
     if (!rows)
         return NULL;
     BIO *out = BIO_new(BIO_s_mem());
     append_pem(out, rows_blob(rows, ROW_DER));
     char *pem = NULL, *text = NULL;
-    if (append_issuers(store, out, rows_int(rows, ROW_AUTHORITY), error)) {
+    if (append_issuers(store, out, rows_int(rows, ROW_AUTHORITY), now, error)) {
         long size = BIO_get_mem_data(out, &text);
         pem = g_strndup(text, (gsize)size);
     }

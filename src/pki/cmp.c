@@ -87,7 +87,7 @@ static OSSL_CMP_PKISI *reject_for(GError *error) {
 /* The authority's chain; with `self_issued` the root too. */
 static STACK_OF(X509) * chain(const Exchange *exchange, bool with_root) {
     STACK_OF(X509) *certificates = sk_X509_new_null();
-    g_autoptr(GPtrArray) ders = pki_authority_chain(exchange->store, exchange->registrar->authority, NULL);
+    g_autoptr(GPtrArray) ders = enrol_chain(exchange->store, exchange->registrar, NULL, exchange->now);
     for (guint i = 0; ders && i < ders->len; i++) {
         X509 *certificate = enrol_x509(g_ptr_array_index(ders, i));
         bool root = certificate && X509_check_issued(certificate, certificate) == X509_V_OK;
@@ -215,7 +215,7 @@ static OSSL_CMP_PKISI *on_revocation(OSSL_CMP_SRV_CTX *server, const OSSL_CMP_MS
 
 /* RFC 9483 4.3.1: id-it-caCerts. */
 static OSSL_CMP_ITAV *ca_certificates(const Exchange *exchange) {
-    g_autoptr(GPtrArray) ders = pki_authority_chain(exchange->store, exchange->registrar->authority, NULL);
+    g_autoptr(GPtrArray) ders = enrol_chain(exchange->store, exchange->registrar, NULL, exchange->now);
     g_autoptr(GByteArray) list = g_byte_array_new();
     size_t sequence = der_open(list, DER_SEQUENCE);
     for (guint i = 0; ders && i < ders->len; i++)

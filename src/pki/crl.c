@@ -4,11 +4,12 @@
 #include "pki/journal.h"
 #include "pki/record.h"
 #include "pki/revoke.h"
+#include "pki/row.h"
 #include "x509/der-write.h"
 
 #include <string.h>
 
-enum { HOUR = 3600, PAGE = 20000, HEAD_ROOM = 2048, ENTRY_MAX = 64, DAY = 86400 };
+enum { HOUR = 3600, NUMBERS_A_SECOND = 1024, PAGE = 20000, HEAD_ROOM = 2048, ENTRY_MAX = 64, DAY = 86400 };
 
 typedef struct {
     int64_t number, entry;
@@ -235,10 +236,11 @@ static bool keep(const List *list, VigieBytes der, json_t *report, GError **erro
 
 static bool publish(List *list, VigieTime ended_before, int64_t expected, json_t *report, GError **error) {
     size_t begin = 0;
-    if (!store_get_int(
-            list->store, &list->number, error,
-            "UPDATE pki_authority SET crl_number = crl_number + 1 WHERE id = $1 RETURNING crl_number", "i",
-            list->authority->id))
+    /* By the clock, so that a store restored from a backup goes on above every number that it gave and forgot. */
+    if (!store_get_int(list->store, &list->number, error,
+                       "UPDATE pki_authority SET crl_number = CASE WHEN crl_number >= $2 THEN crl_number + 1 "
+                       "ELSE $2 END WHERE id = $1 RETURNING crl_number",
+                       "ii", list->authority->id, list->now * NUMBERS_A_SECOND))
         return false;
     list->day = -1;
     list->out = g_byte_array_sized_new((guint)MIN((int64_t)G_MAXUINT / 2, HEAD_ROOM + 4096 + expected * 50));
@@ -347,8 +349,11 @@ static VigieRows *query_published(VigieStore *store, const char *file, GError **
     if (!g_str_has_suffix(file, ".crl")) {
         gsize size = g_str_has_suffix(file, ".cer") ? strlen(file) - strlen(".cer") : 0;
         g_autofree char *name = g_strndup(file, size);
-        return store_query(store, error, "SELECT certificate, 0, 0 FROM pki_authority WHERE name = $1", "t",
-                           name);
+        return store_query(store, error,
+                           "SELECT certificate, 0, 0 FROM pki_authority WHERE name = $1 UNION ALL "
+                           "SELECT c.der, 0, 0 FROM pki_certificate c WHERE c.id = "
+                           "(SELECT MAX(certificate) FROM pki_link WHERE name = $1)",
+                           "t", name);
     }
     if (!find_list(store, file, &key, error))
         return NULL;
@@ -386,6 +391,18 @@ bool pki_published_number(VigieStore *store, const char *file, int64_t *ret_numb
     return true;
 }
 
+/* Certificates beside the tree. */
+static bool add_links(VigieStore *store, json_t *list, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT DISTINCT name FROM pki_link ORDER BY name", "");
+    GError *why = NULL;
+    while (rows && rows_next(rows, &why)) {
+        g_autofree char *file = g_strconcat(rows_text(rows, 0), ".cer", NULL);
+        json_array_append_new(list, json_string(file));
+    }
+    return rows_ended(rows, &why, error);
+}
+
 json_t *pki_published_list(VigieStore *store, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error,
@@ -410,10 +427,10 @@ json_t *pki_published_list(VigieStore *store, GError **error) {
         g_free(last);
         last = g_steal_pointer(&certificate);
     }
-    if (!rows || why) {
-        g_clear_pointer(&list, json_decref);
-        if (why)
-            g_propagate_error(error, g_steal_pointer(&why));
-    }
-    return list;
+    if (why)
+        g_propagate_error(error, g_steal_pointer(&why));
+    else if (rows && add_links(store, list, error))
+        return list;
+    json_decref(list);
+    return NULL;
 }

@@ -99,6 +99,21 @@ X509 *enrol_x509(const GByteArray *der) {
     return d2i_X509(NULL, &at, (long)der->len);
 }
 
+static gboolean same_bytes(gconstpointer a, gconstpointer b) {
+    const GByteArray *one = a, *other = b;
+    return vigie_bytes_equal(vigie_bytes(one->data, one->len), vigie_bytes(other->data, other->len));
+}
+
+static GPtrArray *both_chains(VigieStore *store, const char *authority, VigieTime now) {
+    g_autofree char *current = pki_authority_current(store, authority, NULL);
+    g_autoptr(GPtrArray) chain = current ? pki_authority_chain(store, current, now, NULL) : NULL;
+    g_autoptr(GPtrArray) own = chain ? pki_authority_chain(store, authority, now, NULL) : NULL;
+    for (guint i = 0; own && i < own->len; i++)
+        if (!g_ptr_array_find_with_equal_func(chain, own->pdata[i], same_bytes, NULL))
+            g_ptr_array_add(chain, g_byte_array_ref(own->pdata[i]));
+    return own ? g_steal_pointer(&chain) : NULL;
+}
+
 /* ---- The registrar -------------------------------------------------------------------------------------------- */
 static bool read_pem(BIO *file, VigieRegistrar *registrar) {
     registrar->certificate = PEM_read_bio_X509(file, NULL, NULL, NULL);
@@ -138,7 +153,8 @@ GPtrArray *enrol_chain(VigieStore *store, const VigieRegistrar *registrar, const
             ? pki_certificate_shown(store, vigie_bytes(certificate->data, certificate->len), now, NULL)
             : NULL;
     const char *authority = json_string_value(json_object_get(shown, "authority"));
-    return pki_authority_chain(store, authority ? authority : registrar->authority, NULL);
+    return authority ? pki_authority_chain(store, authority, now, NULL)
+                     : both_chains(store, registrar->authority, now);
 }
 
 VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, VigieTime now, GError **error) {

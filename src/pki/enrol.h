@@ -24,7 +24,8 @@ X509 *enrol_x509(const GByteArray *der);
 json_t *enrol_shown(VigieStore *store, const X509 *certificate, VigieTime now, GError **error);
 /* Whether the registrar's certificate is good now; else UNAVAILABLE: it answers nobody. */
 bool enrol_registrar_good(const VigieRegistrar *registrar, VigieStore *store, VigieTime now, GError **error);
-/* The chain of the authority that issued `certificate`; where that is NULL, of the registrar's. NULL: none. */
+/* The chain of the authority that issued `certificate`; where that is NULL, of the generation that issues now in the place of
+ * the registrar's authority, and of this, each certificate once. NULL: none. */
 GPtrArray *enrol_chain(VigieStore *store, const VigieRegistrar *registrar, const GByteArray *certificate,
                        VigieTime now);
 /* pki_certs_only, with a CRL; each may be NULL. */

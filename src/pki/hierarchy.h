@@ -1,4 +1,5 @@
-/* hierarchy: the file that declares authorities, one group each, issuers before those they issue to. */
+/* hierarchy: the file that declares authorities, one group each, issuers before those they issue to, generations before those
+ * that succeed them; and authorities that are not ours, for which one of ours vouches. */
 #pragma once
 
 #include "base/base.h"
@@ -9,7 +10,11 @@ typedef struct {
     char **subject;
     int years, path_length; /* path_length < 0: none */
     char **policies, **permitted;
-    json_t *settings; /* what authority.h says */
+    json_t *settings;      /* what authority.h says */
+    char *succeeds;        /* the generation before it; or NULL */
+    int threshold, shares; /* its passphrase is shared: so many of so many open it; 0: it is not */
+    char *of;              /* [cross NAME]: the file with the other's certificate or request; NULL: ours */
+    char **excluded;       /* what the other may not name */
 } HierarchyAuthority;
 
 /* An array of HierarchyAuthority, 64 at most. INVALID names group and key. */

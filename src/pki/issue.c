@@ -2,6 +2,7 @@
  * sign at once; in it, the log has one writer. */
 #include "pki/build.h"
 #include "pki/item.h"
+#include "pki/link.h"
 #include "pki/name.h"
 #include "pki/record.h"
 #include "pki/request.h"
@@ -152,7 +153,7 @@ static bool put_extensions(const Issuance *issuance, const Item *item, const Cer
                                      (item->request->curve ? profile->key_usage_ec : profile->key_usage_rsa));
     if (profile->purposes && profile->purposes[0])
         extension_put_purposes(out, (const char *const *)profile->purposes);
-    extension_put_subject_key(out, key_id);
+    extension_put_subject_key(out, vigie_bytes(key_id, sizeof key_id));
     extension_put_authority_key(out, authority->key_id);
     extension_put_policies(out, policies);
     extension_put_names(out, (const char *const *)item->names->pdata, parts->subject.size <= 2);
@@ -199,14 +200,25 @@ static bool sign(const Issuance *issuance, Item *item, GError **error) {
     return item->certificate != NULL;
 }
 
-static bool prepare(const Issuance *issuance, const VigieIssueRequest *wanted, Item *item, GError **error) {
+/* What another generation succeeded signs lists and answers, and certificates for those who sign answers. */
+static bool check_generation(const Issuance *issuance, const Profile *profile, int64_t current,
+                             GError **error) {
+    if (current == issuance->authority->id || strcmp(profile->name, "ocsp-responder") == 0)
+        return true;
+    g_autofree char *name = authority_name(issuance->store, current, error);
+    g_autofree char *why = name ? g_strconcat("it issues no more: ", name, " does", NULL) : NULL;
+    return why && deny(error, issuance->authority->name, why);
+}
+
+static bool prepare(const Issuance *issuance, const VigieIssueRequest *wanted, int64_t current, Item *item,
+                    GError **error) {
     return item_check(issuance, wanted, item, error) && item_check_people(issuance, item, error) &&
-           sign(issuance, item, error);
+           check_generation(issuance, item->profile, current, error) && sign(issuance, item, error);
 }
 
 /* ---- The commit --------------------------------------------------------------------------------------------- */
-/* An authority that ended, or was revoked, issues nothing. */
-static bool check_authority(const Issuance *issuance, GError **error) {
+/* An authority that ended, or was revoked, issues nothing. The generation that issues in its place, itself maybe. */
+static bool check_authority(const Issuance *issuance, int64_t *ret_current, GError **error) {
     const VigieAuthority *authority = issuance->authority;
     int64_t revoked = 0;
     CertificateView view;
@@ -223,7 +235,9 @@ static bool check_authority(const Issuance *issuance, GError **error) {
             "c.serial = $2 JOIN pki_revocation r ON r.certificate = c.id WHERE a.id = $1 AND r.reason <> 8",
             "ib", authority->id, &view.serial))
         return false;
-    return revoked == 0 || deny(error, authority->name, "its certificate is revoked");
+    if (revoked > 0)
+        return deny(error, authority->name, "its certificate is revoked");
+    return generation_current(issuance->store, authority->id, ret_current, error);
 }
 
 /* What answers a request does so once, while it is validated. */
@@ -250,12 +264,14 @@ static bool add(const Issuance *issuance, Journal *journal, Item *item, VigieIss
 
 static bool commit(const Issuance *issuance, Item *items, size_t count, VigieIssued *ret, GError **error) {
     Journal journal;
+    int64_t current = 0;
     g_autoptr(VigieTransaction) tx = store_begin(issuance->store, error);
     if (!tx || !journal_begin(&journal, issuance->store, issuance->who, issuance->now, error) ||
-        !check_authority(issuance, error))
+        !check_authority(issuance, &current, error))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (items[i].certificate && !add(issuance, &journal, &items[i], &ret[i], error))
+        if (items[i].certificate && (!check_generation(issuance, items[i].profile, current, error) ||
+                                     !add(issuance, &journal, &items[i], &ret[i], error)))
             return false;
     return journal_end(&journal, issuance->authority->signer, issuance->authority->id, error) &&
            store_commit(&tx, error);
@@ -265,12 +281,13 @@ bool pki_issue(VigieStore *store, VigieAuthority *authority, const VigieProfiles
                const VigieIssueRequest *requests, size_t count, VigieIssued *ret, const char *who,
                VigieTime now, GError **error) {
     Issuance issuance = {store, authority, profiles, who, now};
-    if (!check_authority(&issuance, error))
+    int64_t current = 0;
+    if (!check_authority(&issuance, &current, error))
         return false;
     Item *items = g_new0(Item, count);
     bool any = false;
     for (size_t i = 0; i < count; i++)
-        any = prepare(&issuance, &requests[i], &items[i], &ret[i].error) || any;
+        any = prepare(&issuance, &requests[i], current, &items[i], &ret[i].error) || any;
     bool well = !any || commit(&issuance, items, count, ret, error);
     for (size_t i = 0; i < count; i++) {
         if (well && items[i].certificate) {

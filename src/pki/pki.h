@@ -17,16 +17,27 @@
 /* Answers the passphrase of an authority's key; NULL and an error where there is none. Wiped and freed by the caller. */
 typedef char *(*VigiePassphrase)(const char *authority, bool new_key, void *data, GError **error);
 
+/* One of the codes into which a passphrase is divided: given to a person, whose name is the answer, NULL where it is refused.
+ * Free with g_free. */
+typedef char *(*VigieShareGiven)(const char *authority, int number, int of, const char *code, void *data,
+                                 GError **error);
+
 typedef struct {
     const char *file; /* the hierarchy, vigie-ca(1) has its keys */
     VigiePassphrase passphrase;
+    VigieShareGiven share; /* NULL: an authority whose passphrase is shared cannot be made */
     void *data;
+    const GPtrArray *present; /* names of who is there, for the log; read at the end; may be NULL */
     const char *who;
     VigieTime now;
 } VigieCeremony;
 
 /* Makes the keys and certificates of the authorities that the store does not have yet, and takes the settings of those it
- * has: all or nothing. { "made": [ names ], "kept": [ names ] }. CONFLICT where a key's file is there already. */
+ * has: all or nothing, also when it is killed; then the same again goes on. One that succeeds another takes over what that
+ * one's requests and enrolments ask for; a root and the one it succeeds vouch for each other; for authorities that are not
+ * ours the declared certificates are made. Questions are asked before the store is locked.
+ * { "made": [ names ], "kept": [ names ], "links": [ names of what is published of them ] }. CONFLICT where a key's file is
+ * there already. */
 json_t *pki_ceremony(VigieStore *store, const VigieCeremony *ceremony, GError **error);
 
 typedef struct VigieAuthority VigieAuthority;
@@ -36,11 +47,31 @@ VigieAuthority *pki_authority_open(VigieStore *store, const char *name, const ch
 void pki_authority_close(VigieAuthority *authority);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieAuthority, pki_authority_close)
 
-/* [ { "name", "title", "issuer": name or null, "subject", "not_before", "not_after", "sha256", "key": "EC 384",
- *     "key_file", "certificates": n, "revoked": n, "settings": {} } ], issuers first; `name` NULL: all. */
+/* [ { "name", "title", "issuer", "succeeds", "successor": names or null, "subject", "not_before", "not_after", "sha256",
+ *     "serial", "key": "EC 384", "key_file", "shares": how many open it, 0: it is not shared, "destroyed": time or null, "certificates": n, "revoked": n, "settings": {} } ], issuers first; `name` NULL: all. */
 json_t *pki_authority_list(VigieStore *store, const char *name, GError **error);
 /* Its certificate, PEM. Free with g_free. */
 char *pki_authority_pem(VigieStore *store, const char *name, GError **error);
+
+/* ---- A passphrase that people share ---------------------------------------------------------------------------
+ * Where the hierarchy says shares = 3/5, the passphrase is 128 bits of chance that nobody sees, divided (Shamir) into five
+ * codes of 40 letters, any three of which give it back. A code holds its number, which division it is of, and a checksum over
+ * all of it and the authority's name. Codes are kept by those who were given them, and nowhere else. */
+enum { PKI_SHARES_MAX = 16, PKI_SHARE_SECRET = 16 };
+typedef struct {
+    int number, threshold;
+    uint8_t set[4], octets[PKI_SHARE_SECRET];
+} VigieShare;
+/* Wiped by the caller, with explicit_bzero. INVALID where a letter is wrong or the code is another authority's. */
+bool pki_share_read(const char *authority, const char *code, VigieShare *ret_share, GError **error);
+/* The passphrase, of as many as they ask for; INVALID where two are the same, or not of one division. Wiped and freed by the
+ * caller. */
+char *pki_shares_join(const VigieShare *shares, int count, GError **error);
+/* { "threshold": 0 where it is not shared, "holders": [ names, that of share 1 first ] }. NOT_FOUND. */
+json_t *pki_share_holders(VigieStore *store, const char *authority, GError **error);
+/* The log tells whose shares opened a key. */
+bool pki_present_note(VigieStore *store, const char *authority, const GPtrArray *present, const char *who,
+                      VigieTime now, GError **error);
 
 /* ---- Profiles ----------------------------------------------------------------------------------------------- */
 typedef struct VigieProfiles VigieProfiles;
@@ -97,8 +128,9 @@ typedef struct {
  * newest first. */
 json_t *pki_certificate_list(VigieStore *store, const VigieIssuedFilter *filter, VigieTime now,
                              GError **error);
-/* A certificate that was issued, and its issuers up to the root, which is left out, PEM. Free with g_free. */
-char *pki_certificate_pem(VigieStore *store, const char *serial, GError **error);
+/* A certificate that was issued, its issuers up to the root, which is left out, and what leads to the root's other generations
+ * as in pki_authority_chain, PEM. Free with g_free. */
+char *pki_certificate_pem(VigieStore *store, const char *serial, VigieTime now, GError **error);
 /* All by which the fleet says that others call a device, of fleet_device_get: "dns:…" and "ip:…"; NULL-terminated, owned. */
 GPtrArray *pki_device_names(const json_t *device);
 /* SHA-256, hexadecimal, of the newest certificate issued for a device of the fleet that is not revoked. NOT_FOUND. Free with
@@ -278,8 +310,22 @@ bool pki_enrolment_end(VigieStore *store, const VigieProfiles *profiles, int64_t
  * By a client over TLS or in a signed message, whose signature the caller verified: is it one of ours, and good now?
  * { "serial", "authority", "profile", "subject", "not_before", "not_after", "device": number }. DENIED with why not. */
 json_t *pki_certificate_shown(VigieStore *store, VigieBytes der, VigieTime now, GError **error);
-/* An authority's certificate and its issuers up to the root, GByteArrays of DER. */
-GPtrArray *pki_authority_chain(VigieStore *store, const char *name, GError **error);
+/* An authority's certificate and its issuers up to the root, GByteArrays of DER; then those by which the root's other
+ * generations vouch for it, so that whoever trusts one of them trusts this one. */
+GPtrArray *pki_authority_chain(VigieStore *store, const char *name, VigieTime now, GError **error);
+/* The authority that issues now in the place of this one: itself, or the generation that succeeded it. Free with g_free. */
+char *pki_authority_current(VigieStore *store, const char *name, GError **error);
+
+/* RFC 9810 5.3.19.15, RFC 9483 4.3.2: what follows a root, `known` (DER), or where that is empty the root above `authority`:
+ * the root that succeeds it, and the certificates by which the two vouch for each other, NULL where they are not good now.
+ * All NULL: nothing succeeds it, or it is not ours. `ret_update` begins zeroed. */
+typedef struct {
+    GByteArray *new_with_new, *new_with_old, *old_with_new;
+} VigieRootUpdate;
+void pki_root_update_clear(VigieRootUpdate *update);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VigieRootUpdate, pki_root_update_clear)
+bool pki_root_update(VigieStore *store, const char *authority, VigieBytes known, VigieTime now,
+                     VigieRootUpdate *ret_update, GError **error);
 
 /* ---- Enrolment protocols ---------------------------------------------------------------------------------------
  * Adds the request, waits 5 s at most for the signer, and answers the certificate, DER (of a revocation: nothing); NULL
@@ -368,9 +414,9 @@ char *pki_log_checkpoint(VigieStore *store, GError **error);
  * [ { "file": "equipements.crl", "number", "entries", "next_update" } ], empty where none was due. */
 json_t *pki_crl_publish(VigieStore *store, VigieAuthority *authority, bool full, const char *who,
                         VigieTime now, GError **error);
-/* The list "equipements.crl" or "equipements-delta.crl", or the certificate "equipements.cer", DER, as `file` names it below
- * the address of publication; since when it holds and until when it may be cached (0: not said). NOT_FOUND. Free with
- * g_byte_array_unref. */
+/* The list "equipements.crl" or "equipements-delta.crl", the certificate "equipements.cer", or one beside the tree
+ * "racine-2-by-racine.cer", DER, as `file` names it below the address of publication; since when it holds and until when it
+ * may be cached (0: not said). NOT_FOUND. Free with g_byte_array_unref. */
 GByteArray *pki_published(VigieStore *store, const char *file, VigieTime *ret_since, VigieTime *ret_until,
                           GError **error);
 /* The number of a list, which changes with it; 0 of what is no list. Cheap. */

@@ -61,6 +61,12 @@ bool registration_text(const char *what, const char *text, size_t max, GError **
 }
 
 /* ---- What it is for ----------------------------------------------------------------------------------------- */
+/* Whoever names an older generation means the one that issues now. */
+static VigieAuthority *open_current(VigieStore *store, const char *name, GError **error) {
+    g_autofree char *current = pki_authority_current(store, name, error);
+    return current ? pki_authority_open(store, current, NULL, error) : NULL;
+}
+
 VigieAuthority *registration_authority(VigieStore *store, const char *name, const char *profile,
                                        GError **error) {
     g_autofree char *found = g_strdup(name);
@@ -71,7 +77,8 @@ VigieAuthority *registration_authority(VigieStore *store, const char *name, cons
         return NULL;
     json_array_foreach(list, i, one) {
         json_array_foreach(json_object_get(json_object_get(one, "settings"), "profiles"), j, served) {
-            if (strcmp(json_string_value(served), profile) != 0)
+            if (strcmp(json_string_value(served), profile) != 0 ||
+                !json_is_null(json_object_get(one, "successor")))
                 continue;
             if (found) {
                 refuse(error, VIGIE_ERROR_INVALID, "several authorities issue this profile: say which");
@@ -84,7 +91,7 @@ VigieAuthority *registration_authority(VigieStore *store, const char *name, cons
         refuse(error, VIGIE_ERROR_NOT_FOUND, "no authority issues this profile: see vigie ca list");
         return NULL;
     }
-    return pki_authority_open(store, found, NULL, error);
+    return open_current(store, found, error);
 }
 
 bool registration_organisation(VigieStore *store, int64_t device, VigieTime now, int64_t *organisation,
@@ -120,7 +127,9 @@ static bool take_certificate(VigieStore *store, const VigieProfiles *profiles, D
     g_autofree char *name = authority_name(store, rows_int(rows, ROW_AUTHORITY), error);
     if (!name || !organisation_of(store, draft->certificate, &draft->organisation, error))
         return false;
-    draft->authority = pki_authority_open(store, name, NULL, error);
+    draft->authority = draft->asked->kind == VIGIE_REQUEST_REVOKE
+                           ? pki_authority_open(store, name, NULL, error)
+                           : open_current(store, name, error);
     return draft->authority &&
            (draft->profile ||
             refuse(error, VIGIE_ERROR_NOT_FOUND, "its profile is not in knowledge/profiles any more"));

@@ -210,9 +210,8 @@ GByteArray *pki_scep_answer(const VigieRegistrar *registrar, VigieStore *store, 
 
 GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *store, VigieTime now,
                                  GError **error) {
-    g_autoptr(GPtrArray) chain = enrol_registrar_good(registrar, store, now, error)
-                                     ? pki_authority_chain(store, registrar->authority, error)
-                                     : NULL;
+    g_autoptr(GPtrArray) chain =
+        enrol_registrar_good(registrar, store, now, error) ? enrol_chain(store, registrar, NULL, now) : NULL;
     unsigned char *der = NULL;
     int size = chain ? i2d_X509(registrar->certificate, &der) : 0;
     g_autoptr(GByteArray) own = size > 0 ? g_byte_array_append(g_byte_array_new(), der, (guint)size) : NULL;

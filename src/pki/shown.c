@@ -1,5 +1,5 @@
 /* shown.c: certificates that clients show us, and the chains that they want. */
-#include "pki/authority.h"
+#include "pki/link.h"
 #include "pki/revoke.h"
 #include "pki/row.h"
 #include "x509/x509.h"
@@ -45,10 +45,10 @@ static void free_bytes(gpointer bytes) {
     g_byte_array_unref(bytes);
 }
 
-GPtrArray *pki_authority_chain(VigieStore *store, const char *name, GError **error) {
+GPtrArray *pki_authority_chain(VigieStore *store, const char *name, VigieTime now, GError **error) {
     g_autoptr(VigieAuthority) authority = pki_authority_open(store, name, NULL, error);
     g_autoptr(GPtrArray) chain = g_ptr_array_new_with_free_func(free_bytes);
-    int64_t id = authority ? authority->id : 0;
+    int64_t id = authority ? authority->id : 0, root = id;
     for (int depth = 0; id != 0 && depth < DEPTH_MAX; depth++) {
         g_autoptr(VigieRows) rows =
             store_query(store, error,
@@ -57,7 +57,8 @@ GPtrArray *pki_authority_chain(VigieStore *store, const char *name, GError **err
             return NULL;
         VigieBytes der = rows_blob(rows, 1);
         g_ptr_array_add(chain, g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size));
+        root = id;
         id = rows_int(rows, 0);
     }
-    return authority ? g_steal_pointer(&chain) : NULL;
+    return authority && link_add_generations(store, root, now, chain, error) ? g_steal_pointer(&chain) : NULL;
 }

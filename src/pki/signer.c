@@ -236,6 +236,31 @@ Signer *signer_open(const char *where, const char *passphrase, GError **error) {
     return (signer_in_token(where) ? signer_token_open : signer_file_open)(where, passphrase, error);
 }
 
+char *signer_new_path(const char *where) {
+    return signer_in_token(where) ? g_strdup(where) : g_strconcat(where, ".new", NULL);
+}
+
+bool signer_settle(const char *where, GError **error) {
+    g_autofree char *from = signer_new_path(where);
+    if (signer_in_token(where) || !g_file_test(from, G_FILE_TEST_EXISTS))
+        return true;
+    /* A second name first: what stands at the place is never replaced. */
+    if ((link(from, where) == 0 || errno == EEXIST) && sync_folder(where) && unlink(from) == 0)
+        return true;
+    return fail(error, VIGIE_ERROR_UNAVAILABLE, g_strerror(errno), where);
+}
+
+bool signer_clear(const char *where, GError **error) {
+    g_autofree char *left = signer_new_path(where);
+    if (signer_in_token(where))
+        return true;
+    if (g_file_test(where, G_FILE_TEST_EXISTS))
+        return fail(error, VIGIE_ERROR_CONFLICT, "a file of that name is there already, and is left as it is",
+                    where);
+    return unlink(left) == 0 || errno == ENOENT ||
+           fail(error, VIGIE_ERROR_UNAVAILABLE, g_strerror(errno), left);
+}
+
 char *signer_beside(const char *where, const char *name) {
     if (signer_in_token(where))
         return token_uri_beside(where, name);

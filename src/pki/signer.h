@@ -34,6 +34,12 @@ bool signer_in_token(const char *where);
 Signer *signer_make(const char *where, const char *type, const char *passphrase, GError **error);
 /* DENIED where the passphrase does not open it. */
 Signer *signer_open(const char *where, const char *passphrase, GError **error);
+/* A key in a file is made at signer_new_path(where), free with g_free, and comes to its place by signer_settle, once the store
+ * knows of it; what a ceremony that was killed left there before is taken away by signer_clear. Nothing to do in a token. */
+char *signer_new_path(const char *where);
+bool signer_settle(const char *where, GError **error);
+/* CONFLICT where a key stands at `where` already. */
+bool signer_clear(const char *where, GError **error);
 /* Where a second key, `name`, stands beside the one at `where`. Free with g_free. */
 char *signer_beside(const char *where, const char *name);
 

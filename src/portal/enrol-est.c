@@ -50,7 +50,7 @@ static bool answer_failure(Request *request, GError *failure, GError **error) {
 /* Of one authority its chain; without a label each authority's own certificate, for the client is not known yet. */
 static GPtrArray *authorities(Request *request, const char *label, GError **error) {
     if (label)
-        return pki_authority_chain(request->store, label, error);
+        return pki_authority_chain(request->store, label, request->now, error);
     g_autoptr(json_t) list = pki_authority_list(request->store, NULL, error);
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)g_byte_array_unref);
     size_t i;
@@ -58,8 +58,8 @@ static GPtrArray *authorities(Request *request, const char *label, GError **erro
     if (!list)
         return NULL;
     json_array_foreach(list, i, authority) {
-        g_autoptr(GPtrArray) chain =
-            pki_authority_chain(request->store, json_string_value(json_object_get(authority, "name")), error);
+        g_autoptr(GPtrArray) chain = pki_authority_chain(
+            request->store, json_string_value(json_object_get(authority, "name")), request->now, error);
         if (!chain)
             return NULL;
         if (chain->len > 0)

@@ -83,8 +83,8 @@ static json_t *find(Request *request, GError **error) {
 }
 
 static json_t *with_pem(Request *request, json_t *one, GError **error) {
-    g_autofree char *pem =
-        pki_certificate_pem(request->store, json_string_value(json_object_get(one, "serial")), error);
+    g_autofree char *pem = pki_certificate_pem(
+        request->store, json_string_value(json_object_get(one, "serial")), request->now, error);
     if (!pem) {
         json_decref(one);
         return NULL;

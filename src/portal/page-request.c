@@ -358,7 +358,7 @@ static char *issued_pem(Request *request, char **ret_serial, GError **error) {
     if (one && !serial)
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "it is not issued");
     *ret_serial = g_strdup(serial);
-    return serial ? pki_certificate_pem(request->store, serial, error) : NULL;
+    return serial ? pki_certificate_pem(request->store, serial, request->now, error) : NULL;
 }
 
 RAW(file_request_certificate) {

@@ -50,7 +50,7 @@ def test_again():
     chu = Hospital()
     before = chu.json("show", "equipements")
     chu.path("hierarchy.conf").write_text(chu.path("hierarchy.conf").read_text().replace("delta_hours = 24", "delta_hours = 12"))
-    vigie.equal(chu.json("init", chu.path("hierarchy.conf")), {"made": [], "kept": ["racine", "equipements"]})
+    vigie.equal(chu.json("init", chu.path("hierarchy.conf")), {"made": [], "kept": ["racine", "equipements"], "links": []})
     after = chu.json("show", "equipements")
     vigie.equal(after["sha256"], before["sha256"])
     vigie.equal(after["settings"]["delta_hours"], 12)
