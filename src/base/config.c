@@ -49,6 +49,10 @@ static const Key keys[] = {
     {"pki.registrar", TYPE_TEXT, "", "/etc/vigie/pki/registrar.pem",
      "key and certificate (profile registrar, RSA), PEM, by which the portal answers CMP and SCEP; empty: it "
      "does not"},
+    {"pki.evidence_key", TYPE_TEXT, "", "/etc/vigie/evidence-key",
+     "a file of 32 random octets that seals at rest what comes beside requests, as copies of identity papers "
+     "(openssl rand -out FILE 32), or of several keys, the newest first; mode 0640 at most; empty: no "
+     "evidence is taken"},
     {"pki.policies", TYPE_TEXT, "", "/etc/vigie/pki/policies",
      "the folder of certification policies as documents, each named by its OID with .pdf, .html or .txt: "
      "published below /pki/policy/"},
@@ -132,8 +136,8 @@ static const Key keys[] = {
     {"csirt.team", TYPE_TEXT, "", "/etc/vigie/team.json",
      "who the CSIRT is, as the examples in csirt/teams/ of the knowledge folder; empty: no CSIRT works here"},
     {"csirt.artefact_key", TYPE_TEXT, "", "/etc/vigie/artefact-key",
-     "a file of 32 random octets that seals artefacts at rest (openssl rand -out FILE 32); mode 0640 at "
-     "most"},
+     "a file of 32 random octets that seals artefacts at rest (openssl rand -out FILE 32), or of several "
+     "keys, the newest first; mode 0640 at most"},
     {"csirt.head_certificate", TYPE_TEXT, "", "/etc/vigie/head-of-csirt.pem",
      "the certificate to which protected sources are sealed; its key stays with the head of the CSIRT"},
     {"csirt.lookup_private", TYPE_BOOL, "false", "true",
@@ -161,6 +165,11 @@ static const Key keys[] = {
     {"retention.observations", TYPE_SECONDS, "400 d", "1095 d",
      "how long observations that changed nothing are kept"},
     {"retention.mail", TYPE_SECONDS, "400 d", "90 d", "how long messages are kept after they were sent"},
+    {"retention.evidence", TYPE_SECONDS, "2557 d", "3653 d",
+     "how long what came beside a request is kept after the end of its certificate and of those that renewed "
+     "it (ETSI EN 319 411-1 6.4.6: seven years at least); its SHA-256 stays in the log"},
+    {"retention.evidence_refused", TYPE_SECONDS, "90 d", "30 d",
+     "how long what came beside a request is kept after it was refused"},
     {"process.user", TYPE_TEXT, "", "vigie", "the account that `vigie serve` becomes when root starts it"},
     {"process.signer_user", TYPE_TEXT, "", "vigie-signer",
      "the account of the signer alone, which then has passphrases and keys that process.user cannot read; "

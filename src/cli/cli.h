@@ -18,6 +18,7 @@ int cli_csr(int argc, char **argv);
 int cli_identify(int argc, char **argv);
 int cli_fleet(int argc, char **argv);
 int cli_request(int argc, char **argv);
+int cli_reseal(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_user(int argc, char **argv);

@@ -29,6 +29,7 @@ static const Command commands[] = {
     {"case", cli_case, "case.summary"},
     {"serve", cli_serve, "serve.summary"},
     {"user", cli_user, "user.summary"},
+    {"reseal", cli_reseal, "reseal.summary"},
     {"doctor", cli_doctor, "doctor.summary"},
     {0},
 };

@@ -14,6 +14,7 @@ typedef struct {
     int days, wait, uses;
     gboolean json, challenge, open;
     VigieLang lang;
+    const VigieConfig *settings;
     VigieStore *store;
     VigieProfiles *profiles;
     VigieTime now;
@@ -159,11 +160,14 @@ static bool run_revoke(Args *args, GError **error) {
 }
 
 static bool run_evidence(Args *args, GError **error) {
+    const char *key = vigie_config_text(args->settings, "pki.evidence_key");
+    g_autoptr(VigieSeal) seal = *key ? store_seal_load("pki.evidence_key", key, error) : NULL;
     g_autofree char *text = NULL, *name = g_path_get_basename(args->rest[1]);
     gsize size = 0;
     int64_t id = 0;
-    return number_of(args->rest[0], &id, error) && read_file(args->rest[1], &text, &size, error) &&
-           pki_evidence_add(args->store, id, name, args->type ? args->type : "application/octet-stream",
+    return (!*key || seal) && number_of(args->rest[0], &id, error) &&
+           read_file(args->rest[1], &text, &size, error) &&
+           pki_evidence_add(args->store, seal, id, name, args->type ? args->type : "application/octet-stream",
                             vigie_bytes(text, size), args->account, args->now, error) &&
            tell(args, id, error);
 }
@@ -347,6 +351,7 @@ static bool run(Args *args, int argc, char **argv, GError **error) {
         g_autoptr(VigieProfiles) profiles = config ? pki_profiles_load(error) : NULL;
         g_autoptr(VigieStore) store =
             profiles ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
+        args->settings = config;
         args->store = store;
         args->profiles = profiles;
         args->rest = argv + 2;

@@ -2,58 +2,18 @@
 #include "csirt/internal.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <string.h>
 
-enum { NONCE = 12, TAG = 16, NAME_CHARACTERS = 120 };
+enum { NAME_CHARACTERS = 120 };
 
-static bool need_key(const VigieTeam *team, GError **error) {
-    if (team_key(team))
-        return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-                "artefacts are kept sealed: csirt.artefact_key names no key (openssl rand -out FILE 32)");
-    return false;
-}
+const VigieSealed csirt_sealed = {
+    .table = "csirt_artefact", .column = "sealed", .old_bound = "vigie artefact "};
 
-/* ---- AES-256-GCM: nonce, ciphertext, tag; bound to the SHA-256 that the row says ------------------------------- */
-static GBytes *seal(const VigieTeam *team, VigieBytes clear, const char *bound, GError **error) {
-    uint8_t *out = g_try_malloc(NONCE + clear.size + TAG);
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int size = 0, last = 0;
-    bool well = out && ctx && RAND_bytes(out, NONCE) == 1 &&
-                EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, team_key(team), out) == 1 &&
-                EVP_EncryptUpdate(ctx, NULL, &size, (const uint8_t *)bound, (int)strlen(bound)) == 1 &&
-                EVP_EncryptUpdate(ctx, out + NONCE, &size, clear.data, (int)clear.size) == 1 &&
-                EVP_EncryptFinal_ex(ctx, out + NONCE + size, &last) == 1 &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG, out + NONCE + clear.size) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    if (well)
-        return g_bytes_new_take(out, NONCE + clear.size + TAG);
-    g_free(out);
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "the artefact could not be sealed");
-    return NULL;
-}
-
-static GBytes *unseal(const VigieTeam *team, VigieBytes sealed, const char *bound, GError **error) {
-    size_t size = sealed.size >= NONCE + TAG ? sealed.size - NONCE - TAG : 0;
-    uint8_t *out = sealed.size >= NONCE + TAG ? g_try_malloc(size + 1) : NULL;
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    int done = 0, last = 0;
-    bool well =
-        out && ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, team_key(team), sealed.data) == 1 &&
-        EVP_DecryptUpdate(ctx, NULL, &done, (const uint8_t *)bound, (int)strlen(bound)) == 1 &&
-        EVP_DecryptUpdate(ctx, out, &done, sealed.data + NONCE, (int)size) == 1 &&
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(sealed.data + NONCE + size)) == 1 &&
-        EVP_DecryptFinal_ex(ctx, out + done, &last) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    if (well)
-        return g_bytes_new_take(out, size);
-    g_free(out);
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                "the artefact does not open: csirt.artefact_key is another key than it was sealed with, or "
-                "it was changed");
-    return NULL;
+static const VigieSeal *need_key(const VigieTeam *team, GError **error) {
+    if (!team_artefact_keys(team))
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                    "artefacts are kept sealed: csirt.artefact_key names no key (openssl rand -out FILE 32)");
+    return team_artefact_keys(team);
 }
 
 /* ---- Names -------------------------------------------------------------------------------------------------- */
@@ -76,16 +36,14 @@ static char *harmless_name(const char *name) {
 }
 
 /* ---- Adding and opening ------------------------------------------------------------------------------------- */
-static char *bound_to(const char *sha256) {
-    return g_strconcat("vigie artefact ", sha256, NULL);
-}
-
 bool csirt_artefact_add(VigieStore *store, const VigieTeam *team, const char *author, int64_t id,
                         int64_t message, const char *name, VigieBytes content, VigieTime now, int64_t *ret_id,
                         GError **error) {
     g_auto(Case) of = {0};
     int64_t added = 0;
-    if (!need_key(team, error) || !csirt_length_check("name", name, CSIRT_LINE_MAX, error))
+    const VigieSeal *seal = need_key(team, error);
+    const VigieBytes nothing = vigie_bytes("", 0);
+    if (!seal || !csirt_length_check("name", name, CSIRT_LINE_MAX, error))
         return false;
     if (content.size > CSIRT_ARTEFACT_MAX) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "artefact: %d MiB at most",
@@ -93,19 +51,15 @@ bool csirt_artefact_add(VigieStore *store, const VigieTeam *team, const char *au
         return false;
     }
     g_autofree char *clean = csirt_line_clean(name), *sha256 = csirt_sha256(content);
-    g_autofree char *bound = bound_to(sha256);
-    g_autoptr(GBytes) sealed = seal(team, content, bound, error);
-    g_autoptr(VigieTransaction) tx = sealed ? store_begin(store, error) : NULL;
-    gsize size = 0;
-    const void *data = sealed ? g_bytes_get_data(sealed, &size) : NULL;
-    VigieBytes bytes = vigie_bytes(data, size);
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
     if (!tx || !case_load(store, NULL, id, &of, error) ||
         !store_get_int(
             store, &added, error,
             "INSERT INTO csirt_artefact (case_id, message_id, name, size, sha256, added, author, sealed) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
             "iitititb", id, message, clean, (int64_t)content.size, sha256, now, author ? author : "",
-            &bytes) ||
+            &nothing) ||
+        !store_seal_put(store, seal, &csirt_sealed, added, content, error) ||
         !entry_add(store, id, author, "artefact",
                    json_pack("{s:I, s:s, s:s, s:I}", "artefact", (json_int_t)added, "name", clean, "sha256",
                              sha256, "size", (json_int_t)content.size),
@@ -120,27 +74,21 @@ bool csirt_artefact_add(VigieStore *store, const VigieTeam *team, const char *au
 typedef struct {
     int64_t case_id;
     char *name, *sha256;
-    GBytes *sealed;
 } Kept;
 
 static void kept_clear(Kept *kept) {
     g_free(kept->name);
     g_free(kept->sha256);
-    g_bytes_unref(kept->sealed);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Kept, kept_clear)
 
 static bool load_kept(VigieStore *store, int64_t artefact, Kept *ret_kept, GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(store, error, "SELECT case_id, name, sha256, sealed FROM csirt_artefact WHERE id = $1",
-                    "i", artefact);
+    g_autoptr(VigieRows) rows = store_query(
+        store, error, "SELECT case_id, name, sha256 FROM csirt_artefact WHERE id = $1", "i", artefact);
     GError *failure = NULL;
     bool found = rows && rows_next(rows, &failure);
-    if (found) {
-        VigieBytes sealed = rows_blob(rows, 3);
-        *ret_kept = (Kept){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2)),
-                           g_bytes_new(sealed.data, sealed.size)};
-    }
+    if (found)
+        *ret_kept = (Kept){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2))};
     if (!rows_ended(rows, &failure, error))
         return false;
     if (!found)
@@ -154,7 +102,9 @@ GBytes *csirt_artefact_open(VigieStore *store, const VigieTeam *team, const Vigi
     g_auto(Kept) kept = {0};
     g_auto(Case) of = {0};
     GError *failure = NULL;
-    if (!csirt_may(who, error) || !need_key(team, error) || !load_kept(store, artefact, &kept, error))
+    const VigieSeal *seal = NULL;
+    if (!csirt_may(who, error) || !(seal = need_key(team, error)) ||
+        !load_kept(store, artefact, &kept, error))
         return NULL;
     if (!case_load(store, who, kept.case_id, &of, &failure)) {
         if (g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND)) {
@@ -165,10 +115,7 @@ GBytes *csirt_artefact_open(VigieStore *store, const VigieTeam *team, const Vigi
         g_propagate_error(error, failure);
         return NULL;
     }
-    gsize size = 0;
-    const void *data = g_bytes_get_data(kept.sealed, &size);
-    g_autofree char *bound = bound_to(kept.sha256);
-    g_autoptr(GBytes) clear = unseal(team, vigie_bytes(data, size), bound, error);
+    g_autoptr(GBytes) clear = store_seal_get(store, seal, &csirt_sealed, artefact, error);
     g_autoptr(VigieTransaction) tx = clear ? store_begin(store, error) : NULL;
     if (!tx || !reading_add(store, who, &of, "artefact", now, error) ||
         !entry_add(store, kept.case_id, analyst_name(who), "artefact-opened",

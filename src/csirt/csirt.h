@@ -237,6 +237,7 @@ GBytes *csirt_source_get(VigieStore *store, const VigieAnalyst *who, int64_t id,
 /* ---- Artefacts ---------------------------------------------------------------------------------------------- */
 enum { CSIRT_ARTEFACT_MAX = 64 << 20 };
 /* Sealed with the key of csirt.artefact_key before it touches the store. */
+extern const VigieSealed csirt_sealed;
 bool csirt_artefact_add(VigieStore *store, const VigieTeam *team, const char *author, int64_t id,
                         int64_t message, const char *name, VigieBytes content, VigieTime now, int64_t *ret_id,
                         GError **error);

@@ -48,7 +48,7 @@ static bool add_artefact(const Filing *filing, int64_t id, int64_t message, cons
                          bool *look, GError **error) {
     gsize size = 0;
     const void *data = g_bytes_get_data(content, &size);
-    if (!team_key(filing->notifier->team)) {
+    if (!team_artefact_keys(filing->notifier->team)) {
         *look = true;
         return true;
     }

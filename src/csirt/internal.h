@@ -61,8 +61,8 @@ json_t *csirt_json_parse(const char *text); /* null where it is none */
 const char *team_prefix(const VigieTeam *team);
 GTimeZone *team_zone(const VigieTeam *team);
 const VigieCalendar *team_calendar(const VigieTeam *team);
-/* 32 octets, or NULL where csirt.artefact_key is empty. */
-const uint8_t *team_key(const VigieTeam *team);
+/* NULL where csirt.artefact_key is empty. */
+const VigieSeal *team_artefact_keys(const VigieTeam *team);
 /* Seals to the head of the CSIRT: CMS EnvelopedData, DER. UNAVAILABLE where no certificate is named. Free with g_bytes_unref. */
 GBytes *team_seal(const VigieTeam *team, VigieBytes clear, GError **error);
 

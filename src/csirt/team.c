@@ -3,21 +3,18 @@
 
 #include <errno.h>
 #include <openssl/cms.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { KEY_SIZE = 32, TEAM_BYTES_MAX = 1 << 20 };
+enum { TEAM_BYTES_MAX = 1 << 20 };
 
 struct VigieTeam {
     json_t *json;
     VigieCalendar *calendar;
     GTimeZone *zone;
     X509 *head;
-    bool has_key;
-    uint8_t key[KEY_SIZE];
+    VigieSeal *artefact_keys; /* or NULL */
 };
 
 void csirt_team_free(VigieTeam *team) {
@@ -27,7 +24,7 @@ void csirt_team_free(VigieTeam *team) {
     csirt_calendar_free(team->calendar);
     g_clear_pointer(&team->zone, g_time_zone_unref);
     X509_free(team->head);
-    OPENSSL_cleanse(team->key, sizeof team->key);
+    store_seal_free(team->artefact_keys);
     g_free(team);
 }
 
@@ -47,8 +44,8 @@ const VigieCalendar *team_calendar(const VigieTeam *team) {
     return team->calendar;
 }
 
-const uint8_t *team_key(const VigieTeam *team) {
-    return team && team->has_key ? team->key : NULL;
+const VigieSeal *team_artefact_keys(const VigieTeam *team) {
+    return team ? team->artefact_keys : NULL;
 }
 
 /* ---- The file ----------------------------------------------------------------------------------------------- */
@@ -226,27 +223,10 @@ static json_t *read_team(const char *path, GError **error) {
 
 /* ---- The keys ----------------------------------------------------------------------------------------------- */
 static bool read_key(VigieTeam *team, const char *path, GError **error) {
-    struct stat found;
-    g_autofree char *bytes = NULL;
-    gsize size = 0;
     if (!*path)
         return true;
-    if (stat(path, &found) != 0 || !g_file_get_contents(path, &bytes, &size, NULL)) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "csirt.artefact_key: %s: %s", path,
-                    g_strerror(errno));
-        return false;
-    }
-    bool fits = size == KEY_SIZE;
-    if (fits)
-        memcpy(team->key, bytes, KEY_SIZE);
-    OPENSSL_cleanse(bytes, size);
-    if (found.st_mode & 027)
-        return csirt_invalid(error, "csirt.artefact_key: %s: others can read it; chmod 0640 %s", path, path);
-    team->has_key = fits;
-    return fits ||
-           csirt_invalid(
-               error, "csirt.artefact_key: %s: %zu octets, 32 are wanted, as from: openssl rand -out %s 32",
-               path, size, path);
+    team->artefact_keys = store_seal_load("csirt.artefact_key", path, error);
+    return team->artefact_keys != NULL;
 }
 
 static bool read_head(VigieTeam *team, const char *path, GError **error) {

@@ -180,7 +180,7 @@ json_t *daemon_doctor(const VigieDoctorOptions *options) {
         static void (*const checks[])(Doctor *) = {
             check_listen_and_user, check_knowledge, check_clock,    check_sandbox, doctor_store,
             doctor_jobs,           doctor_trust,    check_schedule, doctor_mail,   doctor_queue,
-            doctor_mailboxes,      doctor_keys,     doctor_pki,
+            doctor_mailboxes,      doctor_keys,     doctor_pki,     doctor_seal,
         };
         for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
             checks[i](&doctor);

@@ -31,3 +31,5 @@ void doctor_mailboxes(Doctor *doctor);
 void doctor_keys(Doctor *doctor);
 /* doctor-pki.c */
 void doctor_pki(Doctor *doctor);
+/* doctor-seal.c: what is sealed at rest, and with which keys. */
+void doctor_seal(Doctor *doctor);

@@ -102,6 +102,8 @@ Settings *settings_load(const char *config_path, GError **error) {
     settings->give_up = vigie_config_seconds(settings->config, "mail.give_up");
     settings->keep_observations = vigie_config_seconds(settings->config, "retention.observations");
     settings->keep_mail = vigie_config_seconds(settings->config, "retention.mail");
+    settings->keep_evidence = vigie_config_seconds(settings->config, "retention.evidence");
+    settings->keep_refused = vigie_config_seconds(settings->config, "retention.evidence_refused");
     bool good = read_team(settings, error) && fleet_policy_load(settings->config, &settings->policy, error) &&
                 read_schedule(settings, error) && read_depth(settings, error) &&
                 read_number(settings, "survey.parallel", 1, 20000, &settings->parallel, error) &&

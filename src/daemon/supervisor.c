@@ -4,6 +4,7 @@
 #include "daemon/notify.h"
 #include "daemon/resident.h"
 #include "daemon/settings.h"
+#include "pki/pki.h"
 #include "portal/portal.h"
 #include "sandbox/sandbox.h"
 
@@ -330,6 +331,23 @@ static bool share_store(const char *folder, const char *url, GError **error) {
     return shared;
 }
 
+/* What an earlier version kept in clear, or sealed without saying with which key. */
+static bool seal_old(const Settings *settings, VigieStore *store, const char *key, const VigieSealed *sealed,
+                     GError **error) {
+    const char *path = vigie_config_text(settings->config, key);
+    g_autoptr(GError) failure = NULL;
+    int64_t count = 0;
+    if (!*path)
+        return true;
+    g_autoptr(VigieSeal) seal = store_seal_load(key, path, error);
+    if (!seal)
+        return false;
+    if (!store_seal_renew(store, seal, sealed, true, &count, &failure))
+        vigie_log(VIGIE_LOG_WARNING, "what is kept from before could not all be sealed: %s",
+                  failure->message);
+    return true;
+}
+
 static bool prepare_store(const Supervisor *supervisor, const Settings *settings, GError **error) {
     const char *url = vigie_config_text(settings->config, "store.url");
     GError *failure = NULL;
@@ -340,6 +358,8 @@ static bool prepare_store(const Supervisor *supervisor, const Settings *settings
     }
     g_autoptr(VigieStore) store = store_open(url, error);
     return store && store_migrate(store, error) &&
+           seal_old(settings, store, "pki.evidence_key", &pki_sealed, error) &&
+           seal_old(settings, store, "csirt.artefact_key", &csirt_sealed, error) &&
            (!supervisor->keeper || !folder || share_store(folder, url, error));
 }
 

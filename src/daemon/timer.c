@@ -100,8 +100,11 @@ static bool ask_cleaning(const Lane *lane, VigieTime now, GError **error) {
 
 bool worker_clean(Lane *lane, const VigieJob *job, GError **error) {
     VigieTime now = lane->clock();
+    int64_t erased = 0;
     return fleet_forget(lane->store, now - lane->settings->keep_observations, error) &&
            pki_acme_forget(lane->store, now, error) &&
+           pki_evidence_forget(lane->store, now - lane->settings->keep_evidence,
+                               now - lane->settings->keep_refused, lane->worker, now, &erased, error) &&
            mail_queue_forget(lane->store, now - lane->settings->keep_mail, error) &&
            mail_inbound_forget(lane->store, now - lane->settings->keep_mail, error) &&
            store_job_done(lane->store, job, lane->worker, error);

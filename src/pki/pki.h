@@ -220,8 +220,8 @@ bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const Vig
  *   "reason": of a revocation or null, "serial": of what was issued or null, "refusal": text or null, "device",
  *   "organisation": numbers, 0 none, "requester", "validator" or null, "protocol", "address" or null,
  *   "proof": "none" "enrolment" "certificate", "enrolment": number, 0 none, "requested", "validated", "ended": times or
- *   null, "dual_control", "validators": [ roles ], "evidence": [ { "id", "name", "type", "size", "sha256", "by", "at" } ] }
- * NOT_FOUND. */
+ *   null, "dual_control", "validators": [ roles ], "evidence": [ { "id", "name", "type", "size", "sha256", "by", "at",
+ *   "erased": bool, then without name and type } ] }. NOT_FOUND. */
 json_t *pki_request_get(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error);
 
 typedef struct {
@@ -258,12 +258,19 @@ GByteArray *pki_request_key(VigieStore *store, int64_t id, GError **error);
 /* It is given out to `account` now, and kept no longer; CONFLICT where another was faster. */
 bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, VigieTime now, GError **error);
 
-/* Papers that prove an identity or a right, 4 MiB at most, 16 a request: kept in the store, their SHA-256 in the log. */
-bool pki_evidence_add(VigieStore *store, int64_t request, const char *name, const char *type,
-                      VigieBytes content, const char *account, VigieTime now, GError **error);
-/* Free with g_byte_array_unref; ret_name, ret_type with g_free. NOT_FOUND. Ask pki_request_may first. */
-GByteArray *pki_evidence_get(VigieStore *store, int64_t request, int64_t id, char **ret_name, char **ret_type,
-                             GError **error);
+/* Papers that prove an identity or a right, 4 MiB at most, 16 a request: kept in the store, sealed with the key of
+ * pki.evidence_key (`seal` NULL: there is none, UNAVAILABLE), their SHA-256 in the log. */
+extern const VigieSealed pki_sealed;
+bool pki_evidence_add(VigieStore *store, const VigieSeal *seal, int64_t request, const char *name,
+                      const char *type, VigieBytes content, const char *account, VigieTime now,
+                      GError **error);
+/* That `account` read it is in the log. Free with g_bytes_unref; ret_name with g_free. NOT_FOUND. Ask pki_request_may first. */
+GBytes *pki_evidence_get(VigieStore *store, const VigieSeal *seal, int64_t request, int64_t id,
+                         const char *account, VigieTime now, char **ret_name, GError **error);
+/* Erases those of requests whose certificate, and all that renewed it, ended until `issued`, and of requests refused until
+ * `refused`. Size and SHA-256 stay. In no transaction. */
+bool pki_evidence_forget(VigieStore *store, VigieTime issued, VigieTime refused, const char *who,
+                         VigieTime now, int64_t *ret_count, GError **error);
 
 /* What is to be told now of certificates that end, to the address that their request gave: [ { "certificate": id, "days": 90 30
  * 7, "serial", "subject", "not_after", "mail", "request": number, "profile", "device": number } ], each once it was said to

@@ -97,11 +97,12 @@ static bool add_evidence(VigieStore *store, json_t *request, GError **error) {
     if (!rows)
         return false;
     while (rows_next(rows, &why))
-        json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:I, s:s, s:s, s:o}", "id",
-                                              (json_int_t)rows_int(rows, 0), "name", rows_text(rows, 1),
-                                              "type", rows_text(rows, 2), "size",
-                                              (json_int_t)rows_int(rows, 3), "sha256", rows_text(rows, 4),
-                                              "by", rows_text(rows, 5), "at", time_of(rows, 6)));
+        json_array_append_new(list,
+                              json_pack("{s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:b}", "id",
+                                        (json_int_t)rows_int(rows, 0), "name", rows_text(rows, 1), "type",
+                                        rows_text(rows, 2), "size", (json_int_t)rows_int(rows, 3), "sha256",
+                                        rows_text(rows, 4), "by", rows_text(rows, 5), "at", time_of(rows, 6),
+                                        "erased", *rows_text(rows, 1) == '\0'));
     return rows_ended(rows, &why, error);
 }
 

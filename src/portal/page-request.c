@@ -106,8 +106,8 @@ static bool keep_evidence(Request *request, int64_t id, GError **error) {
         const void *bytes = g_bytes_get_data(upload->bytes, &size);
         VigieBytes content = vigie_bytes(bytes, size);
         if (strcmp(upload->field, "evidence") == 0 && size > 0 &&
-            !pki_evidence_add(request->store, id, upload->name, type_of(content), content,
-                              request->reader.name, request->now, error))
+            !pki_evidence_add(request->store, request->portal->evidence, id, upload->name, type_of(content),
+                              content, request->reader.name, request->now, error))
             return false;
     }
     return true;
@@ -290,6 +290,9 @@ DRESS(dress_request) {
     json_object_set_new(
         view, "is_revocation",
         json_boolean(strcmp(json_string_value(json_object_get(view, "kind")), "revoke") == 0));
+    json_object_set_new(
+        view, "takes_evidence",
+        json_boolean(request->portal->evidence && (request->reader.may & (1U << MAY_REGISTER)) != 0));
     add_ways(request, view, json_string_value(json_object_get(view, "state")));
     add_served(request, view);
     return true;
@@ -339,16 +342,18 @@ static void attach(Request *request, const char *type, const char *name) {
 /* As it came, and never shown within our pages: it is a stranger's. */
 RAW(file_request_evidence) {
     bool decides = false;
-    g_autofree char *name = NULL, *type = NULL;
+    g_autofree char *name = NULL;
     if (!may_see(request, &decides, error))
         return false;
-    GByteArray *content = pki_evidence_get(request->store, request->id,
-                                           number_of(request_query(request, "file")), &name, &type, error);
+    g_autoptr(GBytes) content = pki_evidence_get(request->store, request->portal->evidence, request->id,
+                                                 number_of(request_query(request, "file")),
+                                                 request->reader.name, request->now, &name, error);
     if (!content)
         return false;
+    gsize size = 0;
+    const char *data = g_bytes_get_data(content, &size);
     attach(request, "application/octet-stream", name);
-    g_string_append_len(request->answer, (const char *)content->data, (gssize)content->len);
-    g_byte_array_unref(content);
+    g_string_append_len(request->answer, data, (gssize)size);
     return true;
 }
 

@@ -50,6 +50,12 @@ static bool load_team(Portal *portal, GError **error) {
     return !portal->team || portal->declarations;
 }
 
+static bool load_evidence_key(Portal *portal, GError **error) {
+    const char *path = vigie_config_text(portal->config, "pki.evidence_key");
+    portal->evidence = *path ? store_seal_load("pki.evidence_key", path, error) : NULL;
+    return !*path || portal->evidence;
+}
+
 /* Without any, no page speaks of requests. */
 static bool look_for_authorities(Portal *portal, GError **error) {
     g_autoptr(VigieStore) store = store_open(vigie_config_text(portal->config, "store.url"), error);
@@ -79,8 +85,9 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->openapi = portal->profiles ? router_openapi(config, error) : NULL;
     portal->limits = limits_new();
     portal->group = portal->openapi ? store_group_open(vigie_config_text(config, "store.url"), error) : NULL;
-    return portal->group && load_team(portal, error) && load_assets(portal, error) &&
-           look_for_authorities(portal, error) && enrol_server_open(config, &portal->enrol, error);
+    return portal->group && load_team(portal, error) && load_evidence_key(portal, error) &&
+           load_assets(portal, error) && look_for_authorities(portal, error) &&
+           enrol_server_open(config, &portal->enrol, error);
 }
 
 static void unload(Portal *portal) {
@@ -93,6 +100,7 @@ static void unload(Portal *portal) {
     csirt_team_free(portal->team);
     limits_free(portal->limits);
     pki_profiles_free(portal->profiles);
+    store_seal_free(portal->evidence);
     enrol_server_close(portal->enrol);
     json_decref(portal->openapi);
     g_clear_pointer(&portal->assets, g_hash_table_unref);

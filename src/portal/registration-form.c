@@ -101,6 +101,7 @@ DRESS(dress_request_form) {
         json_array_append_new(fields, field_view(request, one, values));
     }
     json_object_set_new(view, "inputs", fields);
+    json_object_set_new(view, "takes_evidence", json_boolean(request->portal->evidence));
     json_object_set_new(view, "none", json_boolean(json_array_size(json_object_get(view, "profiles")) == 0));
     if (!json_is_object(profile))
         return true;

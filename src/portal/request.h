@@ -33,6 +33,7 @@ typedef struct {
     struct VigieDeclarations *declarations; /* NULL alike */
     struct Limits *limits;
     VigieProfiles *profiles; /* of certificates */
+    VigieSeal *evidence;     /* keys of what comes beside requests; NULL: none is taken */
     bool authorities;        /* there are some: requests are shown */
     EnrolServer *enrol;      /* CMP and SCEP; NULL: there is no registrar */
     GHashTable *assets;      /* "style.css" → Asset */

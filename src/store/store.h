@@ -111,6 +111,46 @@ typedef bool (*VigieStoreWrite)(VigieStore *store, void *data, GError **error);
 bool store_group_write(VigieStoreGroup *group, VigieStore *store, VigieStoreWrite write, void *data,
                        GError **error);
 
+/* ---- Sealed at rest --------------------------------------------------------------------------------------
+ * What nobody is to read in the database's files, its dumps and backups is sealed before it comes here: AES-256-GCM, bound
+ * to its row, so that it opens in no other and not where the row was changed. A file holds the keys, 32 random octets each,
+ * one after the other, eight at most: the first seals, all open. A key is changed by writing a new one before it,
+ * store_seal_renew, and taking the old one away. A key's id, which each row names, is the beginning of its SHA-256. */
+typedef struct VigieSeal VigieSeal; /* the keys of a file; read only once it is made: threads may share it */
+/* `name` is what the configuration calls it, for messages. NOT_FOUND; INVALID where these are no keys, or others than owner
+ * and group can read them. */
+VigieSeal *store_seal_load(const char *name, const char *path, GError **error);
+void store_seal_free(VigieSeal *seal);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieSeal, store_seal_free)
+const char *store_seal_id(const VigieSeal *seal); /* of the key that seals */
+bool store_seal_knows(const VigieSeal *seal, const char *id);
+
+/* A table with the columns id, sha256 (of the content in clear), seal_key (the key's id; "": not sealed so; NULL: erased)
+ * and one for what is sealed. */
+typedef struct {
+    const char *table, *column;
+    const char *owner; /* the column of what a row belongs to for good, bound too; NULL: it may move */
+    const char
+        *old_bound; /* with seal_key "": what it was bound to, before its digest; NULL: it is in clear */
+} VigieSealed;
+
+/* Into the row `id`, just inserted with seal_key "" and an empty column. */
+bool store_seal_put(VigieStore *store, const VigieSeal *seal, const VigieSealed *sealed, int64_t id,
+                    VigieBytes clear, GError **error);
+/* NOT_FOUND where it was erased; CONFLICT where its key is not in the file; INVALID where it does not open. Free with
+ * g_bytes_unref. */
+GBytes *store_seal_get(VigieStore *store, const VigieSeal *seal, const VigieSealed *sealed, int64_t id,
+                       GError **error);
+/* Takes what is sealed out of the row, and of the database's file. */
+bool store_seal_erase(VigieStore *store, const VigieSealed *sealed, int64_t id, GError **error);
+/* Seals with the first key what it has not sealed yet (`bare`: only what has seal_key ""), each row in a transaction of its
+ * own: interrupted, it goes on where it was. In no transaction. What was there before leaves no trace in the database. False
+ * also where some did not open, which are left as they are. */
+bool store_seal_renew(VigieStore *store, const VigieSeal *seal, const VigieSealed *sealed, bool bare,
+                      int64_t *ret_count, GError **error);
+/* How many rows each key has sealed: { "9f1c…": 12, "": 3 }. */
+json_t *store_seal_count(VigieStore *store, const VigieSealed *sealed, GError **error);
+
 /* ---- Jobs -----------------------------------------------------------------------------------------------
  * What has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
  * worker that dies loses its lease and the job is taken again. A failed job comes back after a back-off that

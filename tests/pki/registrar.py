@@ -1,4 +1,5 @@
 """A hospital whose authority is online: vigie serve with its signer, accounts, and the requests that they make."""
+import contextlib
 import json
 import os
 import subprocess
@@ -20,9 +21,12 @@ class Registrar(Hospital):
     def __init__(self, **keys):
         super().__init__(**keys)
         self.path("passphrase").chmod(0o600)
+        self.path("evidence-key").write_bytes(os.urandom(32))
+        self.path("evidence-key").chmod(0o600)
         url = next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
         self.daemon = Daemon(folder=self.folder, store={"url": url},
-                             pki={"signer_authorities": "equipements", "signer_passphrases": str(self.path("passphrase"))})
+                             pki={"signer_authorities": "equipements", "signer_passphrases": str(self.path("passphrase")),
+                                  "evidence_key": str(self.path("evidence-key"))})
 
     def __enter__(self):
         self.daemon.start()
@@ -65,7 +69,7 @@ class Registrar(Hospital):
         server = os.environ.get("VIGIE_TEST_POSTGRESQL")
         if not server:
             import sqlite3
-            with sqlite3.connect(self.path("vigie.db"), timeout=20) as store:
+            with contextlib.closing(sqlite3.connect(self.path("vigie.db"), timeout=20)) as store, store:
                 return [tuple(row) for row in store.execute(statement)]
         done = subprocess.run(["psql", "-qAt", "-F", "\t", self.store_url(), "-c", statement], check=True, capture_output=True, text=True)
         return [tuple(line.split("\t")) for line in done.stdout.splitlines()]

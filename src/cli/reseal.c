@@ -1,0 +1,81 @@
+/* vigie reseal: what is kept sealed, sealed anew with the newest key of its file. */
+#include "cli/cli.h"
+#include "csirt/csirt.h"
+#include "pki/pki.h"
+
+#include <stdio.h>
+
+static const char example[] =
+    "Changing a key:\n"
+    "  openssl rand -out new 32 && cat new /etc/vigie/evidence-key > both && chmod 0640 both\n"
+    "  chown root:vigie both && mv both /etc/vigie/evidence-key && systemctl restart vigie\n"
+    "  vigie reseal\n"
+    "  mv new /etc/vigie/evidence-key    # with the same owner and mode; then restart once more\n"
+    "\n"
+    "It may be interrupted, and run while all else works.";
+
+/* What is sealed, and by which key of the configuration. */
+static const struct {
+    const char *name, *key;
+    const VigieSealed *sealed;
+} kinds[] = {{"evidence", "pki.evidence_key", &pki_sealed},
+             {"artefacts", "csirt.artefact_key", &csirt_sealed}};
+
+static bool reseal(const VigieConfig *config, VigieStore *store, size_t i, json_t *told, GError **error) {
+    const char *path = vigie_config_text(config, kinds[i].key);
+    int64_t count = 0;
+    if (!*path)
+        return true;
+    g_autoptr(VigieSeal) seal = store_seal_load(kinds[i].key, path, error);
+    if (!seal || !store_seal_renew(store, seal, kinds[i].sealed, false, &count, error))
+        return false;
+    json_object_set_new(told, kinds[i].name,
+                        json_pack("{s:s, s:I}", "key", store_seal_id(seal), "sealed", (json_int_t)count));
+    return true;
+}
+
+static void print(const json_t *told, VigieLang lang) {
+    const char *name;
+    json_t *one;
+    if (json_object_size(told) == 0)
+        printf("%s\n", vigie_word(lang, "reseal.none"));
+    json_object_foreach((json_t *)told, name, one) {
+        g_autofree char *word = g_strconcat("reseal.", name, NULL),
+                        *line = vigie_text_fill(vigie_word(lang, word), one);
+        printf("%s\n", line);
+    }
+}
+
+static bool run(const char *config_path, bool json, VigieLang lang, GError **error) {
+    g_autoptr(VigieConfig) config = vigie_config_load(config_path, error);
+    g_autoptr(VigieStore) store = config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
+    g_autoptr(json_t) told = json_object();
+    if (!store || !store_migrate(store, error))
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (!reseal(config, store, i, told, error))
+            return false;
+    if (!json) {
+        print(told, lang);
+        return true;
+    }
+    g_autofree char *text = vigie_json_text(told);
+    printf("%s\n", text);
+    return true;
+}
+
+int cli_reseal(int argc, char **argv) {
+    g_autofree char *config = NULL;
+    gboolean json = FALSE;
+    const GOptionEntry entries[] = {
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "default: /etc/vigie/vigie.conf", "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object", NULL},
+        {0},
+    };
+    VigieLang lang = VIGIE_FR;
+    int status = CLI_FAILED;
+    g_autoptr(GError) error = NULL;
+    if (!cli_parse(&argc, &argv, entries, "", example, &lang, &status))
+        return status;
+    return run(config, json, lang, &error) ? CLI_WELL : cli_fail("reseal", error);
+}
