@@ -1,4 +1,4 @@
-/* vigie lint FILE…: certificates against the rules they should keep. */
+/* vigie lint FILE…: certificates and revocation lists against the rules they should keep. */
 #include "cli/cli.h"
 #include "x509/x509.h"
 
@@ -36,26 +36,74 @@ static void print(VigieLang lang, const char *path, const json_t *found) {
     }
 }
 
-static bool lint_file(const char *path, char **waived, json_t *all, GError **error) {
-    g_autofree char *text = NULL;
-    gsize size = 0;
+typedef struct {
+    char **waived;
+    json_t *all; /* { "file", "kind", "subject", "findings" } */
+} Run;
+
+static bool add(Run *run, const char *name, const char *kind, const char *subject, json_t *found) {
+    if (found)
+        json_array_append_new(run->all, json_pack("{s:s, s:s, s:s*, s:o}", "file", name, "kind", kind,
+                                                  "subject", subject, "findings", found));
+    return found != NULL;
+}
+
+static bool lint_object(Run *run, const char *name, const VigieFileObject *object, GError **error) {
+    VigieBytes der = vigie_bytes(object->der, object->size);
+    const char *const *waived = (const char *const *)run->waived;
+    if (strcmp(object->kind, "crl") == 0)
+        return add(run, name, object->kind, NULL, x509_lint_list(der, waived, error));
+    g_autoptr(VigieCertificate) certificate = x509_certificate_new(der, error);
+    return certificate && add(run, name, object->kind, certificate->subject, x509_lint(der, waived, error));
+}
+
+static bool is_linted(const VigieFileObject *object) {
+    return strcmp(object->kind, "certificate") == 0 || strcmp(object->kind, "crl") == 0;
+}
+
+static bool lint_objects(Run *run, const char *path, VigieBytes content, GError **error) {
+    g_autoptr(GPtrArray) objects = x509_file_objects(content, NULL);
+    size_t count = 0, number = 0;
+    for (guint i = 0; i < objects->len; i++)
+        count += is_linted(objects->pdata[i]);
+    for (guint i = 0; i < objects->len; i++) {
+        if (!is_linted(objects->pdata[i]))
+            continue;
+        number++;
+        g_autofree char *name = count > 1 ? g_strdup_printf("%s:%zu", path, number) : g_strdup(path);
+        if (!lint_object(run, name, objects->pdata[i], error))
+            return false;
+    }
+    if (count == 0)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s: neither a certificate nor a revocation list; vigie identify tells what it is", path);
+    return count > 0;
+}
+
+/* A list of a million entries is looked at where the file lies. */
+static bool lint_large(Run *run, const char *path, VigieBytes content, GError **error) {
+    GByteArray *decoded = NULL;
+    VigieBytes list;
+    if (!x509_list_find(content, &decoded, &list)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB, and no revocation list",
+                    path);
+        return false;
+    }
+    bool done = add(run, path, "crl", NULL, x509_lint_list(list, (const char *const *)run->waived, error));
+    if (decoded)
+        g_byte_array_unref(decoded);
+    return done;
+}
+
+static bool lint_file(Run *run, const char *path, GError **error) {
     g_autoptr(GError) why = NULL;
-    if (!g_file_get_contents(path, &text, &size, &why)) {
+    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
+    if (!file) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s", why->message);
         return false;
     }
-    g_autoptr(GPtrArray) certificates = x509_certificates_read(vigie_bytes(text, size), error);
-    for (guint i = 0; certificates && i < certificates->len; i++) {
-        const VigieCertificate *certificate = certificates->pdata[i];
-        json_t *found = x509_lint(certificate->der, (const char *const *)waived, error);
-        if (!found)
-            return false;
-        g_autofree char *name =
-            certificates->len > 1 ? g_strdup_printf("%s:%u", path, i + 1) : g_strdup(path);
-        json_array_append_new(all, json_pack("{s:s, s:s, s:o}", "file", name, "subject", certificate->subject,
-                                             "findings", found));
-    }
-    return certificates != NULL;
+    VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
+    return (content.size > X509_FILE_MAX ? lint_large : lint_objects)(run, path, content, error);
 }
 
 int cli_lint(int argc, char **argv) {
@@ -73,13 +121,14 @@ int cli_lint(int argc, char **argv) {
         return status;
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) all = json_array();
+    Run run = {.waived = waived, .all = all};
     if (argc < 2)
         g_set_error_literal(&error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                             "FILE is wanted, as in: vigie lint automate.pem");
     if (error || !check_waived(waived, &error))
         return cli_fail("lint", error);
     for (int i = 1; i < argc; i++)
-        if (!lint_file(argv[i], waived, all, &error))
+        if (!lint_file(&run, argv[i], &error))
             return cli_fail("lint", error);
     size_t index;
     json_t *one;

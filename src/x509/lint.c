@@ -421,19 +421,15 @@ bool x509_lint_known(const char *id) {
         for (const LintCheck *check = tables[i]; check->id; check++)
             if (strcmp(check->id, id) == 0)
                 return true;
-    return false;
+    return lint_list_known(id);
 }
 
-/* What it found, or NULL. */
-static json_t *ask(Lint *lint, const LintCheck *check) {
+void lint_add(json_t *found, const char *id, bool warning, const char *clause, const char *detail) {
     const char *cut = NULL;
-    lint->detail[0] = '\0';
-    if (!check->broken(lint))
-        return NULL;
-    if (!g_utf8_validate(lint->detail, -1, &cut))
-        lint->detail[cut - lint->detail] = '\0';
-    return json_pack("{s:s, s:s, s:s, s:s}", "id", check->id, "severity",
-                     check->warning ? "warning" : "error", "clause", check->clause, "detail", lint->detail);
+    g_utf8_validate(detail, -1, &cut);
+    json_array_append_new(found, json_pack("{s:s, s:s, s:s, s:s%}", "id", id, "severity",
+                                           warning ? "warning" : "error", "clause", clause, "detail", detail,
+                                           (size_t)(cut - detail)));
 }
 
 json_t *x509_lint(VigieBytes der, const char *const *waived, GError **error) {
@@ -448,9 +444,9 @@ json_t *x509_lint(VigieBytes der, const char *const *waived, GError **error) {
     json_t *found = json_array();
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         for (const LintCheck *check = tables[i]; check->id; check++) {
-            json_t *one = waived && g_strv_contains(waived, check->id) ? NULL : ask(&lint, check);
-            if (one)
-                json_array_append_new(found, one);
+            lint.detail[0] = '\0';
+            if (!(waived && g_strv_contains(waived, check->id)) && check->broken(&lint))
+                lint_add(found, check->id, check->warning, check->clause, lint.detail);
         }
     return found;
 }

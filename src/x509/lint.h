@@ -57,5 +57,10 @@ typedef struct {
 /* ETSI EN 319 412, for certificates that claim to follow it; ends in a row of NULL. */
 extern const LintCheck lint_etsi_checks[];
 
+/* A broken rule among what was found; `detail` may be cut where it is no UTF-8. */
+void lint_add(json_t *found, const char *id, bool warning, const char *clause, const char *detail);
+/* lint-list.c: is it a rule of revocation lists? */
+bool lint_list_known(const char *id);
+
 /* Says where; true. */
 bool lint_tell(Lint *lint, const char *text);

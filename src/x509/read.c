@@ -1,5 +1,5 @@
-/* read.c: certificates in a file, as people have them: PEM with or without text around it, from Windows or Unix; or DER.
- */
+/* read.c: certificates, or one large list, in a file as people have them: PEM with or without text around it, from Windows or
+ * Unix; or DER. */
 #include "x509/pem.h"
 #include "x509/view.h"
 #include "x509/x509.h"
@@ -86,4 +86,26 @@ GPtrArray *x509_certificates_read(VigieBytes file, GError **error) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "no certificate in the file: neither PEM (BEGIN CERTIFICATE) nor DER");
     return NULL;
+}
+
+bool x509_list_find(VigieBytes file, GByteArray **ret_decoded, VigieBytes *ret_list) {
+    PemScan scan = pem_scan(file);
+    PemBlock block;
+    if (file.size > 0 && file.data[0] == DER_SEQUENCE) {
+        *ret_list = file;
+        return true;
+    }
+    while (pem_next(&scan, &block)) {
+        if (!label_is(block.label, "X509 CRL"))
+            continue;
+        GByteArray *decoded = g_byte_array_sized_new((guint)(block.body.size / 4 * 3 + 8));
+        int state = 0;
+        guint save = 0;
+        decoded->len = (guint)g_base64_decode_step((const char *)block.body.data, block.body.size,
+                                                   decoded->data, &state, &save);
+        *ret_list = vigie_bytes(decoded->data, decoded->len);
+        *ret_decoded = decoded;
+        return true;
+    }
+    return false;
 }

@@ -30,7 +30,10 @@ PERSON = ["--field", "surname=Martin", "--field", "given_name=Camille", "--field
 def publish(chu, *more):
     lists = chu.json("crl", "equipements", *more)["lists"]
     chu.ca("publish", chu.path("web"))
-    for path in chu.path("web").glob("*.crl"):
+    paths = sorted(chu.path("web").glob("*.crl"))
+    linted = vigie.run("lint", *map(str, paths), "--waive", "cabf.crl-hold", "--lang", "en")
+    vigie.equal((linted.returncode, linted.stdout.count("nothing to report")), (0, len(paths)), linted.stdout + linted.stderr)
+    for path in paths:
         chu.openssl("crl", "-inform", "DER", "-in", path, "-out", chu.path(path.stem + ".crl.pem"))
     return [one["file"] for one in lists]
 
