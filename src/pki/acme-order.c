@@ -365,16 +365,6 @@ static bool may_revoke(const Acme *acme, const char *serial, X509 *certificate, 
     return true;
 }
 
-static const char *reason_text(const json_t *reason) {
-    /* RFC 5280 5.3.1; those that no subscriber gives are left out. */
-    static const char *const reasons[] = {"unspecified",        "keyCompromise", NULL,
-                                          "affiliationChanged", "superseded",    "cessationOfOperation"};
-    json_int_t number = json_integer_value(reason);
-    return (!reason || json_is_integer(reason)) && number >= 0 && number < (json_int_t)G_N_ELEMENTS(reasons)
-               ? reasons[number]
-               : NULL;
-}
-
 static bool ask_revocation(Acme *acme, const char *serial, const char *reason, GError **error) {
     g_autofree char *requester = acme->account ? g_strdup_printf("acme:%" G_GINT64_FORMAT, acme->account)
                                                : g_strconcat("key of ", serial, NULL);
@@ -410,7 +400,9 @@ bool acme_revoke(Acme *acme, GError **error) {
     const json_t *base64 = json_object_get(acme->payload, "certificate");
     size_t size = json_is_string(base64) ? jose_b64_dec(base64, NULL, 0) : SIZE_MAX;
     g_autoptr(GByteArray) der = g_byte_array_new();
-    const char *reason = reason_text(json_object_get(acme->payload, "reason"));
+    const json_t *number = json_object_get(acme->payload, "reason");
+    const char *reason =
+        !number || json_is_integer(number) ? revoke_reason_given(json_integer_value(number)) : NULL;
     GError *failure = NULL;
     bool may = false;
     if (size > CSR_BYTES_MAX)

@@ -59,3 +59,84 @@ bool cmp_look(VigieBytes message, CmpLook *look) {
     }
     return look->transaction.size >= 1 && look->transaction.size <= 64 && look->kid.size <= KID_MAX;
 }
+
+/* PKIMessage: what is within its body, which must be of this kind. */
+static bool read_body(VigieBytes message, uint8_t kind, VigieBytes *ret_body) {
+    const char *clause = NULL;
+    DerElement element, body;
+    VigieReader in = vigie_reader(message);
+    if (!der_expect(&in, DER_SEQUENCE, &element, &clause))
+        return false;
+    in = vigie_reader(element.value);
+    if (!der_expect(&in, DER_SEQUENCE, &element, &clause) ||
+        !der_expect(&in, DER_CONTEXT_CONSTRUCTED(kind), &body, &clause))
+        return false;
+    *ret_body = body.value;
+    return true;
+}
+
+/* GenMsgContent: InfoTypeAndValue, one after the other. */
+VigieBytes cmp_look_value(VigieBytes message, size_t place) {
+    enum { GENERAL = 21 };
+    const char *clause = NULL;
+    VigieBytes body;
+    DerElement element, oid, value;
+    if (!read_body(message, GENERAL, &body))
+        return (VigieBytes){0};
+    VigieReader in = vigie_reader(body);
+    if (!der_expect(&in, DER_SEQUENCE, &element, &clause))
+        return (VigieBytes){0};
+    in = vigie_reader(element.value);
+    for (size_t i = 0; i <= place; i++)
+        if (!der_expect(&in, DER_SEQUENCE, &element, &clause))
+            return (VigieBytes){0};
+    in = vigie_reader(element.value);
+    return der_expect(&in, DER_OID, &oid, &clause) && der_next(&in, &value, &clause) ? value.whole
+                                                                                     : (VigieBytes){0};
+}
+
+/* One Extension: reasonCode, an ENUMERATED of one octet. */
+static bool read_reason(VigieBytes extension, int64_t *ret_reason) {
+    enum { ENUMERATED = 0x0A };
+    static const uint8_t reason_code[] = {0x55, 0x1D, 0x15};
+    const char *clause = NULL;
+    DerElement oid, critical, value, reason;
+    VigieReader in = vigie_reader(extension);
+    if (!der_expect(&in, DER_OID, &oid, &clause) ||
+        !vigie_bytes_equal(oid.value, vigie_bytes(reason_code, sizeof reason_code)))
+        return false;
+    der_optional(&in, DER_BOOLEAN, &critical, &clause);
+    if (!der_expect(&in, DER_OCTET_STRING, &value, &clause) || in.rest.size > 0)
+        return false;
+    in = vigie_reader(value.value);
+    if (!der_expect(&in, ENUMERATED, &reason, &clause) || in.rest.size > 0 || reason.value.size != 1)
+        return false;
+    *ret_reason = reason.value.data[0];
+    return true;
+}
+
+/* RevReqContent, its first RevDetails: a template, then extensions (RFC 9810 5.3.9). */
+bool cmp_look_reason(VigieBytes message, int64_t *ret_reason) {
+    enum { REVOCATION = 11 };
+    const char *clause = NULL;
+    VigieBytes body;
+    DerElement element, extensions;
+    if (!read_body(message, REVOCATION, &body))
+        return false;
+    VigieReader in = vigie_reader(body);
+    for (int depth = 0; depth < 2; depth++) {
+        if (!der_expect(&in, DER_SEQUENCE, &element, &clause))
+            return false;
+        in = vigie_reader(element.value);
+    }
+    if (!der_expect(&in, DER_SEQUENCE, &element, &clause))
+        return false;
+    *ret_reason = 0;
+    if (in.rest.size == 0)
+        return true;
+    if (!der_expect(&in, DER_SEQUENCE, &extensions, &clause) || in.rest.size > 0)
+        return false;
+    in = vigie_reader(extensions.value);
+    return der_expect(&in, DER_SEQUENCE, &element, &clause) && in.rest.size == 0 &&
+           read_reason(element.value, ret_reason);
+}

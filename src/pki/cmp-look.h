@@ -11,3 +11,8 @@ typedef struct {
 
 /* False where it is none, or has no transaction. */
 bool cmp_look(VigieBytes message, CmpLook *look);
+/* The value of a genm's question, by its place; empty where it has none. libcrypto's own reading of it is typed in ways that
+ * differ from one version to the next. */
+VigieBytes cmp_look_value(VigieBytes message, size_t place);
+/* The reason (RFC 5280 5.3.1) in a rr's crlEntryDetails; 0 (unspecified) where there is none. False where they say anything else. */
+bool cmp_look_reason(VigieBytes message, int64_t *ret_reason);

@@ -1,7 +1,9 @@
 /* enrol: what the enrolment protocols share. Each reads its own messages and states what the client has proven; the one path
  * of requests does the rest, and the signer checks it all again. */
 #include "pki/enrol.h"
+#include "pki/authority.h"
 #include "pki/registration.h"
+#include "pki/row.h"
 #include "x509/der-write.h"
 
 #include <arpa/inet.h>
@@ -112,6 +114,17 @@ static GPtrArray *both_chains(VigieStore *store, const char *authority, VigieTim
         if (!g_ptr_array_find_with_equal_func(chain, own->pdata[i], same_bytes, NULL))
             g_ptr_array_add(chain, g_byte_array_ref(own->pdata[i]));
     return own ? g_steal_pointer(&chain) : NULL;
+}
+
+bool enrol_authority(VigieStore *store, VigieBytes issuer, int64_t *ret_id, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(store, error, "SELECT id, certificate FROM pki_authority", "");
+    GError *why = NULL;
+    CertificateView view;
+    *ret_id = 0;
+    while (rows && *ret_id == 0 && rows_next(rows, &why))
+        if (certificate_view(rows_blob(rows, 1), &view) && vigie_bytes_equal(view.subject, issuer))
+            *ret_id = rows_int(rows, 0);
+    return rows_ended(rows, &why, error);
 }
 
 /* ---- The registrar -------------------------------------------------------------------------------------------- */

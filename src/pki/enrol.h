@@ -18,6 +18,8 @@ char **enrol_names(const X509_EXTENSIONS *extensions);
 /* The newest request that bears this name, by which a protocol knows a transaction again; 0: none. */
 bool enrol_find(VigieStore *store, const char *protocol, const char *requester, int64_t *ret_id,
                 GError **error);
+/* The authority whose certificate has this subject, DER; 0: none. */
+bool enrol_authority(VigieStore *store, VigieBytes name, int64_t *ret_id, GError **error);
 /* A certificate decoded. */
 X509 *enrol_x509(const GByteArray *der);
 /* pki_certificate_shown of one that is decoded. */

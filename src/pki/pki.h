@@ -342,6 +342,9 @@ GByteArray *pki_request_ask(VigieStore *store, const VigieProfiles *profiles, co
 /* SignedData without signatures (RFC 5652 5, RFC 8951 3.1): `first`, may be NULL, and the certificates of `others`. */
 GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others);
 
+/* What a profile asks of a request, for EST's clients: CsrAttrs, DER (RFC 8951, RFC 9908); NULL: there is no such profile. */
+GByteArray *pki_csr_attributes(const VigieProfiles *profiles, const char *profile);
+
 /* A registration authority's key and certificate (RFC 9810 4.1): messages are signed with it and, in SCEP, encrypted to it; it
  * issues nothing. Read only once it is made: lanes may share it. */
 typedef struct VigieRegistrar VigieRegistrar;

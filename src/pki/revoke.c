@@ -21,6 +21,14 @@ const char *revoke_reason_name(int64_t reason) {
                                                                                      : "unspecified";
 }
 
+const char *revoke_reason_given(int64_t number) {
+    static const int64_t given[] = {0, KEY_COMPROMISE, 3, 4, 5};
+    for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
+        if (given[i] == number)
+            return reasons[number];
+    return NULL;
+}
+
 bool revoke_reason_parse(const char *text, int *ret_reason, GError **error) {
     for (int i = 0; i < (int)G_N_ELEMENTS(reasons); i++)
         if (reasons[i] && g_ascii_strcasecmp(reasons[i], text) == 0) {

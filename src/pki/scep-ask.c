@@ -144,18 +144,6 @@ static bool not_found(GError **error, const char *why) {
     return false;
 }
 
-/* The authority of this name; 0: none. */
-static bool authority_of(VigieStore *store, VigieBytes issuer, int64_t *ret_id, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(store, error, "SELECT id, certificate FROM pki_authority", "");
-    GError *why = NULL;
-    CertificateView view;
-    *ret_id = 0;
-    while (rows && *ret_id == 0 && rows_next(rows, &why))
-        if (certificate_view(rows_blob(rows, 1), &view) && vigie_bytes_equal(view.subject, issuer))
-            *ret_id = rows_int(rows, 0);
-    return rows_ended(rows, &why, error);
-}
-
 static bool read_content(VigieStore *store, const ScepMessage *message, int64_t *ret_authority,
                          VigieBytes *ret_serial, GError **error) {
     VigieBytes issuer;
@@ -163,7 +151,7 @@ static bool read_content(VigieStore *store, const ScepMessage *message, int64_t 
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "RFC 8894 3.3.4: issuer and serial are wanted");
         return false;
     }
-    if (!authority_of(store, issuer, ret_authority, error))
+    if (!enrol_authority(store, issuer, ret_authority, error))
         return false;
     return *ret_authority != 0 || not_found(error, "no authority here has this name");
 }

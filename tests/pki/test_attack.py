@@ -2,9 +2,13 @@
 import os
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
+import cmp  # noqa: E402
 import scep  # noqa: E402
+from cmp import Cmp  # noqa: E402
+from der import NULL, Certificate, integer, oid, sequence, tlv, value  # noqa: E402
 from enrolling import Enrolling  # noqa: E402
 from daemon import wait_for  # noqa: E402
 from scep import Scep  # noqa: E402
@@ -126,6 +130,127 @@ def test_scep_spoilt():
     vigie.equal(CHU.certificates(), before)
 
 
+# ---- CMP --------------------------------------------------------------------------------------------------------
+def key(name):
+    CHU.openssl("genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{name}.key")
+    return f"{name}.key"
+
+
+def refused(answer, words=b""):
+    """An error, or a certificate that is refused."""
+    http, kind, content = answer
+    rejected = http in (400, 403, 413) or kind == cmp.ERROR or cmp.status(content) == (2, None)
+    assert rejected and words in content, answer
+
+
+def test_cmp_transaction():
+    """a transaction is confirmed by who began it: a stranger who knows its number neither ends it nor has it answered again"""
+    mine = Cmp(CHU, NAME, SECRET)
+    http, kind, content = mine.send(cmp.IR, mine.request(key("mine"), "mine.chu.test"))
+    vigie.equal((http, kind, cmp.status(content)[0]), (200, cmp.IR + 1, 0), content)
+    certificate, before = cmp.status(content)[1], CHU.certificates()
+    name, secret = CHU.enrolment("--name", "dns:chu.test")
+    for stranger in (Cmp(CHU, NAME, "wrong"), Cmp(CHU, "nobody", "wrong"), Cmp(CHU, name, secret)):
+        stranger.transaction, stranger.nonce = mine.transaction, mine.nonce
+        refused(stranger.send(cmp.CONFIRM, stranger.confirm(certificate)))
+        refused(stranger.send(cmp.IR, stranger.request(key("his"), "his.chu.test")))
+    refused(mine.send(cmp.CONFIRM, mine.confirm(b"another")))
+    vigie.equal(CHU.certificates(), before)
+    refused(mine.send(cmp.IR, mine.request("mine.key", "mine.chu.test")), b"answered already")
+    refused(mine.send(cmp.IR, mine.request(key("more"), "more.chu.test")), b"answered already")
+    vigie.equal(CHU.certificates(), before)
+
+
+def test_cmp_confirmed():
+    """a certificate that its owner confirms is good; one that it does not take is revoked; neither is confirmed twice"""
+    for decision, state in ((0, "good"), (2, "revoked")):
+        device = Cmp(CHU, NAME, SECRET)
+        certificate = cmp.status(device.send(cmp.IR, device.request(key("confirmed"), f"confirmed{decision}.chu.test"))[2])[1]
+        CHU.path("confirmed.der").write_bytes(certificate)
+        again = device.message(cmp.CONFIRM, device.confirm(certificate, decision))
+        stranger = Cmp(CHU, NAME, "wrong")
+        stranger.transaction = device.transaction
+        refused(stranger.send(cmp.CONFIRM, stranger.confirm(certificate, 2)))
+        vigie.equal(device.post(again)[:2], (200, cmp.CONFIRM_OK))
+        refused(device.post(again))
+        vigie.equal(CHU.json("certificate", CHU.serial(CHU.path("confirmed.der"), "DER"))["state"], state)
+
+
+def test_cmp_possession():
+    """without a proof of possession, with another key's, or on an RA's mere word: no certificate"""
+    before = CHU.certificates()
+    CHU.openssl("pkey", "-in", key("other"), "-pubout", "-outform", "DER", "-out", "other.der")
+    for proof, spki in ((b"", None), (b"\x80\x00", None), (None, CHU.path("other.der").read_bytes())):
+        device = Cmp(CHU, NAME, SECRET)
+        refused(device.send(cmp.IR, device.request(key("bare"), "bare.chu.test", popo=proof, spki=spki)))
+    vigie.equal(CHU.certificates(), before)
+
+
+def test_cmp_protection():
+    """unprotected, by a MAC that would cost an hour, cut off, or for names that are not allowed: no certificate, at once"""
+    before, began = CHU.certificates(), time.monotonic()
+    device = Cmp(CHU, NAME, SECRET)
+    wanted = device.request(key("device"), "device.chu.test")
+    refused(device.send(cmp.IR, wanted, unprotected=True))
+    refused(device.send(cmp.IR, wanted, iterations=2**31 - 1))
+    refused(device.send(cmp.IR, wanted, iterations=2**62))
+    for names in (["bank.example"], ["10.0.0.1"], ["chu.test."], ["a\0.chu.test"], ["*.test"], ["a..chu.test"], [f"n{i}.chu.test" for i in range(101)]):
+        device = Cmp(CHU, NAME, SECRET)
+        refused(device.send(cmp.IR, device.request("device.key", *names)))
+    whole = device.message(cmp.IR, wanted)
+    for cut in (10, len(whole) // 3, len(whole) - 1):
+        refused(device.post(whole[:cut]))
+    refused(device.post(whole + b"\0" * 70000))
+    vigie.equal(CHU.certificates(), before)
+    assert time.monotonic() - began < 60, "as if a stranger could make the portal count"
+
+
+def test_cmp_revocation():
+    """a certificate is revoked by its own key alone: not by the secret of the enrolment that it came from, nor for a reason of others"""
+    device = Cmp(CHU, NAME, SECRET)
+    certificate = cmp.status(device.send(cmp.IR, device.request(key("kept"), "kept.chu.test"))[2])[1]
+    device.send(cmp.CONFIRM, device.confirm(certificate))
+    CHU.path("kept.der").write_bytes(certificate)
+    CHU.openssl("x509", "-inform", "DER", "-in", "kept.der", "-out", "kept.pem")
+    one = Certificate(certificate)
+    thief = Cmp(CHU, NAME, SECRET)
+    details = sequence(sequence(sequence(tlv(0x81, value(one.number)), tlv(0xA3, one.issuer))))
+    http, kind, content = thief.send(cmp.RR, details)
+    assert kind in (cmp.RR + 1, cmp.ERROR) and b"own key" in content, (http, kind, content)
+    for reason in ("6", "8", "2", "10"):
+        CHU.tool("openssl", "cmp", "-cmd", "rr", "-server", CHU.url.removeprefix("http://"), "-path", ".well-known/cmp", "-cert", "kept.pem",
+                 "-key", "kept.key", "-trusted", "anchors.pem", "-untrusted", "equipements.pem", "-oldcert", "kept.pem", "-revreason", reason,
+                 expect=1)
+    vigie.equal(CHU.json("certificate", CHU.serial(CHU.path("kept.pem")))["state"], "good")
+
+
+def test_cmp_general():
+    """what a client may ask: the authorities, a newer root, a template, lists newer than its own; nonsense has no answer"""
+    def ask(number, *content):
+        device = Cmp(CHU, NAME, SECRET)
+        http, kind, told = device.send(cmp.GENERAL, sequence(sequence(oid(cmp.IT + str(number)), *content)))
+        vigie.equal((http, kind), (200, cmp.ANSWER), told)
+        return told
+    root = CHU.openssl("x509", "-in", "racine.pem", "-outform", "DER", "-out", "root.der") and CHU.path("root.der").read_bytes()
+    assert root in ask(17) and oid(cmp.IT + "17") in ask(17)
+    vigie.equal(ask(20, root), sequence(sequence(oid(cmp.IT + "18"))), "today's root")
+    vigie.equal(ask(20, root.replace(b"CHU de Test", b"CHU de Fest")), sequence(sequence(oid(cmp.IT + "18"))), "nobody's root")
+    vigie.equal(ask(20, NULL), sequence(sequence(oid(cmp.IT + "18"))), "no root")
+    assert oid("1.2.840.10045.3.1.7") in ask(19) and integer(2048) in ask(19)
+    CHU.ca("crl", "equipements", "--full")
+    issuer = Certificate(CHU.path("kept.der").read_bytes()).issuer
+
+    def point(url):
+        return tlv(0xA0, tlv(0xA0, tlv(0x86, url)))
+    named = tlv(0xA1, sequence(tlv(0xA4, issuer)))
+    for source in (named, point(b"http://pki.chu.test/pki/equipements.crl")):
+        assert issuer in ask(22, sequence(sequence(source))), source
+        vigie.equal(ask(22, sequence(sequence(source, tlv(0x18, b"20990101000000Z")))), sequence(sequence(oid(cmp.IT + "23"))), "newer")
+    for nonsense in (point(b"../../etc/passwd"), point(b"racine.cer"), point(b"\xff.crl"), tlv(0xA1, sequence()), NULL, tlv(0xA0, b"")):
+        vigie.equal(ask(22, sequence(sequence(nonsense))), sequence(sequence(oid(cmp.IT + "23"))), nonsense)
+    vigie.equal(ask(99), sequence())
+
+
 # ---- The registrar ------------------------------------------------------------------------------------------------
 def test_registrar():
     """a registrar whose certificate is revoked answers nobody, by CMP or SCEP: it may be in other hands"""
@@ -143,4 +268,5 @@ def test_registrar():
 
 with CHU:
     tap.run([test_scep_envelope, test_scep_repeated, test_scep_transaction, test_scep_poll, test_scep_renewal, test_scep_get,
-             test_scep_spoilt, test_registrar])
+             test_scep_spoilt, test_cmp_transaction, test_cmp_confirmed, test_cmp_possession,
+             test_cmp_protection, test_cmp_revocation, test_cmp_general, test_registrar])

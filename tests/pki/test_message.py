@@ -1,7 +1,9 @@
 """CMP with openssl cmp, SCEP with strongSwan and certmonger: messages that prove themselves, over plain HTTP."""
 import os
+import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from enrolling import Enrolling  # noqa: E402
@@ -85,11 +87,56 @@ def test_rr():
     cmp("kur", *signed("rr1"), "-newkey", key("rr3"), "-certout", "rr3.pem", expect=1)
 
 
+def test_reasons():
+    """openssl cmp rr -revreason: the reason that the owner gives is in the store; keyCompromise bars the key for good"""
+    for number, reason in (("1", "keyCompromise"), ("4", "superseded"), ("5", "cessationOfOperation")):
+        initial(f"reason{number}")
+        cmp("rr", *signed(f"reason{number}"), "-oldcert", f"reason{number}.pem", "-revreason", number)
+        told = CHU.json("certificate", CHU.serial(CHU.path(f"reason{number}.pem")))
+        vigie.equal((told["state"], told["reason"]), ("revoked", reason))
+    said = cmp("ir", *SECRETLY, "-newkey", "reason1.key", "-subject", "/CN=r", "-sans", "r.chu.test", "-certout", "r.pem", expect=1)
+    assert "keyCompromise" in said, said
+
+
+def test_polling():
+    """while the signer stands still openssl cmp is told to wait, polls, and then has its certificate; a revocation is announced"""
+    signer = CHU.daemon.children()["signer"]
+    initial("leaving")
+    os.kill(signer, signal.SIGSTOP)
+    try:
+        waiting = subprocess.Popen(["openssl", "cmp", "-cmd", "ir", "-server", CHU.url.removeprefix("http://"), "-path", ".well-known/cmp",
+                                    *SECRETLY, "-newkey", key("polled"), "-subject", "/CN=polled", "-sans", "polled.chu.test", "-certout",
+                                    "polled.pem", "-total_timeout", "60"], cwd=CHU.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True)
+        cmp("rr", *signed("leaving"), "-oldcert", "leaving.pem", "-revreason", "5")
+        time.sleep(3)
+        assert waiting.poll() is None, waiting.communicate()
+    finally:
+        os.kill(signer, signal.SIGCONT)
+    said, _ = waiting.communicate(timeout=60)
+    vigie.equal(waiting.returncode, 0, said)
+    assert "polling" in said.lower() or "waiting" in said.lower(), said
+    assert "DNS:polled.chu.test" in CHU.good(CHU.path("polled.pem"))
+    vigie.equal(CHU.json("certificate", CHU.serial(CHU.path("leaving.pem")))["state"], "revoked")
+
+
+def test_not_taken():
+    """a certificate that openssl cmp does not trust is not confirmed, and is revoked"""
+    before = CHU.certificates()
+    said = initial("distrusted", "-out_trusted", "registrar.pem", expect=1)
+    assert "rejecting" in said.lower() or "reject" in said.lower(), said
+    vigie.equal(CHU.certificates(), before + 1)
+    serial = CHU.sql("SELECT max(id) FROM pki_certificate")[0][0]
+    vigie.equal(int(CHU.sql(f"SELECT count(*) FROM pki_revocation WHERE certificate = {serial}")[0][0]), 1)
+
+
 def test_genm():
     """openssl cmp genm is answered, signed by the registrar whose certificate the client verifies"""
     initial("genm")
     cmp("genm", *signed("genm"), "-infotype", "signKeyPairTypes")
     cmp("genm", *SECRETLY, "-infotype", "signKeyPairTypes")
+    for kind in ("caCerts", "certReqTemplate", "currentCRL", "caProtEncCert", "keyPairParamReq"):
+        cmp("genm", *SECRETLY, "-infotype", kind)
 
 
 # ---- SCEP -------------------------------------------------------------------------------------------------------
@@ -145,5 +192,5 @@ def test_scep_certmonger():
 
 
 with CHU:
-    tap.run([test_ir, test_cmp_refused, test_cr_p10cr_kur, test_rr, test_genm, test_scep_strongswan, test_scep_refused,
+    tap.run([test_ir, test_cmp_refused, test_cr_p10cr_kur, test_rr, test_reasons, test_polling, test_not_taken, test_genm, test_scep_strongswan, test_scep_refused,
              test_scep_certmonger])
