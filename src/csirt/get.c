@@ -195,7 +195,7 @@ json_t *case_object(VigieStore *store, int64_t id, GError **error) {
 static bool set_judgement(VigieStore *store, const VigieTeam *team, json_t *a_case, int64_t id, VigieTime now,
                           GError **error) {
     g_auto(CaseFacts) facts = {0};
-    if (!case_facts_load(store, id, &facts, error))
+    if (!case_facts_load(store, id, &facts, error) || !case_workload(store, now, true, &facts, error))
         return false;
     json_t *clocks = team ? case_clocks(team, &facts, now, error) : json_array();
     json_t *missing = clocks ? case_missing(&facts, error) : NULL;

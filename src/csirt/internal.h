@@ -28,6 +28,8 @@ bool csirt_size_check(const char *member, const char *text, size_t most, GError 
 char *csirt_line_clean(const char *text);
 char *csirt_text_clean(const char *text);
 bool csirt_invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* `text` filled; values that are in both languages in that one. Free with g_free. */
+char *csirt_filled(VigieLang lang, const char *text, const json_t *values);
 /* SHA-256 in lower-case hexadecimal; free with g_free. */
 char *csirt_sha256(VigieBytes bytes);
 

@@ -16,6 +16,8 @@ json_t *case_all_facts(const CaseFacts *of) {
     json_object_set_new(facts, "urgent", json_boolean(of->urgent));
     if (of->verified)
         json_object_set_new(facts, "verified", json_true());
+    if (of->load)
+        json_object_set_new(facts, "load", json_string(of->load));
     return facts;
 }
 
@@ -57,6 +59,9 @@ bool case_judged(const VigieTeam *team, const CaseFacts *of, VigieTime now, Judg
     g_autoptr(json_t) clocks = priority && team ? case_clocks(team, of, now, error) : NULL;
     if (!priority || (team && !clocks))
         return false;
+    if (of->load)
+        json_array_append_new(json_object_get(priority, "reasons"),
+                              json_pack("{s:s, s:i, s:O}", "id", "load", "points", 0, "text", of->load_text));
     int64_t band = json_integer_value(json_object_get(of->override, "band"));
     *ret_judgement = (Judgement){
         .band = band ? band : json_integer_value(json_object_get(priority, "band")),
@@ -79,6 +84,7 @@ void case_facts_clear(CaseFacts *facts) {
     json_decref(facts->facts);
     json_decref(facts->events);
     json_decref(facts->override);
+    json_decref(facts->load_text);
     *facts = (CaseFacts){0};
 }
 
@@ -112,7 +118,8 @@ bool case_facts_load(VigieStore *store, int64_t id, CaseFacts *ret_facts, GError
 bool case_judge(VigieStore *store, const VigieTeam *team, int64_t id, VigieTime now, GError **error) {
     g_auto(CaseFacts) facts = {0};
     g_auto(Judgement) judgement = {0};
-    return case_facts_load(store, id, &facts, error) && case_judged(team, &facts, now, &judgement, error) &&
+    return case_facts_load(store, id, &facts, error) && case_workload(store, now, false, &facts, error) &&
+           case_judged(team, &facts, now, &judgement, error) &&
            store_exec(store, error,
                       "UPDATE csirt_case SET band = $2, score = $3, reasons = $4, due = $5 WHERE id = $1",
                       "iiiti", id, judgement.band, judgement.score, judgement.reasons, judgement.due);

@@ -8,11 +8,16 @@ typedef struct {
     bool urgent, verified;
     json_t *facts, *events, *override; /* objects; null or NULL: none */
     VigieTime received, answered, closed;
+    const char *load;  /* what the queue says of the fact "load", where nobody else does; NULL: not asked */
+    json_t *load_text; /* why, in both languages */
 } CaseFacts;
 
 void case_facts_clear(CaseFacts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CaseFacts, case_facts_clear)
 bool case_facts_load(VigieStore *store, int64_t id, CaseFacts *ret_facts, GError **error);
+
+/* Fills `load`, where no analyst entered one and, but for `always`, only where the priority asks for it. */
+bool case_workload(VigieStore *store, VigieTime now, bool always, CaseFacts *facts, GError **error);
 
 /* The facts with those that are the case's own columns: what the rules ask. */
 json_t *case_all_facts(const CaseFacts *of);

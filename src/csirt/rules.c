@@ -16,6 +16,7 @@ static const struct {
     [RULES_CLOCKS] = {"csirt/clocks.json", clocks_load},
     [RULES_SSVC] = {"csirt/ssvc.json", ssvc_load},
     [RULES_TAXONOMY] = {"csirt/taxonomy.json", taxonomy_load},
+    [RULES_WORKLOAD] = {"csirt/workload.json", workload_load},
 };
 
 static json_t *loaded[RULES]; /* filled once, read by all threads */

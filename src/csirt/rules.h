@@ -13,6 +13,7 @@ typedef enum {
     RULES_CLOCKS,
     RULES_SSVC,
     RULES_TAXONOMY,
+    RULES_WORKLOAD,
     RULES,
 } RulesFile;
 
@@ -37,6 +38,7 @@ bool holidays_load(const json_t *data, GError **error);
 bool clocks_load(const json_t *data, GError **error);
 bool ssvc_load(const json_t *data, GError **error);
 bool taxonomy_load(const json_t *data, GError **error);
+bool workload_load(const json_t *data, GError **error);
 
 /* ---- Conditions on facts (condition.c) ----------------------------------------------------------------------
  * An object whose members must all hold: "care": "emergency" (equal, or among the choices), "care": [ any of ], "degraded": true,

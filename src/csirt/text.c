@@ -80,7 +80,7 @@ char *csirt_sha256(VigieBytes bytes) {
 }
 
 /* ---- Sentences ---------------------------------------------------------------------------------------------- */
-char *csirt_sentence(VigieLang lang, const char *key, const json_t *values) {
+char *csirt_filled(VigieLang lang, const char *text, const json_t *values) {
     g_autoptr(json_t) filled = json_object();
     const char *name;
     json_t *value;
@@ -90,7 +90,11 @@ char *csirt_sentence(VigieLang lang, const char *key, const json_t *values) {
         else
             json_object_set(filled, name, value);
     }
-    return vigie_text_fill(vigie_word(lang, key), filled);
+    return vigie_text_fill(text, filled);
+}
+
+char *csirt_sentence(VigieLang lang, const char *key, const json_t *values) {
+    return csirt_filled(lang, vigie_word(lang, key), values);
 }
 
 json_t *csirt_sentences(const char *key, const json_t *values) {

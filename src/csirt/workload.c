@@ -1,5 +1,6 @@
 /* The load of the desk. Counts stop at CSIRT_LOAD_MAX, so that they cost the same however many cases there are. */
-#include "csirt/internal.h"
+#include "csirt/judge.h"
+#include "csirt/rules.h"
 
 #include <string.h>
 
@@ -114,4 +115,71 @@ json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst 
     json_object_set_new(object, "open",
                         json_boolean(team && csirt_calendar_open_at(team_calendar(team), now)));
     return g_steal_pointer(&object);
+}
+
+/* ---- The fact "load" ------------------------------------------------------------------------------------------
+ * What the team can still take, by the queue: cases a head, and deadlines missed. */
+static bool check_limits(const json_t *data, const char *measure, GError **error) {
+    const json_t *limits = json_object_get(data, measure);
+    json_int_t high = json_integer_value(json_object_get(limits, "high"));
+    return rules_members(limits, "high!i saturated!i", measure, error) &&
+           ((high > 0 && high < json_integer_value(json_object_get(limits, "saturated"))) ||
+            rules_refuse(error, measure, "\"high\" is more than 0 and less than \"saturated\""));
+}
+
+bool workload_load(const json_t *data, GError **error) {
+    return rules_members(data, "source!s per_analyst!o overdue!o text!t", "workload", error) &&
+           check_limits(data, "per_analyst", error) && check_limits(data, "overdue", error);
+}
+
+/* 0 normal, 1 high, 2 saturated. */
+static int level(const char *measure, int64_t value) {
+    const json_t *limits = json_object_get(rules(RULES_WORKLOAD), measure);
+    return (value >= json_integer_value(json_object_get(limits, "high"))) +
+           (value >= json_integer_value(json_object_get(limits, "saturated")));
+}
+
+static json_t *load_name(const char *name) {
+    const json_t *values = json_object_get(json_object_get(csirt_facts(), "load"), "values");
+    for (size_t i = 0; i < json_array_size(values); i++)
+        if (strcmp(vigie_member_text(json_array_get(values, i), "name"), name) == 0)
+            return json_incref(json_object_get(json_array_get(values, i), "text"));
+    return NULL;
+}
+
+static json_t *load_text(const char *name, int64_t cases, int64_t analysts, int64_t overdue) {
+    g_autoptr(json_t) values =
+        json_pack("{s:o, s:I, s:I, s:I}", "load", load_name(name), "cases", (json_int_t)cases, "analysts",
+                  (json_int_t)analysts, "overdue", (json_int_t)overdue);
+    json_t *texts = json_object();
+    for (int lang = 0; lang < VIGIE_LANGS; lang++) {
+        g_autofree char *text = csirt_filled(
+            (VigieLang)lang, vigie_text_in((VigieLang)lang, json_object_get(rules(RULES_WORKLOAD), "text")),
+            values);
+        json_object_set_new(texts, vigie_lang_code((VigieLang)lang), json_string(text));
+    }
+    return texts;
+}
+
+bool case_workload(VigieStore *store, VigieTime now, bool always, CaseFacts *facts, GError **error) {
+    static const char *const names[] = {"normal", "high", "saturated"};
+    bool asked =
+        always || json_object_get(facts->facts, "precision") || json_object_get(facts->facts, "complexity");
+    if (!asked || json_object_get(facts->facts, "load") || !state_active(facts->state))
+        return true;
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT count(*), count(DISTINCT CASE WHEN assignee <> '' THEN assignee END), sum(CASE WHEN due > 0 "
+        "AND "
+        "due < $1 THEN 1 ELSE 0 END) FROM (SELECT assignee, due FROM csirt_case WHERE active = 1 LIMIT $2) x",
+        "ii", now, (int64_t)CSIRT_LOAD_MAX);
+    GError *failure = NULL;
+    bool found = rows && rows_next(rows, &failure);
+    int64_t cases = found ? rows_int(rows, 0) : 0, analysts = found ? rows_int(rows, 1) : 0;
+    int64_t overdue = found ? rows_int(rows, 2) : 0;
+    if (!rows_ended(rows, &failure, error))
+        return false;
+    facts->load = names[MAX(level("per_analyst", cases / MAX(analysts, 1)), level("overdue", overdue))];
+    facts->load_text = load_text(facts->load, cases, analysts, overdue);
+    return true;
 }

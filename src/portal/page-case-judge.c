@@ -144,6 +144,7 @@ static json_t *fact_field(const Request *request, const char *name, const json_t
                         json_string(strcmp(type, "number") == 0 ? "number"
                                     : strcmp(type, "time") == 0 ? "datetime-local"
                                                                 : "text"));
+    json_object_set_new(field, "computed", json_boolean(strcmp(name, "load") == 0)); /* from the queue */
     json_object_set_new(field, "most", json_integer(most > 0 ? most : 400));
     return field;
 }

@@ -11,7 +11,7 @@ static const struct {
     {"csirt/priority.json", priority_load},     {"csirt/release.json", release_load},
     {"csirt/escalation.json", escalation_load}, {"csirt/holidays.json", holidays_load},
     {"csirt/clocks.json", clocks_load},         {"csirt/ssvc.json", ssvc_load},
-    {"csirt/taxonomy.json", taxonomy_load},
+    {"csirt/taxonomy.json", taxonomy_load},     {"csirt/workload.json", workload_load},
 };
 
 typedef struct {

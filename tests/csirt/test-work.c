@@ -509,6 +509,49 @@ static void test_load(Desk *desk, gconstpointer data) {
     g_assert_true(json_is_true(test_at(load, "open")));
 }
 
+/* The line of the reasons that says what the load is, or NULL. */
+static const char *load_reason(Desk *desk, int64_t id, int64_t *ret_score) {
+    static char *kept;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) item = csirt_case_get(desk->store, desk->team, &test_analyst, id, TEST_NOW, &error);
+    g_assert_no_error(error);
+    const json_t *reasons = json_object_get(item, "reasons");
+    g_clear_pointer(&kept, g_free);
+    *ret_score = json_integer_value(json_object_get(item, "score"));
+    for (size_t i = 0; i < json_array_size(reasons); i++)
+        if (strcmp(test_text(json_array_get(reasons, i), "id"), "load") == 0)
+            kept = g_strdup(test_text(json_array_get(reasons, i), "text.en"));
+    return kept;
+}
+
+/* Proves that the team's load is what the queue says, with the numbers it comes from; that it lowers what costs time; and that an
+ * analyst's word counts more, and can be taken back. */
+static void test_workload(Desk *desk, gconstpointer data) {
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    desk->id = test_open(desk->store, desk->team, "Premier");
+    g_autoptr(json_t) vague = test_json("{'facts': {'precision': 'vague'}, 'assignee': 'a.martin'}");
+    g_autoptr(json_t) said = test_json("{'facts': {'load': 'normal'}}");
+    g_autoptr(json_t) unsaid = test_json("{'facts': {'load': null}}");
+    int64_t before = 0, after = 0;
+    csirt_case_change(desk->store, desk->team, &test_analyst, desk->id, vague, TEST_NOW, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(strstr(load_reason(desk, desk->id, &before), "normal, computed:"));
+    for (int i = 0; i < 12; i++)
+        test_open(desk->store, desk->team, "Encore un");
+    csirt_case_change(desk->store, desk->team, &test_analyst, desk->id, vague, TEST_NOW, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(
+        strstr(load_reason(desk, desk->id, &after), "high, computed: 13 active cases, 1 analysts"));
+    g_assert_cmpint(after, ==, before - 1);
+    csirt_case_change(desk->store, desk->team, &test_analyst, desk->id, said, TEST_NOW, &error);
+    g_assert_null(load_reason(desk, desk->id, &after));
+    g_assert_cmpint(after, ==, before);
+    csirt_case_change(desk->store, desk->team, &test_analyst, desk->id, unsaid, TEST_NOW, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(load_reason(desk, desk->id, &after));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
 #define TEST(path, function) g_test_add(path, Desk, NULL, desk_open, function, desk_close)
@@ -522,5 +565,6 @@ int main(int argc, char **argv) {
     TEST("/work/release", test_release);
     TEST("/work/release-source", test_release_source);
     TEST("/work/load", test_load);
+    TEST("/work/workload", test_workload);
     return test_csirt_run(argc, argv);
 }
