@@ -76,10 +76,29 @@ bool csirt_proof_holds(const char *nonce, const char *proof, int bits);
 /* ---- Drafts -------------------------------------------------------------------------------------------------
  * Values put aside for CSIRT_DRAFT_DAYS, sealed (AES-256-GCM) with a key made from a code that only its owner holds: the store has
  * neither the code nor anything to read. */
-enum { CSIRT_DRAFT_DAYS = 14, CSIRT_DRAFTS_MAX = 5000, CSIRT_DRAFT_SIZE_MAX = 128 * 1024 };
+enum {
+    CSIRT_DRAFT_DAYS = 14,
+    CSIRT_DRAFT_HOURS = 24, /* of one that nobody asked for: a form that came back, and its files */
+    CSIRT_DRAFTS_MAX = 5000,
+    CSIRT_DRAFT_SIZE_MAX = 128 * 1024,
+    CSIRT_DRAFT_FILES_BYTES = 1 << 30, /* of all drafts */
+};
+typedef struct {
+    const json_t *values;
+    const VigieDeclarationFile *files; /* CSIRT_FILES_MAX at most; they replace those that were there */
+    size_t file_count;
+    VigieTime ends;   /* not sooner than it would have ended anyway */
+    bool files_alone; /* the values of one that is there already stay as they are */
+} VigieDraft;
 /* `code`: of the draft that this replaces; NULL: a new one. Free ret_code with g_free. BUSY where there are too many. */
-bool csirt_draft_save(VigieStore *store, const char *code, const json_t *values, VigieTime now,
+bool csirt_draft_save(VigieStore *store, const char *code, const VigieDraft *draft, VigieTime now,
                       char **ret_code, GError **error);
+/* The files of a draft, VigieDraftFile; none where it is not there any more. */
+typedef struct {
+    char *name;
+    GBytes *content;
+} VigieDraftFile;
+GPtrArray *csirt_draft_files(VigieStore *store, const char *code, VigieTime now, GError **error);
 /* NOT_FOUND where there is none, or not any more. */
 json_t *csirt_draft_open(VigieStore *store, const char *code, VigieTime now, GError **error);
 bool csirt_draft_remove(VigieStore *store, const char *code, GError **error);

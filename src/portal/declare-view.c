@@ -234,6 +234,18 @@ VigieDeclarationFile *declare_files(const Request *request, size_t *ret_count) {
     return taken ? g_steal_pointer(&files) : NULL;
 }
 
+/* Those that the draft of the form keeps: their numbers are their places there. */
+void declare_add_files(const Request *request, json_t *view) {
+    size_t count = 0;
+    bool lost = json_is_true(json_object_get(view, "files_again"));
+    g_autofree VigieDeclarationFile *files = lost ? NULL : declare_files(request, &count);
+    json_t *kept = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(kept, json_pack("{s:I, s:s}", "seq", (json_int_t)i, "name", files[i].name));
+    json_object_set_new(view, "any_kept", json_boolean(count > 0));
+    json_object_set_new(view, "files_kept", kept);
+}
+
 char *declare_text_with_files(const Request *request, const char *text) {
     size_t count = 0;
     g_autofree VigieDeclarationFile *files = declare_files(request, &count);

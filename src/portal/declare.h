@@ -18,6 +18,8 @@ char *declare_phone_text(VigieLang lang, const char *number);
 
 /* The files that came, for as long as the request lives; *ret_count of them. NULL where none did. Free with g_free. */
 VigieDeclarationFile *declare_files(const Request *request, size_t *ret_count);
+/* "files_kept", "any_kept": what the draft of the form keeps. */
+void declare_add_files(const Request *request, json_t *view);
 /* `text` and, below it, the names of the files. Free with g_free. */
 char *declare_text_with_files(const Request *request, const char *text);
 /* Whether files may be sent at all. */

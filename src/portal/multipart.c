@@ -35,6 +35,14 @@ static void upload_free(gpointer data) {
     g_free(upload);
 }
 
+void multipart_upload_add(GPtrArray **uploads, const char *name, GBytes *bytes) {
+    Upload *upload = g_new0(Upload, 1);
+    *upload = (Upload){g_strdup("files"), g_strdup(name), g_bytes_ref(bytes)};
+    if (!*uploads)
+        *uploads = g_ptr_array_new_with_free_func(upload_free);
+    g_ptr_array_add(*uploads, upload);
+}
+
 /* ---- Parameters --------------------------------------------------------------------------------------------- */
 static void skip_spaces(const char **at) {
     while (**at == ' ' || **at == '\t')

@@ -18,6 +18,9 @@ typedef struct {
     GBytes *bytes; /* may be empty */
 } Upload;
 
+/* One more, as if it had just come; *uploads is made where it is NULL. */
+void multipart_upload_add(GPtrArray **uploads, const char *name, GBytes *bytes);
+
 typedef struct Multipart Multipart;
 
 /* `type` is the Content-Type. NULL where it is no multipart/form-data with a boundary. */

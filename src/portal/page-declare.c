@@ -76,6 +76,62 @@ static const json_t *find_form(const Request *request, const char *id, GError **
     return form;
 }
 
+/* The files of the draft that the form carries on with, but for those that the reader took away, beside those that came now. */
+static bool take_kept(Request *request, GError **error) {
+    const char *code = request_form(request, "draft");
+    if (!code || !*code || !declare_takes_files(request))
+        return true;
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GPtrArray) kept = csirt_draft_files(request->store, code, request->now, &failure);
+    if (!kept && !g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    for (guint i = 0; kept && i < kept->len; i++) {
+        VigieDraftFile *file = g_ptr_array_index(kept, i);
+        g_autofree char *drop = g_strdup_printf("drop.%u", i);
+        if (request_form(request, drop))
+            g_hash_table_insert(request->form, g_strdup("dropped"), g_strdup("yes"));
+        else
+            multipart_upload_add(&request->uploads, file->name, file->content);
+    }
+    return true;
+}
+
+/* `asked`: with what was typed. Else that stays on the page alone: who then reports without a name has left none here. */
+static bool put_aside(Request *request, const char *form, bool asked, int64_t seconds, char **ret_code,
+                      GError **error) {
+    const char *code = request_form(request, "draft"), *nonce = request_form(request, "nonce");
+    g_autoptr(json_t) values = asked ? declare_typed(request, find_form(request, form, NULL)) : json_object();
+    size_t count = 0;
+    g_autofree VigieDeclarationFile *files = declare_files(request, &count);
+    if (asked && nonce)
+        json_object_set_new(values, "nonce", json_string(nonce));
+    g_autoptr(json_t) kept = json_pack("{s:s, s:O}", "form", form, "values", values);
+    const VigieDraft draft = {kept, files, count, request->now + seconds, !asked};
+    return csirt_draft_save(request->store, code && *code ? code : NULL, &draft, request->now, ret_code,
+                            error);
+}
+
+/* A browser gives files once. Where the form comes back, they wait in a draft whose code the form holds. */
+static bool keep_files(Request *request, const char *form) {
+    size_t count = 0;
+    int64_t wait = 0;
+    g_autofree VigieDeclarationFile *files = declare_files(request, &count);
+    g_autofree char *code = NULL;
+    g_autoptr(GError) failure = NULL;
+    if (count == 0 && !request_form(request, "dropped"))
+        return true;
+    if (!declare_allowed(request, &declare_limit_draft, &wait))
+        return false;
+    if (!put_aside(request, form, false, CSIRT_DRAFT_HOURS * 3600, &code, &failure)) {
+        g_printerr("portal: the files of a form could not be kept: %s\n", failure->message);
+        return false;
+    }
+    g_hash_table_insert(request->form, g_strdup("draft"), g_strdup(code));
+    return true;
+}
+
 static json_t *form_resource(Request *request, const char *form, json_t *problems, const char *note) {
     const char *nonce = request_form(request, "nonce"), *draft = request_form(request, "draft");
     g_autofree char *fresh = nonce && strlen(nonce) >= CSIRT_NONCE_MIN ? NULL : account_secret_new();
@@ -101,12 +157,20 @@ static char *wait_text(const Request *request, const char *key, int64_t wait) {
     return vigie_words(request->lang, key, "span", span, NULL);
 }
 
+/* The form, what was attached kept. */
+static json_t *form_again(Request *request, const char *form, json_t *problems, const char *note) {
+    bool kept = keep_files(request, form);
+    json_t *resource = form_resource(request, form, problems, note);
+    json_object_set_new(resource, "files_again", json_boolean(!kept));
+    return resource;
+}
+
 static json_t *refused_for_now(Request *request, const char *form, int64_t wait) {
     g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, wait);
     g_autofree char *note = wait_text(request, "declare.wait", wait);
     request->status = 429;
     request_header(request, "Retry-After", seconds);
-    return form_resource(request, form, NULL, note);
+    return form_again(request, form, NULL, note);
 }
 
 /* ---- Sending ------------------------------------------------------------------------------------------------ */
@@ -131,7 +195,7 @@ static json_t *unsaved(Request *request, const char *form, const GError *failure
     g_printerr("portal: a declaration could not be saved: %s\n", failure->message);
     request->status = 503;
     request_header(request, "Retry-After", "60");
-    return form_resource(request, form, NULL, vigie_word(request->lang, "declare.unsaved"));
+    return form_again(request, form, NULL, vigie_word(request->lang, "declare.unsaved"));
 }
 
 static json_t *send(Request *request, const char *form, const char *nonce, const json_t *opening) {
@@ -162,23 +226,18 @@ static json_t *send(Request *request, const char *form, const char *nonce, const
     return sending.acknowledged;
 }
 
-static json_t *save_draft(Request *request, const json_t *form, const char *nonce) {
-    const char *id = json_string_value(json_object_get(form, "id")), *code = request_form(request, "draft");
-    g_autoptr(json_t) values = declare_typed(request, form);
+static json_t *save_draft(Request *request, const char *id) {
     g_autofree char *given = NULL;
     g_autoptr(GError) failure = NULL;
-    int64_t wait = 0;
+    int64_t wait = 0, seconds = CSIRT_DRAFT_DAYS * INT64_C(86400);
     if (!declare_allowed(request, &declare_limit_draft, &wait))
         return refused_for_now(request, id, wait);
-    json_object_set_new(values, "nonce", json_string(nonce));
-    g_autoptr(json_t) draft = json_pack("{s:s, s:O}", "form", id, "values", values);
-    if (!csirt_draft_save(request->store, code && *code ? code : NULL, draft, request->now, &given,
-                          &failure)) {
+    if (!put_aside(request, id, true, seconds, &given, &failure)) {
         g_printerr("portal: a draft could not be kept: %s\n", failure->message);
         request->status = 503;
         return form_resource(request, id, NULL, vigie_word(request->lang, "declare.no-draft"));
     }
-    g_autofree char *ends = vigie_time_rfc3339(request->now + (VigieTime)CSIRT_DRAFT_DAYS * 86400);
+    g_autofree char *ends = vigie_time_rfc3339(request->now + seconds);
     g_hash_table_insert(request->form, g_strdup("draft"), g_strdup(given));
     json_t *resource = form_resource(request, id, NULL, NULL);
     json_object_set_new(resource, "kept", json_pack("{s:s, s:s}", "code", given, "ends", ends));
@@ -196,15 +255,18 @@ RESOURCE(page_declaration) {
     id = json_string_value(json_object_get(form, "id"));
     g_autofree char *nonce =
         given && strlen(given) >= CSIRT_NONCE_MIN ? g_strdup(given) : account_secret_new();
+    if (!take_kept(request, error))
+        return NULL;
+    g_hash_table_insert(request->form, g_strdup("nonce"), g_strdup(nonce));
     if (!request->api && g_strcmp0(action, "draft") == 0)
-        return save_draft(request, form, nonce);
+        return save_draft(request, id);
     Limit limit = by_address(request);
     g_autoptr(json_t) opening = NULL;
     g_autoptr(json_t) problems =
         csirt_declaration_check(request->portal->declarations, id, request->form, request->now, &opening);
     if (json_array_size(problems) > 0) {
         request->status = 400;
-        return form_resource(request, id, g_steal_pointer(&problems), NULL);
+        return form_again(request, id, g_steal_pointer(&problems), NULL);
     }
     g_autofree char *text =
         declare_text_with_files(request, json_string_value(json_object_get(opening, "text")));
@@ -251,6 +313,8 @@ RESOURCE(page_draft) {
     }
     const char *id = json_string_value(json_object_get(draft, "form"));
     retype(request, json_object_get(draft, "values"));
+    if (!take_kept(request, error))
+        return NULL;
     return find_form(request, id, error) ? form_resource(request, id, NULL, NULL) : NULL;
 }
 
@@ -264,11 +328,11 @@ static void dress_form(const Request *request, json_t *view, const char *id) {
     json_object_set_new(view, "title", json_string(vigie_word(request->lang, title)));
     json_object_set_new(view, "wrong_answers", json_boolean(json_array_size(problems) > 0));
     json_object_set_new(view, "filling",
-                        json_pack("{s:s, s:o, s:o, s:s, s:b, s:b}", "intro", vigie_word(request->lang, intro),
+                        json_pack("{s:s, s:o, s:o, s:s, s:b}", "intro", vigie_word(request->lang, intro),
                                   "blocks", declare_blocks(request, form, problems), "wrongs",
                                   declare_problems(request, form, problems), "days", days, "files",
-                                  declare_takes_files(request), "files_again",
-                                  request->uploads && request->uploads->len > 0));
+                                  declare_takes_files(request)));
+    declare_add_files(request, view);
 }
 
 /* ---- The acknowledgement ---- */

@@ -221,6 +221,35 @@ def files():
         assert "pacs.log" in messages[1]["body"] and "capture d’écran.png" in messages[0]["body"], messages
 
 
+def files_kept():
+    """Where a field is wrong, or the form is put aside, its files come along sealed, can be taken away, and go once it is declared"""
+    with Desk() as desk:
+        canary = secrets.token_bytes(64) + b"MZ"
+        fields = {**PAGE, "nonce": secrets.token_urlsafe(24), "mail": "no address"}
+        body, headers = multipart(fields, [("capture.png", canary), ("journal.log", b"log")])
+        wrong = desk.ask("POST", "/declarations", body, headers)
+        equal(wrong.status, 400)
+        for kept in ("capture.png", "journal.log", 'name="drop.1"'):
+            assert kept in wrong.text, kept
+        assert canary[:32] not in desk.everything() and b"capture.png" not in desk.everything(), "a file is in clear"
+        assert b"no address" not in desk.everything(), "what was typed was kept unasked"
+        fields.update(draft=hidden(wrong.text, "draft"), **{"drop.1": "yes"})
+        body, headers = multipart(fields, [("plan.pdf", b"%PDF")])
+        wrong = desk.ask("POST", "/declarations", body, headers)
+        assert "plan.pdf" in wrong.text and "capture.png" in wrong.text and "journal.log" not in wrong.text, wrong.text
+        del fields["drop.1"]
+        fields["draft"] = hidden(wrong.text, "draft")
+        saved = desk.ask("POST", "/declarations", *multipart({**fields, "do": "draft"}, []))
+        code = hidden(saved.text, "draft")
+        resumed = desk.ask("POST", "/declare/draft", {"draft": code})
+        assert "capture.png" in resumed.text and 'value="no address"' in resumed.text, resumed.text
+        done = desk.ask("POST", "/declarations", *multipart({**fields, "draft": code, "mail": "c.martin@chu.test"}, []))
+        equal(done.status, 200, done.text)
+        equal(desk.sql("SELECT sha256 FROM csirt_artefact ORDER BY size DESC")[0], [hashlib.sha256(canary).hexdigest()])
+        equal(desk.sql("SELECT count(*) FROM csirt_artefact"), [["2"]])
+        equal(desk.sql("SELECT (SELECT count(*) FROM csirt_draft) + (SELECT count(*) FROM csirt_draft_file)"), [["0"]])
+
+
 # ---- What may not be kept ----
 SECRETS = {"name": "Zénobie Lanceuse", "mail": "zenobie@whistle.test", "phone": "06 98 76 54 32"}
 TRACES = ["Zénobie", "zenobie", "whistle", "98 76 54 32", "203.0.113.77", "CanaryAgent", "canary-cookie", "canary-referer"]
@@ -487,5 +516,5 @@ def described():
 
 
 if __name__ == "__main__":
-    tap.run([declared, page, later, files, anonymous, protected, nobody_to_seal_for, draft, genuine, limits, attack, elsewhere,
+    tap.run([declared, page, later, files, files_kept, anonymous, protected, nobody_to_seal_for, draft, genuine, limits, attack, elsewhere,
              hostile, no_team, unsaved, killed, described])
