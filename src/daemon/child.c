@@ -2,6 +2,7 @@
 #include "daemon/resident.h"
 #include "daemon/settings.h"
 #include "daemon/worker.h"
+#include "pki/pki.h"
 #include "portal/portal.h"
 #include "sandbox/sandbox.h"
 
@@ -167,9 +168,15 @@ static bool run_portal(const VigieServeOptions *options, GError **error) {
     if (!sandbox_enter(sandbox, error))
         return false;
     child_watch();
-    VigiePortalOptions portal = {
-        .config = config, .listen_fd = CHILD_LISTEN_FD, .stop = &child_stop, .ready = child_ready};
-    return portal_run(&portal, error);
+    VigieOcspClient *ocsp = resident_wanted(config) ? pki_ocsp_client_new(CHILD_OCSP_FD) : NULL;
+    VigiePortalOptions portal = {.config = config,
+                                 .listen_fd = CHILD_LISTEN_FD,
+                                 .ocsp = ocsp,
+                                 .stop = &child_stop,
+                                 .ready = child_ready};
+    bool ran = portal_run(&portal, error);
+    pki_ocsp_client_free(ocsp);
+    return ran;
 }
 
 /* ---- The worker ---- */

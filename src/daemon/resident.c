@@ -1,5 +1,6 @@
 #include "daemon/resident.h"
 #include "daemon/child.h"
+#include "daemon/responder.h"
 #include "pki/pki.h"
 
 #include <errno.h>
@@ -162,11 +163,14 @@ bool resident_run(const VigieConfig *config, GError **error) {
     if (resident.signer)
         child_ready(NULL);
     bool began = resident.signer != NULL;
+    Responder *responder = began ? responder_start(config, give_passphrase, (void *)config) : NULL;
     while (began && !child_stop) {
         g_autoptr(GError) why = NULL;
         if (!open_store(&resident, &why) || !work(&resident, &why))
             complain(&resident, why);
     }
+    if (responder)
+        responder_join(responder);
     pki_signer_free(resident.signer);
     store_close(resident.store);
     g_free(resident.complaint);

@@ -25,7 +25,18 @@ static bool parse_asked(const DerElement *request, OcspAsked *ret_asked) {
     return !clause && (wide || vigie_bytes_equal(oid.value, vigie_bytes(sha1, sizeof sha1)));
 }
 
-/* The nonce is an OCTET STRING inside the extension's; RFC 9654 2.1: 1 to 128 octets. */
+/* An OCTET STRING inside the extension's; RFC 9654 2.1: 1 to 128 octets, and any other length makes the request malformed. */
+static bool parse_nonce(VigieBytes value, VigieBytes *ret_nonce) {
+    const char *clause = NULL;
+    DerElement nonce;
+    VigieReader in = vigie_reader(value);
+    if (!der_expect(&in, DER_OCTET_STRING, &nonce, &clause) || in.rest.size > 0 || nonce.value.size == 0 ||
+        nonce.value.size > OCSP_NONCE_MAX)
+        return false;
+    *ret_nonce = nonce.value;
+    return true;
+}
+
 static bool parse_extensions(const DerElement *extensions, OcspRequest *request) {
     static const uint8_t nonce[] = {0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x02};
     const char *clause = NULL;
@@ -41,12 +52,11 @@ static bool parse_extensions(const DerElement *extensions, OcspRequest *request)
         bool is_critical = der_optional(&parts, DER_BOOLEAN, &critical, &clause);
         if (!der_expect(&parts, DER_OCTET_STRING, &value, &clause))
             return false;
-        if (vigie_bytes_equal(oid.value, vigie_bytes(nonce, sizeof nonce)))
-            request->nonce = value.value;
-        else if (is_critical)
+        bool is_nonce = vigie_bytes_equal(oid.value, vigie_bytes(nonce, sizeof nonce));
+        if (is_nonce ? !parse_nonce(value.value, &request->nonce) : is_critical)
             return false;
     }
-    return !clause && request->nonce.size <= OCSP_NONCE_MAX + 4;
+    return !clause;
 }
 
 bool ocsp_request_parse(VigieBytes der, OcspRequest *ret_request) {

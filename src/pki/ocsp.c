@@ -1,12 +1,13 @@
 /* ocsp.c: who answers, and what. */
-#include "pki/ocsp.h"
 #include "pki/build.h"
 #include "pki/journal.h"
+#include "pki/ocsp-socket.h"
 #include "pki/record.h"
 #include "pki/revoke.h"
 #include "pki/row.h"
 #include "x509/der-write.h"
 
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -19,13 +20,16 @@ typedef struct {
     uint8_t name_sha1[20], key_sha1[20], name_sha256[32], key_sha256[32];
     Signer *signer;
     GByteArray *certificate; /* the responder's */
-    uint8_t responder[20];   /* SHA-1 of its key: how it is called in answers */
-    int64_t seen;            /* certificates up to this id had an answer once */
+    int64_t certificate_id;
+    uint8_t responder[20]; /* SHA-1 of its key: how it is called in answers */
+    int64_t seen;          /* certificates up to this id had an answer once */
 } Responder;
 
 struct VigieOcsp {
     GPtrArray *responders;
-    VigieTime read; /* when the authorities were last read from the store */
+    VigieTime read;          /* when the authorities were last read from the store */
+    VigieOcspClient *client; /* whom to ask for what wants a signature; or NULL */
+    int64_t paced;           /* see question_paced */
 };
 
 typedef struct {
@@ -138,7 +142,7 @@ bool pki_ocsp_add_key(VigieOcsp *ocsp, VigieStore *store, const char *authority,
             responder = ocsp->responders->pdata[i];
     g_autoptr(VigieRows) rows =
         store_query(store, error,
-                    "SELECT r.key_file, c.der FROM pki_responder r JOIN pki_certificate c ON c.id = "
+                    "SELECT r.key_file, c.der, c.id FROM pki_responder r JOIN pki_certificate c ON c.id = "
                     "r.certificate JOIN pki_authority a ON a.id = r.authority WHERE a.name = $1",
                     "t", authority);
     if (!rows)
@@ -159,6 +163,7 @@ bool pki_ocsp_add_key(VigieOcsp *ocsp, VigieStore *store, const char *authority,
         g_byte_array_unref(responder->certificate);
     responder->signer = g_steal_pointer(&signer);
     responder->certificate = g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size);
+    responder->certificate_id = rows_int(rows, 2);
     return true;
 }
 
@@ -175,6 +180,23 @@ bool ocsp_has_key(const VigieOcsp *ocsp, const char *authority) {
 static void put_failure(GByteArray *out, uint8_t status) {
     const uint8_t answer[] = {0x30, 0x03, 0x0A, 0x01, status};
     g_byte_array_append(out, answer, sizeof answer);
+}
+
+/* A CertID by our own hashes; a request by either finds its own in the answer, which has both. */
+static void put_id(GByteArray *out, const Responder *responder, VigieBytes serial, bool sha256) {
+    size_t id = der_open(out, DER_SEQUENCE), algorithm = der_open(out, DER_SEQUENCE);
+    der_put_oid(out, sha256 ? "2.16.840.1.101.3.4.2.1" : "1.3.14.3.2.26");
+    der_put(out, 0x05, "", 0);
+    der_close(out, algorithm);
+    if (sha256) {
+        der_put(out, DER_OCTET_STRING, responder->name_sha256, 32);
+        der_put(out, DER_OCTET_STRING, responder->key_sha256, 32);
+    } else {
+        der_put(out, DER_OCTET_STRING, responder->name_sha1, 20);
+        der_put(out, DER_OCTET_STRING, responder->key_sha1, 20);
+    }
+    der_put(out, DER_INTEGER, serial.data, serial.size);
+    der_close(out, id);
 }
 
 static void put_status(GByteArray *out, const Status *status) {
@@ -216,7 +238,9 @@ static bool put_answer(GByteArray *out, const Responder *responder, const GByteA
     der_put(data, DER_SEQUENCE, singles->data, singles->len);
     if (nonce.size > 0) {
         size_t tagged = der_open(data, DER_CONTEXT_CONSTRUCTED(1)), list = der_open(data, DER_SEQUENCE);
-        extension_put(data, "1.3.6.1.5.5.7.48.1.2", false, nonce);
+        g_autoptr(GByteArray) value = g_byte_array_new();
+        der_put(value, DER_OCTET_STRING, nonce.data, nonce.size);
+        extension_put(data, "1.3.6.1.5.5.7.48.1.2", false, der_bytes(value));
         der_close(data, list);
         der_close(data, tagged);
     }
@@ -269,18 +293,19 @@ static bool find_status(VigieStore *store, int64_t authority, VigieBytes serial,
 static bool answer_fresh(VigieStore *store, const Responder *responder, const OcspRequest *request,
                          VigieTime now, VigieOcspAnswer *answer, GError **error) {
     g_autoptr(GByteArray) singles = g_byte_array_sized_new(256);
-    answer->this_update = now;
-    answer->next_update = now + responder->hours * HOUR;
+    VigieTime next = now + responder->hours * HOUR;
+    bool keep = request->nonce.size == 0;
     for (size_t i = 0; i < request->count; i++) {
         Status status;
         if (!find_status(store, responder->id, request->asked[i].serial, &status, error))
             return false;
-        put_single(singles, request->asked[i].id, &status, now, answer->next_update);
+        put_single(singles, request->asked[i].id, &status, now, next);
+        keep = keep && status.known; /* what is unknown now may be issued */
     }
     if (!put_answer(answer->der, responder, singles, request->nonce, now, error))
         return false;
-    if (request->nonce.size > 0)
-        answer->next_update = 0;
+    answer->this_update = now;
+    answer->next_update = keep ? next : 0;
     return true;
 }
 
@@ -317,14 +342,20 @@ static bool answer_known(VigieOcsp *ocsp, VigieStore *store, const OcspRequest *
         put_failure(answer->der, UNAUTHORIZED);
         return true;
     }
-    bool found = false;
-    if (request->count == 1 && (request->nonce.size == 0 || !responder->signer) &&
-        !answer_kept(store, responder, &request->asked[0], now, answer, &found, error))
+    const OcspAsked *asked = &request->asked[0];
+    bool single = request->count == 1, nonce = request->nonce.size > 0, found = false;
+    if (single && !nonce && !answer_kept(store, responder, asked, now, answer, &found, error))
         return false;
     if (found)
         return true;
     if (responder->signer)
         return answer_fresh(store, responder, request, now, answer, error);
+    if (ocsp->client && ocsp_client_ask(ocsp->client, responder->id, asked, request->nonce, answer))
+        return true;
+    if (nonce && !answer_kept(store, responder, asked, now, answer, &found, error))
+        return false;
+    if (found)
+        return true;
     Status status;
     if (!find_status(store, responder->id, request->asked[0].serial, &status, error))
         return false;
@@ -349,24 +380,50 @@ bool pki_ocsp_answer(VigieOcsp *ocsp, VigieStore *store, VigieBytes der, VigieTi
     return well;
 }
 
-/* ---- Beforehand --------------------------------------------------------------------------------------------- */
-/* A CertID by our own hashes; a request by either finds its own in the answer, which has both. */
-static void put_id(GByteArray *out, const Responder *responder, VigieBytes serial, bool sha256) {
-    size_t id = der_open(out, DER_SEQUENCE), algorithm = der_open(out, DER_SEQUENCE);
-    der_put_oid(out, sha256 ? "2.16.840.1.101.3.4.2.1" : "1.3.14.3.2.26");
-    der_put(out, 0x05, "", 0);
-    der_close(out, algorithm);
-    if (sha256) {
-        der_put(out, DER_OCTET_STRING, responder->name_sha256, 32);
-        der_put(out, DER_OCTET_STRING, responder->key_sha256, 32);
-    } else {
-        der_put(out, DER_OCTET_STRING, responder->name_sha1, 20);
-        der_put(out, DER_OCTET_STRING, responder->key_sha1, 20);
-    }
-    der_put(out, DER_INTEGER, serial.data, serial.size);
-    der_close(out, id);
+/* ---- For a process without keys ------------------------------------------------------------------------------- */
+void pki_ocsp_set_client(VigieOcsp *ocsp, VigieOcspClient *client) {
+    ocsp->client = client;
 }
 
+bool pki_ocsp_follow(VigieOcsp *ocsp, VigieStore *store, const char *authority, VigiePassphrase passphrase,
+                     void *data, GError **error) {
+    int64_t certificate = 0;
+    if (!store_get_int(store, &certificate, error,
+                       "SELECT COALESCE(MAX(r.certificate), 0) FROM pki_responder r JOIN pki_authority a ON "
+                       "a.id = r.authority WHERE a.name = $1",
+                       "t", authority))
+        return false;
+    for (guint i = 0; i < ocsp->responders->len; i++) {
+        const Responder *one = ocsp->responders->pdata[i];
+        if (one->signer && one->certificate_id == certificate && strcmp(one->name, authority) == 0)
+            return true;
+    }
+    char *secret = passphrase(authority, false, data, error);
+    bool added = secret && pki_ocsp_add_key(ocsp, store, authority, secret, error);
+    if (secret)
+        OPENSSL_cleanse(secret, strlen(secret));
+    g_free(secret);
+    return added;
+}
+
+bool ocsp_answer_serial(VigieOcsp *ocsp, VigieStore *store, int64_t authority, bool sha256, VigieBytes serial,
+                        VigieBytes nonce, VigieTime now, VigieOcspAnswer *answer, GError **error) {
+    g_autoptr(GByteArray) id = g_byte_array_sized_new(128);
+    if (!read_authorities(ocsp, store, now, error))
+        return false;
+    const Responder *responder = by_id(ocsp, authority);
+    if (!responder || !responder->signer)
+        return true;
+    put_id(id, responder, serial, sha256);
+    OcspRequest request = {.asked = {{.id = der_bytes(id), .serial = serial}}, .count = 1, .nonce = nonce};
+    return answer_fresh(store, responder, &request, now, answer, error);
+}
+
+int64_t *ocsp_paced(VigieOcsp *ocsp) {
+    return &ocsp->paced;
+}
+
+/* ---- Beforehand --------------------------------------------------------------------------------------------- */
 static bool sign_one(VigieStore *store, const Responder *responder, VigieRows *rows, VigieTime now,
                      GError **error) {
     g_autoptr(GByteArray) singles = g_byte_array_sized_new(512), out = g_byte_array_sized_new(1536);

@@ -14,10 +14,15 @@ typedef struct {
 typedef struct {
     OcspAsked asked[OCSP_ASKED_MAX];
     size_t count;
-    VigieBytes nonce; /* the extension's value; empty: none */
+    VigieBytes nonce; /* 1 to OCSP_NONCE_MAX octets; empty: none */
 } OcspRequest;
 
 /* Views into `der`. */
 bool ocsp_request_parse(VigieBytes der, OcspRequest *ret_request);
+/* An answer about one serial number, whose CertID is made of our own hashes, onto answer->der; nothing where the authority's key
+ * was not given. */
+bool ocsp_answer_serial(VigieOcsp *ocsp, VigieStore *store, int64_t authority, bool sha256, VigieBytes serial,
+                        VigieBytes nonce, VigieTime now, VigieOcspAnswer *answer, GError **error);
+int64_t *ocsp_paced(VigieOcsp *ocsp);
 /* Was it given the key of this authority's responder? */
 bool ocsp_has_key(const VigieOcsp *ocsp, const char *authority);

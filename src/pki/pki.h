@@ -474,6 +474,22 @@ typedef struct {
  * `tryLater`, never good. False where the store does not answer. */
 bool pki_ocsp_answer(VigieOcsp *ocsp, VigieStore *store, VigieBytes request, VigieTime now,
                      VigieOcspAnswer *ret_answer, GError **error);
+/* A process without keys asks one that has them, over a pair of sockets (SOCK_SEQPACKET) that both keep: for an answer with a
+ * nonce, and about what was not signed beforehand. It waits 250 ms at most, for one answer at a time, a thousand a second; where
+ * none comes it answers as without keys. Any thread. `fd` is borrowed. */
+typedef struct VigieOcspClient VigieOcspClient;
+VigieOcspClient *pki_ocsp_client_new(int fd);
+void pki_ocsp_client_free(VigieOcspClient *client);
+/* Borrowed; it outlives `ocsp`, or what is answered by it. */
+void pki_ocsp_set_client(VigieOcsp *ocsp, VigieOcspClient *client);
+
+/* The process with the keys: takes the key of the authority's responder where it is another than the one it has. NOT_FOUND. */
+bool pki_ocsp_follow(VigieOcsp *ocsp, VigieStore *store, const char *authority, VigiePassphrase passphrase,
+                     void *data, GError **error);
+/* Answers one question that waits at `fd`, which is taken as a stranger's. Does not wait. False where the store or the key
+ * fails; who asked is told that there is no answer. */
+bool pki_ocsp_serve(VigieOcsp *ocsp, VigieStore *store, int fd, VigieTime now, GError **error);
+
 /* Signs answers for the certificates of an authority that have none, or one half of whose life is over. */
 bool pki_ocsp_sign_all(VigieOcsp *ocsp, VigieStore *store, const char *authority, const char *who,
                        VigieTime now, int64_t *ret_signed, GError **error);

@@ -123,7 +123,9 @@ static bool check_listener(const Portal *portal, int fd, GError **error) {
 bool portal_run(const VigiePortalOptions *options, GError **error) {
     Portal portal = {0};
     bool ran = false;
-    Lanes *lanes = load(&portal, options->config, error) && check_listener(&portal, options->listen_fd, error)
+    bool loaded = load(&portal, options->config, error);
+    portal.ocsp = options->ocsp;
+    Lanes *lanes = loaded && check_listener(&portal, options->listen_fd, error)
                        ? http_lanes_start(&portal, error)
                        : NULL;
     if (lanes) {

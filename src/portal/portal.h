@@ -14,6 +14,7 @@
 typedef struct {
     const VigieConfig *config; /* borrowed; groups site, store, portal */
     int listen_fd; /* a listening socket, from portal_listen: bound before rights are dropped. Borrowed */
+    struct VigieOcspClient *ocsp; /* who signs OCSP answers on the spot; may be NULL. Borrowed */
     const volatile int *stop; /* the portal ends within half a second after it became non-zero; may be NULL */
     void (*ready)(void *data); /* called once, when requests are answered; may be NULL */
     void *data;

@@ -9,7 +9,7 @@ static void destroy_ocsp(gpointer ocsp) {
     pki_ocsp_free(ocsp);
 }
 
-/* Each lane's own. It has no key: what is not signed yet is answered when it is. */
+/* Each lane's own. It has no key: what is not signed yet is answered when it is, or by the signer on the spot. */
 static GPrivate lane_ocsp = G_PRIVATE_INIT(destroy_ocsp);
 
 /* A moment in which what was asked is given out without asking the store: a revocation is late by so much at most. */
@@ -113,6 +113,7 @@ static bool answer_ocsp(Request *request, VigieBytes asked, GError **error) {
     VigieOcspAnswer answer;
     if (!ocsp) {
         ocsp = pki_ocsp_new();
+        pki_ocsp_set_client(ocsp, request->portal->ocsp);
         g_private_set(&lane_ocsp, ocsp);
     }
     if (!pki_ocsp_answer(ocsp, request->store, asked, request->now, &answer, error))

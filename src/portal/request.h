@@ -35,6 +35,7 @@ typedef struct {
     VigieProfiles *profiles; /* of certificates */
     VigieSeal *evidence;     /* keys of what comes beside requests; NULL: none is taken */
     bool authorities;        /* there are some: requests are shown */
+    VigieOcspClient *ocsp;   /* who signs answers on the spot; NULL: nobody */
     EnrolServer *enrol;      /* CMP and SCEP; NULL: there is no registrar */
     GHashTable *assets;      /* "style.css" → Asset */
     json_t *openapi;

@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-token-"))
 os.environ["SOFTHSM2_CONF"] = str(FOLDER / "softhsm2.conf")
 from registrar import Registrar  # noqa: E402
+from daemon import wait_for  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -91,7 +92,7 @@ def test_refused():
 
 
 def test_resident():
-    """the resident signer issues with a key in the token, from within its sandbox"""
+    """the resident signer issues with a key in the token, from within its sandbox, and signs OCSP answers for the portal there"""
     CHU.daemon.groups["pki"]["token_folders"] = f"{FOLDER}"
     CHU.daemon.write_config()
     with CHU:
@@ -100,6 +101,14 @@ def test_resident():
         one = CHU.device("resident")
         done = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 20, "--out", CHU.path("resident.pem"))
         vigie.equal(done["state"], "issued", (done, CHU.daemon.log()[-1500:]))
+
+        def on_the_spot():
+            """an answer with a nonce"""
+            done = CHU.openssl("ocsp", "-issuer", "equipements.pem", "-cert", "resident.pem", "-nonce", "-url",
+                               f"http://127.0.0.1:{CHU.daemon.port}/pki/ocsp", "-CAfile", "racine.pem", "-verify_other", "equipements.pem",
+                               check=False)
+            return "resident.pem: good" in done.stdout and "Response verify OK" in done.stderr and "no nonce" not in done.stderr
+        wait_for(on_the_spot, 20)
     CHU.openssl("verify", "-CAfile", "racine.pem", "-untrusted", "equipements.pem", "resident.pem")
 
 
