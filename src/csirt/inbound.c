@@ -70,15 +70,32 @@ static bool add_attachments(const Filing *filing, int64_t id, int64_t message, b
     return true;
 }
 
-/* `open`: the raw message, which says who wrote, may be shown; else it stays where it is, for the head. */
-static bool ask_look(const Filing *filing, int64_t id, int64_t message, bool open, GError **error) {
+/* The message as it came, beside its case: where it may not be known who wrote, sealed to the head of the CSIRT alone. *ret_advice:
+ * the key of the words that say how to read it. What can be sealed to nobody is not kept. */
+static bool keep_raw(const Filing *filing, int64_t id, int64_t message, bool open, const char **ret_advice,
+                     GError **error) {
+    gsize size = 0;
+    const void *data = g_bytes_get_data(filing->mail->raw, &size);
     bool ignored = false;
+    g_autoptr(GBytes) sealed = open || !team_artefact_keys(filing->notifier->team)
+                                   ? NULL
+                                   : team_seal(filing->notifier->team, vigie_bytes(data, size), NULL);
+    *ret_advice = open     ? "csirt.inbound.look.text"
+                  : sealed ? "csirt.inbound.look.sealed"
+                           : "csirt.inbound.look.erased";
+    if (open)
+        return add_artefact(filing, id, message, "message.eml", filing->mail->raw, &ignored, error);
+    return !sealed || add_artefact(filing, id, message, "message.eml.p7m", sealed, &ignored, error);
+}
+
+static bool ask_look(const Filing *filing, int64_t id, int64_t message, bool open, GError **error) {
+    const char *advice = NULL;
+    if (!keep_raw(filing, id, message, open, &advice, error))
+        return false;
     json_t *details = json_pack("{s:I, s:O, s:O, s:{}, s:s}", "inbound", (json_int_t)filing->mail->id,
                                 "problems", json_object_get(filing->about, "problems"), "encryption",
-                                json_object_get(filing->about, "encryption"), "values", "advice",
-                                "csirt.inbound.look.text");
-    return (!open || add_artefact(filing, id, message, "message.eml", filing->mail->raw, &ignored, error)) &&
-           csirt_task_add(filing->store, "", id, "read-mail", "csirt.inbound.look", details, NULL,
+                                json_object_get(filing->about, "encryption"), "values", "advice", advice);
+    return csirt_task_add(filing->store, "", id, "read-mail", "csirt.inbound.look", details, NULL,
                           filing->now + LOOK_WITHIN, filing->now, NULL, error);
 }
 
@@ -103,7 +120,7 @@ static bool add_message(const Filing *filing, int64_t id, const char *reference,
                              error) &&
            add_attachments(filing, id, added, &look, error) &&
            (!look || ask_look(filing, id, added, open, error)) &&
-           (open || look || mail_inbound_erase(filing->store, filing->mail->id, error)) &&
+           (open || mail_inbound_erase(filing->store, filing->mail->id, error)) &&
            (!is_urgent(filing) ||
             duty_raise(filing->store, filing->notifier, id, reference, filing->now, error));
 }

@@ -7,7 +7,8 @@
  * opened is a case like others, with the raw message as an artefact and a task to look at it.
  *
  * A person who writes for the first time is told the reference at once, ten times a day at most for one address. To a protected or
- * anonymous case nothing is added of who wrote. */
+ * anonymous case nothing is added of who wrote: what came is erased once it is filed, and where it could not be read it is kept sealed
+ * to the head of the CSIRT, or not at all. */
 #pragma once
 
 #include "csirt/notify.h"

@@ -222,6 +222,38 @@ static void test_protected(void) {
     g_assert_cmpint(count(store, "SELECT COUNT(*) FROM mail"), ==, 0);
 }
 
+/* Proves that what cannot be read of a case whose source is protected stays nowhere in clear: sealed to the head, who opens it, and
+ * gone from what came in. */
+static void test_protected_unreadable(void) {
+    g_autoptr(VigieStore) store = test_store_new();
+    g_autoptr(VigieTeam) team = test_team();
+    g_autoptr(GError) error = NULL;
+    g_auto(VigieOpened) opened = {0};
+    const VigieOpening opening = {
+        .kind = "vulnerability", .channel = "form", .source = "anonymous", .title = "Faille"};
+    g_assert_true(csirt_case_open(store, team, &opening, now, &opened, &error));
+    g_autofree char *raw = g_strdup_printf(
+        "From: Source <lanceur@alerte.test>\r\nSubject: %s\r\nContent-Type: multipart/encrypted; "
+        "protocol=\"application/pgp-encrypted\"; boundary=b\r\n\r\n--b\r\nContent-Type: "
+        "application/pgp-encrypted\r\n\r\nVersion: 1\r\n\r\n--b\r\nContent-Type: "
+        "application/octet-stream\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nAAAA\r\n-----END PGP "
+        "MESSAGE-----\r\n--b--\r\n",
+        opened.reference);
+    receive(store, team, "contact", raw);
+    g_assert_cmpint(count(store, "SELECT COUNT(*) FROM mail_inbound WHERE raw IS NOT NULL"), ==, 0);
+    g_autofree char *advice = text(store, "SELECT details FROM csirt_task WHERE kind = 'read-mail'");
+    g_assert_nonnull(strstr(advice, "csirt.inbound.look.sealed"));
+    int64_t artefact = count(store, "SELECT id FROM csirt_artefact WHERE name LIKE 'message.eml.p7m%'");
+    g_autofree char *name = NULL;
+    g_autoptr(GBytes) kept = csirt_artefact_open(store, team, &test_analyst, artefact, now, &name, &error);
+    g_assert_no_error(error);
+    gsize size = 0;
+    const void *data = g_bytes_get_data(kept, &size);
+    g_assert_null(memmem(data, size, "alerte", 6));
+    g_autofree char *seen = test_head_opens(vigie_bytes(data, size));
+    g_assert_nonnull(strstr(seen, "lanceur@alerte.test"));
+}
+
 /* Proves that one address is answered ten times a day, not more. */
 static void test_not_flooded(void) {
     g_autoptr(VigieStore) store = test_store_new();
@@ -248,6 +280,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/csirt/inbound/pressed", test_pressed);
     g_test_add_func("/csirt/inbound/old-task", test_old_task);
     g_test_add_func("/csirt/inbound/protected", test_protected);
+    g_test_add_func("/csirt/inbound/protected-unreadable", test_protected_unreadable);
     g_test_add_func("/csirt/inbound/not-flooded", test_not_flooded);
     int status = test_csirt_run(argc, argv);
     mail_cell_free(cell);
