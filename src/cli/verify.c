@@ -1,14 +1,18 @@
 /* vigie verify FILE…: would a relying party accept this certificate, and if not, what speaks against it. */
 #include "cli/cli.h"
+#include "net/net.h"
 #include "x509/x509.h"
 
 #include <stdio.h>
 #include <string.h>
 
+enum { TIMEOUT_SECONDS = 10, TOTAL_SECONDS = 60 };
+
 typedef struct {
     char **roots, **crls, **ocsp, **policies;
     char *purpose, *name, *at;
-    gboolean no_system, soft_fail, explicit_policy, inhibit_any, inhibit_mapping, json;
+    int timeout;
+    gboolean no_system, online, soft_fail, explicit_policy, inhibit_any, inhibit_mapping, json;
     VigieLang lang;
 } Options;
 
@@ -17,7 +21,8 @@ static const char example[] =
     "\n"
     "Examples:\n"
     "  vigie verify serveur.pem --ca racine-chu.pem --name pacs.chu.example\n"
-    "  vigie verify carte.crt --ca racine.pem --purpose client --crl ac.crl --at 2027-01-01T00:00:00Z";
+    "  vigie verify carte.crt --ca racine.pem --purpose client --crl ac.crl --at 2027-01-01T00:00:00Z\n"
+    "  vigie verify serveur.pem --online                         # asks whom the certificate names";
 
 static bool add_objects(GPtrArray **objects, char **paths, GError **error) {
     for (size_t i = 0; paths && paths[i]; i++) {
@@ -64,27 +69,86 @@ static bool load_roots(const Options *options, VigieRoots *roots, GError **error
     return true;
 }
 
+/* What is fetched bears its issuer's signature: whose server it comes from proves nothing. */
+static bool fetch(void *data, const char *url, VigieBytes post, long timeout_ms, size_t size_max,
+                  GByteArray **ret_body, GError **error) {
+    (void)data;
+    const VigieHttp http = {.timeout_ms = timeout_ms, .private_too = true, .unproven = true};
+    const VigiePost question = {.body = post, .type = "application/ocsp-request"};
+    g_auto(VigieFetched) answer = {0};
+    if (!net_http_ask(&http, url, post.size ? &question : NULL, size_max, &answer, error))
+        return false;
+    if (answer.status != 200) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: the server answers %ld", url,
+                    answer.status);
+        return false;
+    }
+    *ret_body = g_steal_pointer(&answer.body);
+    return true;
+}
+
+static void print_list(const char *title, const json_t *items, size_t *number) {
+    size_t i = 0;
+    const json_t *item = NULL;
+    if (json_array_size(items) && title)
+        printf("\n  %s\n", title);
+    json_array_foreach(items, i, item)
+        printf("\n  %zu  %s\n     %s\n", ++*number, json_string_value(json_object_get(item, "clause")),
+               json_string_value(json_object_get(item, "subject")));
+}
+
+/* Which addresses were asked, and what came of it: the network's failures are no word about the certificate. */
+static void print_fetches(const Options *options, const json_t *fetches) {
+    size_t i = 0;
+    const json_t *item = NULL;
+    if (json_array_size(fetches))
+        printf("\n  %s\n", vigie_word(options->lang, "verify.fetches"));
+    json_array_foreach(fetches, i, item) {
+        const char *detail = json_string_value(json_object_get(item, "detail"));
+        g_autofree char *kind =
+            g_strconcat("verify.fetch.", json_string_value(json_object_get(item, "kind")), NULL);
+        printf("     %s %s  %s\n", detail ? "!" : "✓", vigie_word(options->lang, kind),
+               json_string_value(json_object_get(item, "url")));
+        if (detail)
+            printf("       %s\n", detail);
+    }
+}
+
+static void print_path(const Options *options, const json_t *path) {
+    size_t i = 0;
+    const json_t *item = NULL;
+    json_array_foreach(path, i, item) {
+        const char *status =
+            json_string_value(json_object_get(json_object_get(item, "revocation"), "status"));
+        g_autofree char *word = g_strconcat("verify.status.", status ? status : "", NULL);
+        printf("  %*s%s", (int)(2 * MIN(i, 10)), "", json_string_value(json_object_get(item, "subject")));
+        if (status)
+            printf("  (%s)", vigie_word(options->lang, word));
+        putchar('\n');
+    }
+}
+
 static void print_answer(const Options *options, const json_t *answer) {
     const char *verdict = json_string_value(json_object_get(answer, "verdict"));
     g_autofree char *key = g_strconcat("verify.", verdict, NULL);
     puts(vigie_word(options->lang, key));
-    size_t i = 0;
-    const json_t *item = NULL;
-    json_array_foreach(json_object_get(answer, "path"), i, item)
-        printf("  %*s%s\n", (int)(2 * MIN(i, 10)), "", json_string_value(json_object_get(item, "subject")));
-    json_array_foreach(json_object_get(answer, "refusals"), i, item) {
-        const char *subject = json_string_value(json_object_get(item, "subject"));
-        printf("\n  %zu  %s\n     %s\n", i + 1, json_string_value(json_object_get(item, "clause")), subject);
-    }
-    const json_t *revocation = json_object_get(answer, "revocation");
-    const char *status = json_string_value(json_object_get(revocation, "status"));
+    print_path(options, json_object_get(answer, "path"));
+    size_t number = 0;
+    print_list(NULL, json_object_get(answer, "refusals"), &number);
+    print_list(vigie_word(options->lang, "verify.remarks"), json_object_get(answer, "remarks"), &number);
+    if (json_is_true(json_object_get(answer, "cut")))
+        printf("\n  %s\n", vigie_word(options->lang, "verify.cut"));
+    const char *status = json_string_value(json_object_get(json_object_get(answer, "revocation"), "status"));
     g_autofree char *state = g_strconcat("verify.revocation.", status ? status : "none", NULL);
     printf("\n  %s\n", vigie_word(options->lang, state));
+    print_fetches(options, json_object_get(answer, "fetches"));
 }
 
 static int verify(const Options *options, char **paths, GError **error) {
     g_autoptr(VigieRoots) roots = x509_roots_new();
     g_autoptr(GPtrArray) objects = NULL;
+    const VigieFetcher fetcher = {
+        .fetch = fetch, .timeout_ms = options->timeout * 1000L, .total_ms = TOTAL_SECONDS * 1000L};
     g_autoptr(GPtrArray) responses = g_ptr_array_new_with_free_func(free_bytes);
     VigieVerification asked = {.roots = roots,
                                .ocsp = responses,
@@ -95,10 +159,16 @@ static int verify(const Options *options, char **paths, GError **error) {
                                .explicit_policy = options->explicit_policy || options->policies,
                                .inhibit_any_policy = options->inhibit_any,
                                .inhibit_policy_mapping = options->inhibit_mapping,
+                               .online = options->online ? &fetcher : NULL,
                                .soft_fail = options->soft_fail};
     if (!paths[0]) {
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                             "which file? as in: vigie verify serveur.pem --ca racine.pem");
+        return CLI_FAILED;
+    }
+    if (options->timeout < 1 || options->timeout > TOTAL_SECONDS) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                            "--timeout: 1 to 60 seconds, as in: --timeout 10");
         return CLI_FAILED;
     }
     if ((options->at && !vigie_time_parse_rfc3339(options->at, &asked.at, error)) ||
@@ -118,7 +188,7 @@ static int verify(const Options *options, char **paths, GError **error) {
 }
 
 int cli_verify(int argc, char **argv) {
-    Options options = {0};
+    Options options = {.timeout = TIMEOUT_SECONDS};
     const GOptionEntry entries[] = {
         {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.roots, "roots to trust besides the system's",
          "FILE"},
@@ -126,6 +196,10 @@ int cli_verify(int argc, char **argv) {
         {"crl", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.crls,
          "revocation lists of every issuer of the path", "FILE"},
         {"ocsp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.ocsp, "an OCSP response (DER)", "FILE"},
+        {"online", 0, 0, G_OPTION_ARG_NONE, &options.online,
+         "ask the addresses that the certificates name: responders, lists, issuers", NULL},
+        {"timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout, "for one address of --online (default 10)",
+         "SECONDS"},
         {"soft-fail", 0, 0, G_OPTION_ARG_NONE, &options.soft_fail,
          "accept what nothing was learned of; refuse what is revoked", NULL},
         {"policy", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.policies,

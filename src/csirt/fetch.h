@@ -2,8 +2,7 @@
 #pragma once
 
 #include "csirt/notify.h"
-
-#include <sys/socket.h>
+#include "net/net.h"
 
 /* How we may ask. */
 struct VigieLookup {
@@ -16,24 +15,12 @@ struct VigieLookup {
     const volatile int *stop;
 };
 
-typedef struct {
-    long status;
-    char *url;  /* that answered */
-    char *type; /* Content-Type, may be NULL */
-    GByteArray *body;
-} Fetched;
-
-void fetched_clear(Fetched *fetched);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fetched, fetched_clear)
-
 /* One GET, redirections followed as csirt/notify.h says, at most `size_max` octets: more is LIMIT. Whatever the server answers is an answer,
  * also "404"; UNAVAILABLE where there is none, DENIED where its address or its redirection is not to be followed. */
-bool fetch_get(const VigieLookup *lookup, const char *url, size_t size_max, Fetched *ret_fetched,
+bool fetch_get(const VigieLookup *lookup, const char *url, size_t size_max, VigieFetched *ret_fetched,
                GError **error);
 /* RFC 3912: sends `query` and reads until the server is done. */
 bool fetch_whois(const VigieLookup *lookup, const char *server, const char *query, size_t size_max,
                  GByteArray **ret_text, GError **error);
-/* Whether an address is one of the public Internet. */
-bool fetch_address_public(const struct sockaddr *address);
 /* "www.chu.test" → "chu.test"; the name itself where there is nothing above it. Free with g_free. */
 char *fetch_registrable(const char *host);

@@ -54,7 +54,7 @@ static void step_failed(Search *search, const char *source, const char *url, con
 }
 
 /* A page, or false with its step written. */
-static bool get(Search *search, const char *source, const char *url, size_t most, Fetched *ret_fetched) {
+static bool get(Search *search, const char *source, const char *url, size_t most, VigieFetched *ret_fetched) {
     g_autoptr(GError) failure = NULL;
     if (!fetch_get(search->lookup, url, most, ret_fetched, &failure)) {
         step_failed(search, source, url, failure);
@@ -86,7 +86,7 @@ static void keep(Search *search, const char *source, const char *place, int64_t 
 
 /* ---- security.txt ---- */
 static void fetch_key(Search *search, const char *uri) {
-    g_auto(Fetched) answer = {0};
+    g_auto(VigieFetched) answer = {0};
     g_autofree char *data = NULL;
     if (g_ascii_strncasecmp(uri, "https:", 6) == 0 && get(search, "key", uri, KEY_MAX, &answer)) {
         data = g_base64_encode(answer.body->data, answer.body->len);
@@ -111,7 +111,7 @@ static void take_security_txt(Search *search, json_t *answer, const char *place)
 
 /* True: there is a file, whatever it is worth. A site that answers any address with a page of its own has none. */
 static bool ask_security_txt(Search *search, const char *url) {
-    g_auto(Fetched) answer = {0};
+    g_auto(VigieFetched) answer = {0};
     if (!get(search, "security-txt", url, TEXT_MAX, &answer))
         return false;
     VigieTextSource source = {.asked = url, .url = answer.url, .type = answer.type};
@@ -154,7 +154,7 @@ static bool foreign(const Search *search, const json_t *contact) {
     return root && strcmp(root, search->root) != 0;
 }
 
-static size_t take_page(Search *search, const char *source, const Fetched *page, json_t **ret_links) {
+static size_t take_page(Search *search, const char *source, const VigieFetched *page, json_t **ret_links) {
     g_autoptr(json_t) parsed =
         csirt_page_parse(vigie_bytes(page->body->data, page->body->len), page->url, NULL);
     const json_t *contacts = json_object_get(parsed, "contacts");
@@ -194,7 +194,7 @@ static bool asked_already(const Search *search, const char *url) {
 }
 
 static void ask_page(Search *search, const char *source, const char *url, size_t *left) {
-    g_auto(Fetched) page = {0};
+    g_auto(VigieFetched) page = {0};
     if (*left == 0 || stopped(search) || asked_already(search, url))
         return;
     (*left)--;
@@ -225,7 +225,7 @@ static void ask_pages(Search *search, const json_t *kind, const json_t *links, c
 static bool ask_site_pages(Search *search, const char *site) {
     g_autofree char *front = g_strdup_printf("https://%s/", site),
                     *plain = g_strdup_printf("http://%s/", site);
-    g_auto(Fetched) page = {0};
+    g_auto(VigieFetched) page = {0};
     g_autoptr(json_t) links = NULL;
     if (!get(search, "contact-page", front, PAGE_MAX, &page) &&
         (!unreachable(search) || !get(search, "contact-page", plain, PAGE_MAX, &page)))
@@ -268,7 +268,7 @@ static size_t take_registered(Search *search, const char *source, const char *pl
 }
 
 static size_t ask_rdap_at(Search *search, const char *url, char **ret_related) {
-    g_auto(Fetched) page = {0};
+    g_auto(VigieFetched) page = {0};
     g_autoptr(GError) failure = NULL;
     if (!get(search, "rdap", url, RDAP_MAX, &page))
         return 0;

@@ -21,6 +21,7 @@ struct Online {
     const VigieFetcher *fetcher;
     Evidence *evidence;
     GHashTable *asked; /* of address (and certificate): was it fetched? */
+    int64_t deadline;  /* of all, of the monotonic clock, microseconds */
     json_t *fetches;
 };
 
@@ -29,6 +30,7 @@ Online *online_new(const VigieFetcher *fetcher, Evidence *evidence) {
     *online = (Online){.fetcher = fetcher,
                        .evidence = evidence,
                        .asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                       .deadline = g_get_monotonic_time() + fetcher->total_ms * 1000,
                        .fetches = json_array()};
     return online;
 }
@@ -69,17 +71,26 @@ typedef struct {
     void *data;
 } Wish;
 
+/* What was fetched, taken; NULL, or why not: `*error`'s words or static ones. */
+static const char *try_fetch(Online *online, const char *url, VigieBytes post, const Wish *wish,
+                             GError **error) {
+    g_autoptr(GByteArray) body = NULL;
+    const VigieFetcher *fetcher = online->fetcher;
+    int64_t left_ms = (online->deadline - g_get_monotonic_time()) / 1000;
+    if (json_array_size(online->fetches) >= FETCHES_MAX)
+        return "more than 32 addresses are not asked in one verification";
+    if (left_ms <= 0)
+        return "the time for all addresses together is over";
+    if (!fetcher->fetch(fetcher->data, url, post, (long)MIN(left_ms, fetcher->timeout_ms), wish->size_max,
+                        &body, error))
+        return (*error)->message;
+    return wish->take(online, url, vigie_bytes(body->data, body->len), wish->data);
+}
+
 static bool fetch(Online *online, const char *url, const X509 *certificate, VigieBytes post,
                   const Wish *wish) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GByteArray) body = NULL;
-    const char *failure = NULL;
-    if (json_array_size(online->fetches) >= FETCHES_MAX)
-        failure = "more than 32 addresses are not asked for one certificate";
-    else if (!online->fetcher->fetch(online->fetcher->data, url, post, wish->size_max, &body, &error))
-        failure = error->message;
-    else
-        failure = wish->take(online, url, vigie_bytes(body->data, body->len), wish->data);
+    const char *failure = try_fetch(online, url, post, wish, &error);
     if (json_array_size(online->fetches) < 2 * FETCHES_MAX)
         note(online, wish->kind, url, certificate, failure);
     return failure == NULL;

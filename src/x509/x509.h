@@ -255,11 +255,13 @@ json_t *x509_request_check(VigieBytes der, GError **error);
  * shortest first; of none that is, the one that least speaks against. */
 
 /* Who asks the network: this room does not. A GET of `url`, or a POST of an OCSP request where `post` is not
- * empty; at most `size_max` octets; UNAVAILABLE, LIMIT, DENIED. The address is a certificate's, so a stranger's. */
+ * empty, answered with 200, in at most `timeout_ms` and `size_max` octets; UNAVAILABLE, LIMIT, DENIED. The address is a
+ * certificate's, so a stranger's. Each is asked once, 32 in all, in `total_ms` together. */
 typedef struct {
-    bool (*fetch)(void *data, const char *url, VigieBytes post, size_t size_max, GByteArray **ret_body,
-                  GError **error);
+    bool (*fetch)(void *data, const char *url, VigieBytes post, long timeout_ms, size_t size_max,
+                  GByteArray **ret_body, GError **error);
     void *data;
+    long timeout_ms, total_ms;
 } VigieFetcher;
 
 typedef struct {

@@ -1,5 +1,6 @@
 /* path-maker SPECS FOLDER: makes the certificates and revocation lists of the cases that test_path.py describes (JSON, by the case's
- * name), right or wrong as they say, and writes each as FOLDER/CASE/ID.pem.
+ * name), right or wrong as they say, and writes each as FOLDER/CASE/ID.pem,
+ * keys as ID-key.pem.
  *
  * { "conf": sections for extensions, as in openssl.cnf,
  *   "certificates": [ { "id", "name": [ [ "CN", "x" ] … ], "issuer": id or null, "issuer_name": where it is to differ,
@@ -246,6 +247,10 @@ static void make(const json_t *spec, const char *folder) {
         g_hash_table_insert(signers, g_strdup(id), key_of(text(wish, "key", id)));
         FILE *out = create(folder, id);
         PEM_write_X509(out, made);
+        fclose(out);
+        g_autofree char *key = g_strconcat(id, "-key", NULL);
+        out = create(folder, key);
+        PEM_write_PrivateKey(out, key_of(text(wish, "key", id)), NULL, NULL, 0, NULL, NULL);
         fclose(out);
     }
     json_array_foreach(json_object_get(spec, "crls"), i, wish) {
