@@ -22,7 +22,7 @@ static const char *const states[] = {
     "FROM pki_request q JOIN pki_authority a ON a.id = q.authority "                                         \
     "LEFT JOIN pki_certificate t ON t.id = q.certificate LEFT JOIN pki_certificate i ON i.id = q.issued "
 
-#define NO_REQUEST "there is no request %" G_GINT64_FORMAT ": vigie request list shows them"
+#define NO_REQUEST "there is no request %" G_GINT64_FORMAT
 
 static json_t *time_of(const VigieRows *rows, int column) {
     g_autofree char *text = rows_int(rows, column) ? vigie_time_rfc3339(rows_int(rows, column)) : NULL;

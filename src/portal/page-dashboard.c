@@ -1,6 +1,7 @@
 /* page-dashboard: what is wrong now, what will be next, what to do. */
 #include "portal/pages.h"
 #include "portal/present.h"
+#include "portal/registration.h"
 
 #include <string.h>
 
@@ -130,5 +131,6 @@ DRESS(dress_overview) {
     json_object_set_new(view, "silent_more", json_boolean(total > shown));
     json_object_set_new(view, "many_organisations",
                         json_boolean(json_array_size(json_object_get(view, "organisations")) > 1));
+    registration_say_waiting(request, view);
     return true;
 }

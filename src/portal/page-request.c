@@ -81,6 +81,7 @@ DRESS(dress_requests) {
     json_object_set_new(view, "states", present_options(request, "request.state.", states, state));
     json_object_set_new(view, "empty", json_boolean(json_array_size(items) == 0));
     json_object_set_new(view, "narrowed", json_boolean(state && *state));
+    registration_say_waiting(request, view);
     return true;
 }
 
@@ -295,6 +296,8 @@ DRESS(dress_request) {
         json_boolean(request->portal->evidence && (request->reader.may & (1U << MAY_REGISTER)) != 0));
     add_ways(request, view, json_string_value(json_object_get(view, "state")));
     add_served(request, view);
+    if (!json_is_true(json_object_get(view, "may_decide")))
+        registration_say_waiting(request, view);
     return true;
 }
 

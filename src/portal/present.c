@@ -189,6 +189,11 @@ static const struct {
     {"/audit", "portal.nav.audit", MAY_AUDIT},
 };
 
+/* Enrolments and what was issued are reached from the requests. */
+static const char *registered(const char *path) {
+    return g_str_has_prefix(path, "/enrolments") || g_str_has_prefix(path, "/issued") ? "/requests" : path;
+}
+
 static json_t *navigation(const Request *request) {
     json_t *items = json_array();
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
@@ -199,9 +204,10 @@ static json_t *navigation(const Request *request) {
             (registers && !request->portal->authorities))
             continue;
         gsize size = strcspn(places[i].path, "?");
-        bool here = size == 1 ? strcmp(request->path, "/") == 0
-                              : strncmp(request->path, places[i].path, size) == 0 &&
-                                    (request->path[size] == '\0' || request->path[size] == '/');
+        const char *path = registers ? registered(request->path) : request->path;
+        bool here =
+            size == 1 ? strcmp(path, "/") == 0
+                      : strncmp(path, places[i].path, size) == 0 && (path[size] == '\0' || path[size] == '/');
         json_array_append_new(items, json_pack("{s:s, s:s, s:b}", "path", places[i].path, "label",
                                                vigie_word(request->lang, places[i].word), "here", here));
     }

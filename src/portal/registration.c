@@ -80,7 +80,39 @@ json_t *registration_profile(const Request *request, const char *name) {
 }
 
 char *registration_profile_title(const Request *request, const char *name) {
+    if (g_strcmp0(name, "authority") == 0)
+        return g_strdup(vigie_word(request->lang, "request.profile.authority"));
     g_autoptr(json_t) profile = registration_profile(request, name);
     const char *title = json_string_value(json_object_get(profile, "title"));
     return g_strdup(title ? title : name ? name : "");
+}
+
+void registration_say_waiting(Request *request, json_t *view) {
+    enum { LOOKED_AT = 50 };
+    const VigiePkiFilter filter = {
+        .state = VIGIE_REQUEST_WAITING, .account = request->reader.name, .limit = LOOKED_AT};
+    if (!(request->reader.may & (1U << MAY_REGISTER)) || !request->portal->authorities)
+        return;
+    g_autoptr(json_t) open = pki_request_list(request->store, request->portal->profiles, &filter, NULL);
+    int64_t next = 0;
+    size_t count = 0, index;
+    json_t *one;
+    json_array_foreach(open, index, one) {
+        int64_t id = json_integer_value(json_object_get(one, "id"));
+        bool sees = false, decides = false;
+        if (id == request->id ||
+            !pki_request_may(request->store, request->portal->profiles, id, request->reader.name, &sees,
+                             &decides, NULL) ||
+            !decides)
+            continue;
+        count++;
+        if (next == 0 || next > request->id || request->id == 0) /* the one before this, or else the oldest */
+            next = id;
+    }
+    if (count == 0)
+        return;
+    g_autofree char *n = g_strdup_printf("%zu%s", count, count == LOOKED_AT ? "+" : "");
+    g_autofree char *text = vigie_words(request->lang, "request.waiting", "n", n, NULL);
+    json_object_set_new(view, "waiting_text", json_string(text));
+    json_object_set_new(view, "waiting_next", json_integer(next));
 }

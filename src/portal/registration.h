@@ -15,8 +15,12 @@ bool registration_add(Request *request, VigiePkiRequest *asked, int64_t *ret_id,
 char *registration_problem(Request *request, const GError *error);
 /* The profile of pki_profile_list, or NULL. */
 json_t *registration_profile(const Request *request, const char *name);
-/* The title of a profile; its name where there is none. Static or the profile's own. */
+/* The title of a profile, "authority" among them; its name where there is none. Free with g_free. */
 char *registration_profile_title(const Request *request, const char *name);
+
+/* How many requests wait for the reader's decision, of the newest 50, and the next of them after this one: into the view,
+ * "waiting_text" and "waiting_next", or nothing where none does. */
+void registration_say_waiting(Request *request, json_t *view);
 
 /* registration-form.c */
 /* { "profiles": those that some authority issues to others, "profile": the chosen one or null, "values": what was typed,
