@@ -71,9 +71,12 @@ static bool check_fields(const Item *item, GError **error) {
     return true;
 }
 
+/* The first that fits into a common name (RFC 5280 A.1, ub-common-name); a longer one stands in subjectAltName alone. */
 static const char *first_dns(const Item *item) {
+    enum { COMMON_NAME_MAX = 64 };
     for (guint i = 0; item->names->pdata[i]; i++)
-        if (g_str_has_prefix(item->names->pdata[i], "dns:"))
+        if (g_str_has_prefix(item->names->pdata[i], "dns:") &&
+            strlen((const char *)item->names->pdata[i] + strlen("dns:")) <= COMMON_NAME_MAX)
             return (const char *)item->names->pdata[i] + strlen("dns:");
     return NULL;
 }
