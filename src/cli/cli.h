@@ -30,6 +30,8 @@ bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char 
                VigieLang *ret_lang, int *ret_status);
 /* What --lang says, before the options are parsed: their help is worded in it. */
 VigieLang cli_help_language(int argc, char **argv);
+/* What an error says, in the language of --help; in English where the words know it in no other. Free with g_free. */
+char *cli_words(const GError *error);
 /* "vigie COMMAND: message" on stderr; returns CLI_FAILED. */
 int cli_fail(const char *command, const GError *error);
 /* True where stdout is a terminal and NO_COLOR is not set. */

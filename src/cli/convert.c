@@ -39,7 +39,9 @@ static bool add_file(GPtrArray *objects, const char *path, const Options *option
         return false;
     VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
     if (content.size > X509_FILE_MAX) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB; no certificate file is",
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT,
+                    "%s: more than 16 MiB; no certificate file is so large. None of it was read: whether a "
+                    "key is in it is not known",
                     path);
         return false;
     }

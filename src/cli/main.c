@@ -47,8 +47,16 @@ bool cli_colour(void) {
     return isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
 }
 
+static VigieLang reader; /* of what is refused: known before the options are parsed */
+
+char *cli_words(const GError *error) {
+    char *said = reader == VIGIE_EN ? NULL : vigie_refusal(reader, error->message, "refusal.member.");
+    return said ? said : g_strdup(error->message);
+}
+
 int cli_fail(const char *command, const GError *error) {
-    fprintf(stderr, "vigie %s: %s\n", command, error->message);
+    g_autofree char *said = cli_words(error);
+    fprintf(stderr, reader == VIGIE_FR ? "vigie %s : %s\n" : "vigie %s: %s\n", command, said);
     return CLI_FAILED;
 }
 
@@ -70,6 +78,8 @@ bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char 
         {"lang", 0, 0, G_OPTION_ARG_STRING, &lang_text, "fr | en", "LANG"},
         {0},
     };
+    g_autofree char *name = g_strconcat("vigie ", (*argv)[0], NULL); /* "Usage: vigie identify …" */
+    g_set_prgname(name);
     g_autoptr(GOptionContext) context = g_option_context_new(usage);
     g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_add_main_entries(context, common, NULL);
@@ -93,7 +103,7 @@ int main(int argc, char **argv) {
     g_autoptr(GError) error = NULL;
     if (!vigie_words_load(&error))
         return cli_fail("start", error);
-    VigieLang lang = cli_help_language(argc, argv);
+    VigieLang lang = reader = cli_help_language(argc, argv);
     if (argc < 2)
         return print_help(stderr, lang);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)

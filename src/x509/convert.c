@@ -246,6 +246,10 @@ static bool allow(X509Contents *contents, VigieFileFormat format, bool private_k
                       contents->key
                           ? "there is only a private key, which is not written without --private-key"
                           : "there is nothing to convert: vigie identify tells what was given");
+    bool certificates = format == X509_TO_PKCS7 || format == X509_TO_PKCS12 || format == X509_TO_PKCS12_OLD;
+    if (certificates && sk_X509_num(contents->certificates) == 0 && sk_X509_CRL_num(contents->crls) == 0)
+        return refuse(error, VIGIE_ERROR_INVALID,
+                      "there is no certificate in what was given; vigie identify tells what it is");
     if (!private_key)
         g_clear_pointer(&contents->key, EVP_PKEY_free);
     return true;
