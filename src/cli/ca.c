@@ -22,6 +22,10 @@ static const char example[] =
     "  vigie ca responder NAME            make or renew who answers OCSP requests for it\n"
     "  vigie ca answers NAME …            sign the OCSP answers that are due\n"
     "  vigie ca answer NAME REQUEST --out FILE\n"
+    "  vigie ca compromise NAME           its key is another's too: revoke it, say what stands below\n"
+    "  vigie ca reissue NAME --out FOLDER issue again what it issued, from the generation that succeeds it\n"
+    "  vigie ca destroy NAME              destroy its key, which nothing wants any more\n"
+    "  vigie ca adopt FILE …              after a restore: take back what was published since\n"
     "\n"
     "Passphrases are asked for on the terminal, or read: --passphrase-file FILE, fd:N, or NAME=FILE for one "
     "authority.\n"
@@ -82,37 +86,6 @@ static bool init(Ca *ca, GError **error) {
     return true;
 }
 
-static void print_authority(const Ca *ca, const json_t *one) {
-    g_autofree char *issued =
-        g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(one, "certificates")));
-    g_autofree char *revoked =
-        g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(one, "revoked")));
-    const char *issuer = json_string_value(json_object_get(one, "issuer"));
-    g_autofree char *counts = vigie_words(ca->lang, "ca.counts", "issued", issued, "revoked", revoked, NULL);
-    printf("%-20s %-14s %-8s %.10s  %s\n", json_string_value(json_object_get(one, "name")),
-           issuer ? issuer : vigie_word(ca->lang, "ca.root"), json_string_value(json_object_get(one, "key")),
-           json_string_value(json_object_get(one, "not_after")), counts);
-}
-
-static bool list(Ca *ca, GError **error) {
-    g_autoptr(json_t) authorities = pki_authority_list(ca->store, NULL, error);
-    if (!authorities)
-        return false;
-    if (ca->json) {
-        g_autoptr(json_t) object = json_pack("{s:O}", "authorities", authorities);
-        ca_print_json(object);
-        return true;
-    }
-    size_t index;
-    json_t *one;
-    json_array_foreach(authorities, index, one) {
-        print_authority(ca, one);
-    }
-    if (json_array_size(authorities) == 0)
-        printf("%s\n", vigie_word(ca->lang, "ca.none"));
-    return true;
-}
-
 static bool show(Ca *ca, GError **error) {
     g_autofree char *pem = pki_authority_pem(ca->store, ca->rest[0], error);
     g_autoptr(json_t) found = pem ? pki_authority_list(ca->store, ca->rest[0], error) : NULL;
@@ -143,7 +116,7 @@ static const struct {
     int least, most; /* of what follows */
 } commands[] = {
     {"init", init, 1, 1},
-    {"list", list, 0, 0},
+    {"list", ca_list, 0, 0},
     {"show", show, 1, 1},
     {"profiles", ca_profiles, 0, 0},
     {"issue", ca_issue, 0, 0},
@@ -157,6 +130,10 @@ static const struct {
     {"responder", ca_responder, 1, 1},
     {"answers", ca_answers, 1, 64},
     {"answer", ca_answer, 2, 2},
+    {"compromise", ca_compromise, 1, 1},
+    {"reissue", ca_reissue, 1, 1},
+    {"destroy", ca_destroy, 1, 1},
+    {"adopt", ca_adopt, 1, 64},
 };
 
 static bool run(Ca *ca, int argc, char **argv, GError **error) {
@@ -178,6 +155,7 @@ static bool run(Ca *ca, int argc, char **argv, GError **error) {
 int cli_ca(int argc, char **argv) {
     Ca ca = {.now = vigie_time_now(),
              .who = g_strdup(g_get_user_name()),
+             .rate = 20,
              .present = g_ptr_array_new_with_free_func(g_free)};
     const GOptionEntry entries[] = {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &ca.config, "default: /etc/vigie/vigie.conf", "FILE"},
@@ -207,6 +185,7 @@ int cli_ca(int argc, char **argv) {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out,
          "a file that does not exist yet; with several requests, a folder", "FILE"},
         {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, "print the certificate", NULL},
+        {"rate", 0, 0, G_OPTION_ARG_INT, &ca.rate, "of reissue: certificates a second; default: 20", "N"},
         {"present", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.witnesses,
          "who is there, for the log; may be repeated", "NAME"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &ca.json, "one JSON object", NULL},

@@ -8,7 +8,7 @@ typedef struct {
     char *config, *authority, *profile, *reason, *out, *requester, *validator, *to, *out_password_file;
     char **passphrase_files, **csrs, **names, **fields, **witnesses;
     GPtrArray *present; /* names of who is there: --present, and whose shares were given */
-    int days;
+    int days, rate;
     gboolean json, pem, accept_names, full, check;
     bool wrong;           /* something that was asked for was refused */
     CliSecret passphrase; /* that serves for all, once it was read */
@@ -47,6 +47,13 @@ bool ca_answers(Ca *ca, GError **error);
 bool ca_answer(Ca *ca, GError **error);
 /* The one named, or the only one that issues this profile. Free with g_free. */
 char *ca_choose_authority(const Ca *ca, GError **error);
+
+/* ca-trouble.c */
+bool ca_list(Ca *ca, GError **error);
+bool ca_compromise(Ca *ca, GError **error);
+bool ca_reissue(Ca *ca, GError **error);
+bool ca_destroy(Ca *ca, GError **error);
+bool ca_adopt(Ca *ca, GError **error);
 
 /* ca-renew.c */
 bool ca_renew(Ca *ca, GError **error);

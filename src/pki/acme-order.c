@@ -450,12 +450,12 @@ bool acme_renewal(Acme *acme, const char *identifier, GError **error) {
     if (!read_serial(identifier, octets, &size))
         return acme_problem(acme, 400, "malformed", "RFC 9773 4.1: the certificate's identifier is wanted");
     VigieBytes serial = vigie_bytes(octets, size);
-    g_autoptr(VigieRows) rows =
-        store_query(acme->store, error,
-                    "SELECT c.not_before, c.not_after, COALESCE(r.at, 0) FROM pki_certificate c "
-                    "LEFT JOIN pki_revocation r ON r.certificate = c.id "
-                    "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
-                    "b", &serial);
+    g_autoptr(VigieRows) rows = store_query(
+        acme->store, error,
+        "SELECT c.not_before, c.not_after, COALESCE(r.at, a.revoked) FROM pki_certificate c "
+        "JOIN pki_authority a ON a.id = c.authority LEFT JOIN pki_revocation r ON r.certificate = c.id "
+        "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
+        "b", &serial);
     if (!acme_row(rows, &found, error))
         return false;
     if (!found)

@@ -55,6 +55,19 @@ static void check_issued(Audit *audit, int64_t seq, const char *object, const ch
         fault(audit, seq, "the certificate in the store is not the one that was issued");
 }
 
+/* Of some no more than the number is known. */
+static void check_adopted(Audit *audit, int64_t seq, const char *text, VigieBytes der) {
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char of_store[65] = "";
+    g_autoptr(json_t) details = json_loads(text, 0, NULL);
+    const char *told = json_string_value(json_object_get(details, "sha256"));
+    SHA256(der.data, der.size, digest);
+    if (der.size > 0)
+        to_hex(vigie_bytes(digest, sizeof digest), of_store);
+    if (strcmp(told ? told : "", of_store) != 0)
+        fault(audit, seq, "the certificate in the store is not the one that was adopted");
+}
+
 static void check_line(Audit *audit, VigieRows *rows) {
     int64_t seq = rows_int(rows, 0);
     const char *const fields[4] = {rows_text(rows, 2), rows_text(rows, 3), rows_text(rows, 4),
@@ -73,6 +86,8 @@ static void check_line(Audit *audit, VigieRows *rows) {
     }
     if (strcmp(fields[0], "issued") == 0)
         check_issued(audit, seq, fields[2], fields[3], rows_blob(rows, 7), rows_blob(rows, 8));
+    else if (strcmp(fields[0], "adopted") == 0)
+        check_adopted(audit, seq, fields[3], rows_blob(rows, 8));
     else if (strcmp(fields[0], "revoked") == 0)
         g_hash_table_insert(audit->revoked, g_strdup(fields[2]), g_memdup2(&seq, sizeof seq));
 }
@@ -104,7 +119,7 @@ static bool check_head(Audit *audit, GError **error) {
     if (!store_get_int(audit->store, &head, error, "SELECT seq FROM pki_log_head WHERE id = 1", "") ||
         !store_get_int(audit->store, &strays, error,
                        "SELECT COUNT(*) FROM pki_certificate c LEFT JOIN pki_log l ON l.seq = c.entry AND "
-                       "l.kind = 'issued' "
+                       "l.kind IN ('issued', 'adopted') "
                        "WHERE l.seq IS NULL",
                        ""))
         return false;

@@ -6,6 +6,7 @@
  * date when it is back, and one that was emptied is filled again after pki_directory has forgotten it. */
 #include "pki/pki.h"
 #include "pki/profile.h"
+#include "x509/der-write.h"
 
 #define LDAP_DEPRECATED 0
 #include <ldap.h>
@@ -170,6 +171,7 @@ static GPtrArray *read_items(VigieRows *rows, GError **error) {
 
 static const char *attribute_of(const char *kind) {
     static const char *const attributes[][2] = {{"authority", "cACertificate;binary"},
+                                                {"pair", "crossCertificatePair;binary"},
                                                 {"crl", "certificateRevocationList;binary"},
                                                 {"delta", "deltaRevocationList;binary"}};
     for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
@@ -178,28 +180,93 @@ static const char *attribute_of(const char *kind) {
     g_return_val_if_reached(NULL);
 }
 
+/* Certificates beside the tree that were not revoked, with the titles of whom they are of, s, which may be none here, and by, i. */
+#define LINKS                                                                                                \
+    "FROM pki_link k JOIN pki_certificate c ON c.id = k.certificate JOIN pki_authority i ON i.id = "         \
+    "k.issuer "                                                                                              \
+    "LEFT JOIN pki_authority s ON s.id = k.subject LEFT JOIN pki_revocation r ON r.certificate = c.id "      \
+    "WHERE "                                                                                                 \
+    "(r.reason IS NULL OR r.reason = 8) AND "
+
+/* What stands at the entry of this title: of several generations several. */
+static const char *values_sql(const char *kind) {
+    static const char *const queries[][2] = {
+        {"authority",
+         "SELECT 'authority', 0, 0, title, certificate FROM pki_authority WHERE title = $1 UNION ALL "
+         "SELECT 'authority', 0, 0, i.title, c.der " LINKS "i.title = $1 AND s.title = $1"},
+        {"crl",
+         "SELECT 'crl', 0, 0, a.title, l.der FROM pki_crl l JOIN pki_authority a ON a.id = l.authority WHERE "
+         "a.title = $1 AND l.shard = 0 AND l.delta = 0"},
+        {"delta",
+         "SELECT 'delta', 0, 0, a.title, l.der FROM pki_crl l JOIN pki_authority a ON a.id = l.authority "
+         "WHERE a.title = $1 AND l.shard = 0 AND l.delta = 1"},
+        {"pair",
+         "SELECT 'to', 0, 0, s.title, c.der " LINKS "s.title = $1 AND i.title <> $1 UNION ALL "
+         "SELECT 'by', 0, 0, i.title, c.der " LINKS "i.title = $1 AND (s.title IS NULL OR s.title <> $1)"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(queries); i++)
+        if (strcmp(queries[i][0], kind) == 0)
+            return queries[i][1];
+    g_return_val_if_reached(NULL);
+}
+
+/* RFC 4523 2.3, X.509 11.2.3: what was issued to this authority stands at [0], what it issued at [1]. */
+static void pair_up(Item *item) {
+    g_autoptr(GByteArray) certificate = item->value;
+    item->value = g_byte_array_new();
+    size_t pair = der_open(item->value, DER_SEQUENCE);
+    size_t side = der_open(item->value, DER_CONTEXT_CONSTRUCTED(strcmp(item->kind, "to") == 0 ? 0 : 1));
+    der_put_whole(item->value, der_bytes(certificate));
+    der_close(item->value, side);
+    der_close(item->value, pair);
+}
+
+/* All values of an attribute at once; none: it is taken away. */
+static bool replace(Sync *sync, const char *dn, const char *title, const char *kind, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(sync->store, error, values_sql(kind), "t", title);
+    g_autoptr(GPtrArray) items = read_items(rows, error);
+    if (!items)
+        return false;
+    g_autofree struct berval *octets = g_new0(struct berval, items->len + 1);
+    g_autofree struct berval **values = g_new0(struct berval *, items->len + 1);
+    for (guint i = 0; i < items->len; i++) {
+        Item *item = items->pdata[i];
+        if (strcmp(kind, "pair") == 0)
+            pair_up(item);
+        octets[i] = (struct berval){item->value->len, (char *)item->value->data};
+        values[i] = &octets[i];
+    }
+    LDAPMod mod = {.mod_op = LDAP_MOD_REPLACE | LDAP_MOD_BVALUES,
+                   .mod_type = (char *)(uintptr_t)attribute_of(kind),
+                   .mod_bvalues = values};
+    LDAPMod *mods[] = {&mod, NULL};
+    int code = ldap_modify_ext_s(sync->ldap, dn, mods, NULL, NULL);
+    return code == LDAP_SUCCESS || fail(sync, dn, code, error);
+}
+
 static bool publish_authority(Sync *sync, const Item *item, GError **error) {
     static const char *const classes[] = {"applicationProcess", "pkiCA", "deltaCRL", NULL};
     g_autofree char *dn = entry_name(item->title, sync->directory->base);
-    VigieBytes value = vigie_bytes(item->value->data, item->value->len);
     return dn && make_entry(sync, dn, item->title, classes, error) &&
-           change(sync, dn, LDAP_MOD_REPLACE, attribute_of(item->kind), value, error) &&
+           replace(sync, dn, item->title, item->kind, error) &&
+           (strcmp(item->kind, "authority") != 0 || replace(sync, dn, item->title, "pair", error)) &&
            remember(sync, item->kind, item->id, item->version, error);
 }
 
 /* A divided list's parts have no place in one attribute: those are found by their distribution points. */
 static bool publish_authorities(Sync *sync, GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(sync->store, error,
-                    "SELECT x.kind, x.id, x.version, x.title, x.der FROM ("
-                    "SELECT 'authority' AS kind, id, 1 AS version, title, certificate AS der FROM "
-                    "pki_authority UNION ALL "
-                    "SELECT CASE l.delta WHEN 0 THEN 'crl' ELSE 'delta' END, a.id, l.number, a.title, l.der "
-                    "FROM pki_crl l "
-                    "JOIN pki_authority a ON a.id = l.authority WHERE l.shard = 0) x "
-                    "LEFT JOIN pki_directory d ON d.kind = x.kind AND d.ref = x.id "
-                    "WHERE d.version IS NULL OR d.version <> x.version ORDER BY x.id, x.kind",
-                    "");
+    g_autoptr(VigieRows) rows = store_query(
+        sync->store, error,
+        "SELECT x.kind, x.id, x.version, x.title, x.der FROM ("
+        "SELECT 'authority' AS kind, a.id, 1 + (SELECT COUNT(*) FROM pki_link k WHERE "
+        "k.issuer = a.id OR k.subject = a.id) + (SELECT COUNT(*) FROM pki_link k JOIN pki_revocation r ON "
+        "r.certificate = k.certificate AND r.reason <> 8 WHERE k.issuer = a.id OR k.subject = a.id) "
+        "AS version, a.title, a.certificate AS der FROM pki_authority a UNION ALL "
+        "SELECT CASE l.delta WHEN 0 THEN 'crl' ELSE 'delta' END, a.id, l.number, a.title, l.der "
+        "FROM pki_crl l "
+        "JOIN pki_authority a ON a.id = l.authority WHERE l.shard = 0) x "
+        "LEFT JOIN pki_directory d ON d.kind = x.kind AND d.ref = x.id "
+        "WHERE d.version IS NULL OR d.version <> x.version ORDER BY x.id, x.kind",
+        "");
     g_autoptr(GPtrArray) items = read_items(rows, error);
     for (guint i = 0; items && i < items->len; i++)
         if (!publish_authority(sync, items->pdata[i], error))

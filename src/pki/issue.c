@@ -6,6 +6,7 @@
 #include "pki/name.h"
 #include "pki/record.h"
 #include "pki/request.h"
+#include "pki/row.h"
 #include "x509/der-write.h"
 
 #include <string.h>
@@ -240,6 +241,17 @@ static bool check_authority(const Issuance *issuance, int64_t *ret_current, GErr
     return generation_current(issuance->store, authority->id, ret_current, error);
 }
 
+static bool note_renewal(const Issuance *issuance, const char *serial, int64_t certificate, GError **error) {
+    g_autoptr(VigieRows) rows = row_of_serial(issuance->store, serial, error);
+    int64_t old = rows ? rows_int(rows, ROW_ID) : 0;
+    g_clear_pointer(&rows, rows_free);
+    return old &&
+           store_exec(issuance->store, error,
+                      "INSERT INTO pki_renewal (old, certificate) VALUES ($1, $2) ON CONFLICT (old) DO "
+                      "UPDATE SET certificate = excluded.certificate",
+                      "ii", old, certificate);
+}
+
 /* What answers a request does so once, while it is validated. */
 static bool add(const Issuance *issuance, Journal *journal, Item *item, VigieIssued *issued, GError **error) {
     IssuedRecord record = {.authority = issuance->authority,
@@ -259,6 +271,7 @@ static bool add(const Issuance *issuance, Journal *journal, Item *item, VigieIss
         return true;
     }
     return record_issued(journal, &record, &certificate, error) &&
+           (!item->wanted->renews || note_renewal(issuance, item->wanted->renews, certificate, error)) &&
            (request == 0 || request_fulfil(issuance->store, request, certificate, error));
 }
 

@@ -15,3 +15,6 @@ GByteArray *link_find(VigieStore *store, const char *name, VigieTime now, GError
 bool link_add_generations(VigieStore *store, int64_t id, VigieTime now, GPtrArray *chain, GError **error);
 /* The generation of an authority that issues now: itself, or the last that succeeded it. */
 bool generation_current(VigieStore *store, int64_t id, int64_t *ret_id, GError **error);
+/* life.c: another succeeded it, and what it issued has ended: nobody wants its lists any more. */
+bool generation_done(VigieStore *store, const VigieAuthority *authority, VigieTime now, bool *ret_done,
+                     GError **error);

@@ -266,13 +266,22 @@ static bool put_answer(GByteArray *out, const Responder *responder, const GByteA
     return true;
 }
 
+/* Of an authority that was revoked nothing is good (RFC 6960 2.7). */
+static void read_status(const VigieRows *rows, int column, Status *status) {
+    int64_t reason = rows_int(rows, column), ended = rows_int(rows, column + 2);
+    bool good = reason < 0 || reason == REASON_RELEASE || reason == REASON_HOLD;
+    status->reason = good && ended ? REASON_CA_COMPROMISE : reason;
+    status->at = good && ended ? ended : rows_int(rows, column + 1);
+}
+
 static bool find_status(VigieStore *store, int64_t authority, VigieBytes serial, Status *ret_status,
                         GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(store, error,
-                    "SELECT COALESCE(r.reason, -1), COALESCE(r.at, 0) FROM pki_certificate c LEFT JOIN "
-                    "pki_revocation r ON r.certificate = c.id WHERE c.authority = $1 AND c.serial = $2",
-                    "ib", authority, &serial);
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT COALESCE(r.reason, -1), COALESCE(r.at, 0), a.revoked FROM pki_certificate c JOIN "
+        "pki_authority a ON a.id = c.authority LEFT JOIN pki_revocation r ON r.certificate = c.id WHERE "
+        "c.authority = $1 AND c.serial = $2",
+        "ib", authority, &serial);
     g_autoptr(GError) why = NULL;
     if (!rows)
         return false;
@@ -281,10 +290,8 @@ static bool find_status(VigieStore *store, int64_t authority, VigieBytes serial,
         g_propagate_error(error, g_steal_pointer(&why));
         return false;
     }
-    if (status.known) {
-        status.reason = rows_int(rows, 0);
-        status.at = rows_int(rows, 1);
-    }
+    if (status.known)
+        read_status(rows, 0, &status);
     *ret_status = status;
     return true;
 }

@@ -409,6 +409,35 @@ GByteArray *pki_scep_authorities(const VigieRegistrar *registrar, VigieStore *st
 bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *serial, const char *reason,
                 const char *who, VigieTime now, GError **error);
 
+/* ---- Great days and bad ones ---------------------------------------------------------------------------------
+ * [ { "name", "title", "state": "current"; "succeeded": it issues no more, its lists go on; "done": all that it issued has
+ *     ended, too; "revoked", "ended", "succeeds", "successor": names or null, "not_after", "living": certificates that have
+ *     not ended, "last_end": when the last of all that it issued ends, or null, "issues_for": days, the longest life of what
+ *     it issues, 0: nothing, "roll_over_by": from when on what it issues would outlive it, or null, "late": that has come } ],
+ * issuers first. */
+json_t *pki_authority_lives(VigieStore *store, const VigieProfiles *profiles, VigieTime now, GError **error);
+/* The key of an authority is another's too: all certificates for it that were issued here are revoked (cACompromise), it
+ * issues no more, nothing that it issued is good any more (OCSP says so, too), its key is never certified again. Lists of those
+ * who issued it want to be made. { "authority", "revoked": [ serials ], "below": [ { "authority", "profile", "certificates":
+ * that had not ended } ] }. CONFLICT where nobody here vouches for it: a root alone. */
+json_t *pki_authority_compromise(VigieStore *store, const VigieProfiles *profiles, const char *name,
+                                 const char *who, VigieTime now, GError **error);
+/* Up to 16 of the good certificates that `of` issued, from *after on, which moves, that have not been renewed yet: issued again
+ * by `authority`, for the same key, subject and names. [ { "old", "serial" or null, "refusal" or null } ], empty at the end.
+ * Called again and again, also later and by others, it issues none twice. */
+json_t *pki_reissue(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,
+                    const char *of, int64_t *after, const char *who, VigieTime now, GError **error);
+/* What was issued again so: [ { "old", "serial", "subject" } ]. */
+json_t *pki_renewed_list(VigieStore *store, const char *of, GError **error);
+/* Overwrites and removes an authority's key, where that is in a file, and notes that it is no more. CONFLICT while it issues or
+ * lists of it are wanted. `present`: names, may be NULL. */
+bool pki_key_destroy(VigieStore *store, const char *name, const GPtrArray *present, const char *who,
+                     VigieTime now, GError **error);
+/* What a store restored from a backup has forgotten and others still have: certificates and lists (in any file that holds them)
+ * that an authority here signed, and a checkpoint of the log. { "certificates", "revocations": so many the store did not
+ * know, "known", "others": not signed by an authority here }. Numbers of lists go on above those seen. */
+json_t *pki_adopt(VigieStore *store, VigieBytes file, const char *who, VigieTime now, GError **error);
+
 /* ---- The log ------------------------------------------------------------------------------------------------ */
 /* Reads all of it back: { "entries", "certificates", "checkpoints", "last": { "seq", "time", "hash" }, "faults":
  * [ { "seq", "fault" } ] }. A fault: a line changed, missing or added, a certificate or a revocation without its line or

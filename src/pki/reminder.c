@@ -34,7 +34,8 @@ json_t *pki_reminders_due(VigieStore *store, VigieTime now, GError **error) {
         "<= $3 THEN 7 WHEN c.not_after <= $4 THEN 30 ELSE 90 END) "
         "AND NOT EXISTS (SELECT 1 FROM pki_certificate n WHERE n.id > c.id AND n.authority = c.authority AND "
         "n.profile "
-        "= c.profile AND n.subject = c.subject AND n.not_after > c.not_after) ORDER BY c.id LIMIT $5",
+        "= c.profile AND n.subject = c.subject AND n.not_after > c.not_after) "
+        "AND NOT EXISTS (SELECT 1 FROM pki_renewal w WHERE w.old = c.id) ORDER BY c.id LIMIT $5",
         "iiiii", now, now + 90 * DAY, now + 7 * DAY, now + 30 * DAY, (int64_t)AT_ONCE);
     g_autoptr(json_t) list = json_array();
     GError *why = NULL;

@@ -1,6 +1,7 @@
 /* resident.c: the work of the process that holds the keys: what is validated is signed, what lapses is made anew. */
 #include "pki/authority.h"
 #include "pki/journal.h"
+#include "pki/link.h"
 #include "pki/ocsp.h"
 #include "pki/request.h"
 #include "pki/row.h"
@@ -310,7 +311,10 @@ bool pki_signer_keep(VigieSigner *signer, VigieStore *store, VigieTime now, GErr
     for (size_t duty = 0; duty < G_N_ELEMENTS(duties); duty++)
         for (guint i = 0; i < signer->authorities->len; i++) {
             g_autoptr(GError) why = NULL;
-            if (!duties[duty](signer, store, signer->authorities->pdata[i], now, &why) && !first)
+            bool done = false;
+            if ((!generation_done(store, signer->authorities->pdata[i], now, &done, &why) ||
+                 (!done && !duties[duty](signer, store, signer->authorities->pdata[i], now, &why))) &&
+                !first)
                 first = g_steal_pointer(&why);
         }
     VigieAuthority *any = signer->authorities->len ? signer->authorities->pdata[0] : NULL;

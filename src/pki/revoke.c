@@ -8,7 +8,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-enum { KEY_COMPROMISE = 1, HOLD = REASON_HOLD, RELEASE = REASON_RELEASE };
+enum { KEY_COMPROMISE = 1, CA_COMPROMISE = 2, HOLD = REASON_HOLD, RELEASE = REASON_RELEASE };
 
 /* RFC 5280 5.3.1 */
 static const char *const reasons[] = {
@@ -141,6 +141,15 @@ static bool note_bad_key(VigieStore *store, const Found *found, GError **error) 
                       "INSERT INTO pki_bad_key (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING", "b", &hash);
 }
 
+/* Where it is an authority's own. */
+static bool note_authority(VigieStore *store, const Found *found, VigieTime now, GError **error) {
+    VigieBytes der = vigie_bytes(found->der->data, found->der->len);
+    return strcmp(found->profile, "authority") != 0 ||
+           store_exec(store, error,
+                      "UPDATE pki_authority SET revoked = $2 WHERE certificate = $1 AND parent IS NOT NULL",
+                      "bi", &der, now);
+}
+
 bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *serial, const char *reason_text,
                 const char *who, VigieTime now, GError **error) {
     int reason = 0;
@@ -165,6 +174,7 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
                       (int64_t)reason, found.not_after) &&
            store_exec(store, error, "UPDATE pki_answer SET next_update = 0 WHERE certificate = $1", "i",
                       found.id) &&
-           (reason != KEY_COMPROMISE || note_bad_key(store, &found, error)) &&
-           journal_end(&journal, NULL, 0, error) && store_commit(&tx, error);
+           ((reason != KEY_COMPROMISE && reason != CA_COMPROMISE) || note_bad_key(store, &found, error)) &&
+           note_authority(store, &found, now, error) && journal_end(&journal, NULL, 0, error) &&
+           store_commit(&tx, error);
 }

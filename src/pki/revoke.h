@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 
-enum { REASON_HOLD = 6, REASON_RELEASE = 8 };
+enum { REASON_CA_COMPROMISE = 2, REASON_HOLD = 6, REASON_RELEASE = 8 };
 
 /* "keyCompromise" …; static. */
 const char *revoke_reason_name(int64_t reason);

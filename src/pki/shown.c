@@ -37,6 +37,12 @@ json_t *pki_certificate_shown(VigieStore *store, VigieBytes der, VigieTime now, 
         return deny(error, "it is revoked or held");
     if (now < certificate->not_before || now > certificate->not_after)
         return deny(error, "it is not valid now");
+    int64_t ended = 0;
+    if (!store_get_int(store, &ended, error, "SELECT revoked FROM pki_authority WHERE id = $1", "i",
+                       rows_int(rows, ROW_AUTHORITY)))
+        return NULL;
+    if (ended)
+        return deny(error, "its authority is revoked");
     g_autofree char *authority = authority_name(store, rows_int(rows, ROW_AUTHORITY), error);
     return authority ? tell(rows, authority, certificate) : NULL;
 }

@@ -103,6 +103,31 @@ def test_subscribers():
     assert serial.upper() in CHU.openssl("crl", "-in", "delta.crl", "-inform", "DER", "-noout", "-text").stdout
 
 
+def test_generations():
+    """two generations of a root stand at one entry with those that link them; another's authority, vouched for, stands in a pair"""
+    CHU.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "f.key", "-out", "f.pem", "-subj",
+                "/C=FR/CN=AC Labo")
+    with open(CHU.path("hierarchy.conf"), "a", encoding="utf-8") as file:
+        file.write("\n[authority racine-2]\nsucceeds = racine\ntitle = AC Racine\nsubject = C=FR;O=CHU de Test;CN=AC Racine CHU de Test\n"
+                   f"\n[cross labo]\nissuer = racine-2\ncertificate = {CHU.path('f.pem')}\npath_length = 0\npermitted = dns:labo.test\n")
+    CHU.ca("init", CHU.path("hierarchy.conf"))
+    publish()
+    CHU.ca("publish", CHU.path("web"))
+    stands = {path.stem: path.read_bytes() for path in CHU.path("web").glob("*.cer")}
+    vigie.equal(sorted(search("(cn=AC Racine)", "cACertificate;binary")),
+                sorted(stands[name] for name in ("racine", "racine-2", "racine-by-racine-2", "racine-2-by-racine")))
+    pair, = search("(cn=AC Racine)", "crossCertificatePair;binary")
+    CHU.path("pair").write_bytes(pair)
+    told = CHU.openssl("asn1parse", "-inform", "DER", "-in", "pair").stdout.splitlines()
+    assert "SEQUENCE" in told[0] and "cont [ 1 ]" in told[1], told[:2]
+    assert pair.endswith(stands["labo-by-racine-2"]), "the pair does not hold the certificate"
+    vigie.equal(json.loads(publish()), {"changed": 0}, "what stands there already is not sent again")
+    serial = CHU.openssl("x509", "-inform", "DER", "-in", "web/labo-by-racine-2.cer", "-noout", "-serial").stdout.strip().split("=")[1]
+    CHU.ca("revoke", serial, "--reason", "cessationOfOperation")
+    publish()
+    vigie.equal(search("(cn=AC Racine)", "crossCertificatePair;binary"), [], "a revoked one is gone")
+
+
 def test_away():
     """what was issued while the directory was down is sent when it is back; why it failed is said"""
     SLAPD.process.terminate()
@@ -149,4 +174,4 @@ def test_worker():
 
 
 with SLAPD:
-    tap.run([test_authorities, test_subscribers, test_away, test_wrong, test_worker])
+    tap.run([test_authorities, test_subscribers, test_generations, test_away, test_wrong, test_worker])
