@@ -1,4 +1,5 @@
-/* That a certificate of our authorities ends: to the address that its request gave, 90, 30 and 7 days before. */
+/* That a certificate of our authorities ends: to the address that its request gave, 90, 30 and 7 days before; and that it is
+ * no good any more, for its authority was revoked, at once. */
 #include "daemon/worker.h"
 #include "pki/pki.h"
 
@@ -32,7 +33,8 @@ static bool remind(const Lane *lane, const json_t *due, VigieTime now, GError **
         g_strdup_printf("pki-end:%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT, certificate, days);
     vigie_lang_parse(vigie_config_text(config, "site.language"), &lang);
     g_autoptr(json_t) view = view_of(lane, due, lang, now);
-    if (!worker_mail_words("certificate-end", view, lang, &subject, &text, error))
+    if (!worker_mail_words(days == 0 ? "authority-revoked" : "certificate-end", view, lang, &subject, &text,
+                           error))
         return false;
     VigieMail mail = {.from = vigie_config_text(config, "mail.from"),
                       .to = json_string_value(json_object_get(due, "mail")),

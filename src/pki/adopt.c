@@ -115,7 +115,7 @@ static VigieTime time_of(const ASN1_TIME *time) {
 }
 
 static bool add_revocation(Adoption *adoption, const VigieAuthority *authority, int64_t certificate,
-                   VigieBytes serial, int64_t reason, VigieTime at, GError **error) {
+                           VigieBytes serial, int64_t reason, VigieTime at, GError **error) {
     g_autofree char *object = vigie_hex_text(serial),
                     *details = g_strdup_printf("{\"reason\":\"%s\"}", revoke_reason_name(reason));
     adoption->revocations++;
@@ -162,7 +162,7 @@ static bool take_entry(Adoption *adoption, const VigieAuthority *authority, X509
         return false;
     adoption->known += revoked != 0;
     return revoked != 0 || add_revocation(adoption, authority, id, serial, reason,
-                                  time_of(X509_REVOKED_get0_revocationDate(entry)), error);
+                                          time_of(X509_REVOKED_get0_revocationDate(entry)), error);
 }
 
 /* The next one is numbered above it, whatever the clock says. */

@@ -123,6 +123,27 @@ json_t *pki_authority_lives(VigieStore *store, const VigieProfiles *profiles, Vi
     return list;
 }
 
+json_t *pki_authority_revoked(VigieStore *store, VigieTime now, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(store, error,
+                                            "SELECT a.name, a.title, a.revoked, s.name FROM pki_authority a "
+                                            "LEFT JOIN pki_authority s ON s.succeeds = a.id "
+                                            "WHERE a.revoked > 0 AND EXISTS (SELECT 1 FROM pki_certificate c "
+                                            "WHERE c.authority = a.id AND c.not_after >= $1) "
+                                            "ORDER BY a.id",
+                                            "i", now);
+    json_t *list = json_array();
+    GError *why = NULL;
+    while (rows && rows_next(rows, &why)) {
+        g_autofree char *when = vigie_time_rfc3339(rows_int(rows, 2));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?}", "name", rows_text(rows, 0), "title",
+                                              rows_text(rows, 1), "revoked", when, "successor",
+                                              rows_text(rows, 3)));
+    }
+    if (!rows_ended(rows, &why, error))
+        g_clear_pointer(&list, json_decref);
+    return list;
+}
+
 bool generation_done(VigieStore *store, const VigieAuthority *authority, VigieTime now, bool *ret_done,
                      GError **error) {
     int64_t current = 0, living = 0;

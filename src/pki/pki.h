@@ -273,7 +273,7 @@ bool pki_evidence_forget(VigieStore *store, VigieTime issued, VigieTime refused,
                          VigieTime now, int64_t *ret_count, GError **error);
 
 /* What is to be told now of certificates that end, to the address that their request gave: [ { "certificate": id, "days": 90 30
- * 7, "serial", "subject", "not_after", "mail", "request": number, "profile", "device": number } ], each once it was said to
+ * 7, or 0: its authority was revoked, "serial", "subject", "not_after", "mail", "request": number, "profile", "device": number } ], each once it was said to
  * be sent no more. None of what was revoked or has a successor. */
 json_t *pki_reminders_due(VigieStore *store, VigieTime now, GError **error);
 bool pki_reminder_sent(VigieStore *store, int64_t certificate, int64_t days, VigieTime now, GError **error);
@@ -416,6 +416,9 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
  *     it issues, 0: nothing, "roll_over_by": from when on what it issues would outlive it, or null, "late": that has come } ],
  * issuers first. */
 json_t *pki_authority_lives(VigieStore *store, const VigieProfiles *profiles, VigieTime now, GError **error);
+/* Those revoked below which something has not ended: [ { "name", "title", "revoked": time, "successor": name or null } ]. Cheap:
+ * each page asks. */
+json_t *pki_authority_revoked(VigieStore *store, VigieTime now, GError **error);
 /* The key of an authority is another's too: all certificates for it that were issued here are revoked (cACompromise), it
  * issues no more, nothing that it issued is good any more (OCSP says so, too), its key is never certified again. Lists of those
  * who issued it want to be made. { "authority", "revoked": [ serials ], "below": [ { "authority", "profile", "certificates":

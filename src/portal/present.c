@@ -224,6 +224,24 @@ char *present_refusal(VigieLang lang, const char *message) {
     return said ? said : g_utf8_make_valid(message, -1);
 }
 
+/* On each page, until what they issued has ended: nothing of it is accepted any more. */
+static json_t *revoked_authorities(const Request *request) {
+    g_autoptr(json_t) list = pki_authority_revoked(request->store, request->now, NULL);
+    json_t *texts = json_array(), *one;
+    size_t index;
+    json_array_foreach(list, index, one) {
+        const char *successor = json_string_value(json_object_get(one, "successor"));
+        VigieTime at = 0;
+        vigie_time_parse_rfc3339(json_string_value(json_object_get(one, "revoked")), &at, NULL);
+        g_autofree char *when = vigie_date_time_text(request->lang, request->portal->zone, at);
+        g_autofree char *text = vigie_words(
+            request->lang, successor ? "portal.revoked.succeeded" : "portal.revoked", "title",
+            json_string_value(json_object_get(one, "title")), "when", when, "successor", successor, NULL);
+        json_array_append_new(texts, json_string(text));
+    }
+    return texts;
+}
+
 json_t *present_frame(const Request *request, const char *title) {
     VigieLang other = request->lang == VIGIE_FR ? VIGIE_EN : VIGIE_FR;
     bool post = strcmp(request->method, "POST") == 0; /* whose address cannot be asked for again */
@@ -255,6 +273,8 @@ json_t *present_frame(const Request *request, const char *title) {
         const char *q = strcmp(request->path, "/search") == 0 ? request_query(request, "q") : NULL;
         json_object_set_new(frame, "q", json_string(q ? q : ""));
     }
+    if (request->reader.account && request->portal->authorities)
+        json_object_set_new(frame, "revoked", revoked_authorities(request));
     if (request->reader.csrf)
         json_object_set_new(frame, "csrf", json_string(request->reader.csrf));
     return frame;

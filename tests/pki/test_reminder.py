@@ -65,8 +65,20 @@ def test_not():
     vigie.equal(hour(), before, "none")
 
 
+def test_revoked():
+    """where an authority is revoked, who asked for what it issued is told what to do, once; the portal tells everyone, on each page"""
+    before = hour()
+    one = issue("pump", "labo@chu.test", 400)
+    CHU.ca("compromise", "equipements")
+    told = hour() - before
+    text = next(message for message in map(lambda m: email.message_from_bytes(m[2], policy=email.policy.default),
+                                           SERVER.handler.messages[before:]) if "pump" in message["Subject"]).get_content()
+    assert one["serial"] in text, text
+    vigie.equal(hour() - before, told, "once")
+
+
 with SERVER:
     CHU.daemon.groups["mail"] = {"server": f"smtp://127.0.0.1:{SERVER.port}", "tls": "none", "from": "Vigie <vigie@chu.test>"}
     CHU.daemon.write_config()
     with CHU:
-        tap.run([test_once, test_not])
+        tap.run([test_once, test_not, test_revoked])
