@@ -45,7 +45,8 @@ static bool check_file(Doctor *doctor) {
         doctor_tell(doctor, "store", DOCTOR_BROKEN, "store.folder", "path", path, "folder", folder, NULL);
         return false;
     }
-    if (about.st_mode & (S_IRWXG | S_IRWXO))
+    bool shared = *vigie_config_text(doctor->settings->config, "process.signer_user") != '\0';
+    if (about.st_mode & (shared ? S_IRWXO : S_IRWXG | S_IRWXO))
         doctor_tell(doctor, "store-mode", DOCTOR_SOON, "store.mode", "path", path, NULL);
     check_space(doctor, folder);
     return true;

@@ -1,21 +1,8 @@
-/* What the authorities need: keys that open, lists that have not lapsed. */
+/* What the authorities need: lists that have not lapsed, and successors in time. */
 #include "daemon/doctor.h"
-#include "daemon/resident.h"
 #include "pki/pki.h"
 
 #include <string.h>
-
-static void check_keys(Doctor *doctor) {
-    const char *const *names = vigie_config_list(doctor->settings->config, "pki.signer_authorities");
-    for (; *names; names++) {
-        g_autoptr(GError) error = NULL;
-        if (resident_try(doctor->settings->config, doctor->store, *names, &error))
-            doctor_tell(doctor, "signer", DOCTOR_WELL, "signer.well", "name", *names, NULL);
-        else
-            doctor_tell(doctor, "signer", DOCTOR_BROKEN, "signer.broken", "name", *names, "reason",
-                        error->message, NULL);
-    }
-}
 
 /* Whoever checks a certificate refuses it when the list has lapsed. */
 static void check_lists(Doctor *doctor) {
@@ -87,7 +74,6 @@ static void check_generations(Doctor *doctor) {
 void doctor_pki(Doctor *doctor) {
     if (!doctor->store)
         return;
-    check_keys(doctor);
     check_lists(doctor);
     check_generations(doctor);
 }

@@ -105,6 +105,7 @@ static void check_user(Doctor *doctor) {
 /* In the order in which `vigie serve` does it. */
 static void check_listen_and_user(Doctor *doctor) {
     bool file = g_str_has_prefix(vigie_config_text(doctor->settings->config, "portal.listen"), "unix:");
+    doctor_signer_ask(doctor);
     if (!file)
         check_listen(doctor);
     check_user(doctor);
@@ -180,11 +181,12 @@ json_t *daemon_doctor(const VigieDoctorOptions *options) {
         static void (*const checks[])(Doctor *) = {
             check_listen_and_user, check_knowledge, check_clock,    check_sandbox, doctor_store,
             doctor_jobs,           doctor_trust,    check_schedule, doctor_mail,   doctor_queue,
-            doctor_mailboxes,      doctor_keys,     doctor_pki,     doctor_seal,
+            doctor_mailboxes,      doctor_keys,     doctor_signer,  doctor_pki,    doctor_seal,
         };
         for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
             checks[i](&doctor);
     }
+    json_decref(doctor.signer);
     g_clear_pointer(&doctor.store, store_close);
     g_clear_pointer(&doctor.settings, settings_free);
     g_autofree char *time = vigie_time_rfc3339(doctor.now);

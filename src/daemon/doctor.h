@@ -12,6 +12,7 @@ typedef struct {
     Settings *settings; /* NULL: the configuration is broken, and little else can be said */
     VigieStore *store;  /* NULL: there is none yet, or it does not open */
     json_t *checks;
+    json_t *signer; /* what its account said of its keys; NULL: not asked */
     DoctorState worst;
 } Doctor;
 
@@ -29,6 +30,9 @@ void doctor_queue(Doctor *doctor);
 /* doctor-mail.c */
 void doctor_mailboxes(Doctor *doctor);
 void doctor_keys(Doctor *doctor);
+/* doctor-signer.c: before rights are given up, and after */
+void doctor_signer_ask(Doctor *doctor);
+void doctor_signer(Doctor *doctor);
 /* doctor-pki.c */
 void doctor_pki(Doctor *doctor);
 /* doctor-seal.c: what is sealed at rest, and with which keys. */

@@ -186,8 +186,7 @@ static bool in_group(const struct passwd *account, gid_t group) {
     return false;
 }
 
-/* Two accounts that share the store, and nothing else. */
-static bool check_accounts(const VigieConfig *config, GError **error) {
+bool keeper_check(const VigieConfig *config, GError **error) {
     const char *user = vigie_config_text(config, "process.signer_user");
     const char *others = vigie_config_text(config, "process.user");
     const struct passwd *account = *others ? getpwnam(others) : getpwuid(geteuid());
@@ -219,7 +218,7 @@ static bool check_accounts(const VigieConfig *config, GError **error) {
 Keeper *keeper_start(const VigieConfig *config, const char *config_path, int ocsp, GError **error) {
     const char *user = vigie_config_text(config, "process.signer_user");
     int pair[2];
-    if (!check_accounts(config, error))
+    if (!keeper_check(config, error))
         return NULL;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         refuse(user, VIGIE_ERROR_INTERNAL, g_strerror(errno), error);

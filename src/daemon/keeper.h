@@ -8,6 +8,9 @@
 
 typedef struct Keeper Keeper;
 
+/* Do process.user and process.signer_user name two accounts that share the store and nothing else? */
+bool keeper_check(const VigieConfig *config, GError **error);
+
 /* Forks: call it before any thread is started, while the process may become others. `ocsp` is the signer's descriptor of that
  * name (child.h). The error names process.signer_user. */
 Keeper *keeper_start(const VigieConfig *config, const char *config_path, int ocsp, GError **error);

@@ -53,16 +53,22 @@ static char *read_first_line(const char *path, GError **error) {
     return NULL;
 }
 
+char *resident_passphrase_path(const VigieConfig *config, const char *authority) {
+    const char *place = passphrase_place(config);
+    if (!place || !g_file_test(place, G_FILE_TEST_IS_DIR))
+        return g_strdup(place);
+    return g_build_filename(place, authority, NULL);
+}
+
 static char *give_passphrase(const char *authority, bool new_key, void *data, GError **error) {
     (void)new_key;
-    const char *place = passphrase_place(data);
-    if (!place) {
+    g_autofree char *path = resident_passphrase_path(data, authority);
+    if (!path) {
         refuse(authority,
                "a file or a folder is wanted, as in: signer_passphrases = /etc/vigie/ca/passphrases", error);
         return NULL;
     }
-    g_autofree char *below = g_build_filename(place, authority, NULL);
-    return read_first_line(g_file_test(place, G_FILE_TEST_IS_DIR) ? below : place, error);
+    return read_first_line(path, error);
 }
 
 bool resident_try(const VigieConfig *config, VigieStore *store, const char *authority, GError **error) {

@@ -16,8 +16,7 @@ typedef struct {
     VigieSchedule surveys;
     VigieDepth depth;
     unsigned parallel, rate;
-    int64_t poll_every, lease, give_up, keep_observations, keep_mail, keep_evidence,
-        keep_refused;
+    int64_t poll_every, lease, give_up, keep_observations, keep_mail, keep_evidence, keep_refused;
 } Settings;
 
 Settings *settings_load(const char *config_path, GError **error);

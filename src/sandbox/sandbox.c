@@ -87,7 +87,7 @@ void sandbox_allow_system(VigieSandbox *sandbox) {
 }
 
 /* ---- Rights ---- */
-static bool may_become_others(void) {
+bool sandbox_may_become_others(void) {
     cap_t held = cap_get_proc();
     cap_flag_value_t uid = CAP_CLEAR, gid = CAP_CLEAR;
     bool asked = held && cap_get_flag(held, CAP_SETUID, CAP_EFFECTIVE, &uid) == 0 &&
@@ -105,7 +105,7 @@ static bool become(const char *user, GError **error) {
     }
     if (geteuid() == account->pw_uid)
         return true;
-    if (!may_become_others()) {
+    if (!sandbox_may_become_others()) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
                     "%s: only root can become another; start as root or as %s", user, user);
         return false;

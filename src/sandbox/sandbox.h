@@ -29,6 +29,8 @@ void sandbox_allow_system(VigieSandbox *sandbox);
 /* Becomes `user` for good where the process is root, or may become others (CAP_SETUID and CAP_SETGID); all capabilities go in
  * any case, and new privileges with them. `user` "": stays who it is. The error does not say which key named the account. */
 bool sandbox_drop_rights(const char *user, GError **error);
+/* Has it CAP_SETUID and CAP_SETGID? */
+bool sandbox_may_become_others(void);
 /* No core dumps, no debugger, and room for many connections. */
 void sandbox_limit(void);
 /* Logs a warning where the kernel cannot, and goes on: less protection is better than no look-out. */

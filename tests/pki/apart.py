@@ -32,7 +32,7 @@ def as_account(account, what):
             said = repr(what())
         except BaseException as error:
             said = type(error).__name__
-        os.write(theirs, said.encode()[:4000])
+        os.write(theirs, said.encode())
         os._exit(0)
     os.close(theirs)
     with os.fdopen(ours) as pipe:
@@ -60,6 +60,7 @@ class Apart(Registrar):
         for key in self.keys.iterdir():
             give(key, SIGNER, 0o600)
         give(self.path("passphrase"), SIGNER, 0o400)
+        give(self.path("evidence-key"), OTHERS, 0o400)
         self.own_store()
         # A copy that the accounts can reach, wherever this one was built.
         self.daemon.program = shutil.copy(vigie.PROGRAM, self.folder)

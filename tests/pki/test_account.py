@@ -1,5 +1,7 @@
 """The signer under an account of its own: the others cannot read its files nor touch its process, and it comes and goes with them."""
+import ast
 import ctypes
+import json
 import os
 import pathlib
 import signal
@@ -60,6 +62,7 @@ def test_files():
         vigie.equal(as_account(OTHERS, path.read_bytes), "PermissionError", path)
         vigie.equal(as_account(OTHERS, lambda: os.chmod(path, 0o644)), "PermissionError", path)
     vigie.equal(as_account(OTHERS, lambda: os.listdir(CHU.keys)), "PermissionError")
+    vigie.equal(as_account(SIGNER, CHU.path("evidence-key").read_bytes), "PermissionError", "and the others' are theirs")
 
 
 def attach(pid):
@@ -215,11 +218,48 @@ def test_refused():
     CHU.daemon.start()
 
 
+def doctor(account=None):
+    """{state: [ what is said of the signer ]}; by root, or by this account."""
+    def run():
+        return subprocess.run([CHU.daemon.program, "doctor", "--json", "--lang", "en", "--config", str(CHU.config)], capture_output=True,
+                              text=True, timeout=60, env={**os.environ, **CHU.daemon.environment})
+    told = as_account(account, lambda: run().stdout) if account else run().stdout
+    checks = json.loads(ast.literal_eval(told) if account else told)["checks"]
+    found = {}
+    for check in checks:
+        if check["id"] == "signer":
+            found.setdefault(check["state"], []).append(f"{check['what']} -> {check['remedy']}")
+    assert not [check for check in checks if check["id"] == "store-mode"], "the group's store is as it should be"
+    return found
+
+
+def test_doctor():
+    """the doctor tries the keys as the signer, and says, with the remedy, what the others could read"""
+    told = doctor()
+    vigie.equal(set(told), {"well"}, told)
+    assert "the key of equipements opens" in str(told) and "only the account _apt reads" in str(told), told
+    os.chmod(CHU.path("passphrase"), 0o440)  # for the group that both are in
+    os.chmod(CHU.keys, 0o755)
+    os.chmod(CHU.keys / "equipements.key", 0o644)
+    told = doctor()
+    for path in (CHU.path("passphrase"), CHU.keys / "equipements.key"):
+        assert f"the other processes can read {path} -> chown -R _apt: {path} && chmod -R go= {path}" in str(told["broken"]), told
+        subprocess.run(f"chown -R _apt: {path} && chmod -R go= {path}", shell=True, check=True)
+    os.chmod(CHU.keys, 0o700)
+    vigie.equal(set(doctor()), {"well"})
+    told = doctor(OTHERS)
+    assert "cannot try the keys of _apt -> run vigie doctor as root" in str(told["unknown"]), told
+    os.chmod(CHU.path("passphrase"), 0)
+    told = doctor()
+    assert "the key of equipements does not open" in str(told["broken"]), told
+    os.chmod(CHU.path("passphrase"), 0o400)
+
+
 try:
     with CHU:
         CHU.account("c.martin", role="biomed")
         CHU.account("a.dsi", "dsi")
-        tap.run([test_accounts, test_shared_store, test_files, test_process, test_come_back, test_reload, test_end, test_without_root,
+        tap.run([test_accounts, test_shared_store, test_files, test_doctor, test_process, test_come_back, test_reload, test_end, test_without_root,
                  test_refused])
 finally:
     CHU.clean()
