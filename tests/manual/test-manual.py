@@ -103,4 +103,16 @@ def test_metrics():
     assert written == named, f'not in doc/metrics.md {sorted(written - named)}, not written {sorted(named - written)}'
 
 
-run([test_lint, test_references, test_options, test_commands, test_links, test_metrics])
+def test_rooms():
+    """the architecture's table and its drawing have each room of src/, and no other; the drawing each process that may be started"""
+    rooms = {folder.name for folder in (ROOT / 'src').iterdir() if folder.is_dir()}
+    table = re.findall(r'^\| `([a-z0-9]+)/` \|', (ROOT / 'doc/architecture.md').read_text(encoding='utf-8'), re.MULTILINE)
+    drawing = (ROOT / 'doc/architecture.svg').read_text(encoding='utf-8')
+    drawn = re.findall(r'</?rect[^>]*/><text[^>]*>([a-z0-9]+)</text>', drawing)
+    assert sorted(table) == sorted(rooms), f'table: {sorted(rooms ^ set(table))}'
+    assert sorted(drawn) == sorted(rooms), f'drawing: {sorted(rooms ^ set(drawn))}'
+    for process in ('supervisor', 'portal', 'worker', 'signer'):
+        assert f'class="name">{process}<' in drawing, process
+
+
+run([test_rooms, test_lint, test_references, test_options, test_commands, test_links, test_metrics])
