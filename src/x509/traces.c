@@ -204,7 +204,8 @@ static size_t take_run(Run *run, VigieBytes octets, size_t at, size_t size) {
         size_t gap = at;
         while (gap < octets.size && gap - at < GAP_MAX && !letter(octets, gap))
             gap += octets.data[gap] == '\\' ? 2 : 1; /* "\n" of JSON and of C */
-        bool line = memchr(octets.data + at, '\n', MIN(gap, octets.size) - at) || octets.data[at] == '\\';
+        bool line = at < octets.size &&
+                    (octets.data[at] == '\\' || memchr(octets.data + at, '\n', MIN(gap, octets.size) - at));
         bool last = size < TOKEN_LEAST;
         size = gap < octets.size && gap - at < GAP_MAX ? token_size(octets, gap) : 0;
         if (last || size == 0 || (size < TOKEN_LEAST && !line))
