@@ -254,6 +254,8 @@ static int check(const Options *options, const char *path) {
     const VigieFileObject *request = object_of(objects, "certificate-request");
     g_autoptr(json_t) answer =
         x509_request_check(request ? vigie_bytes(request->der, request->size) : (VigieBytes){0}, &error);
+    if (error)
+        g_prefix_error(&error, "%s: ", path);
     if (!answer)
         return cli_fail("csr", error);
     g_autofree char *text = options->json ? vigie_json_text(answer) : NULL;

@@ -5,6 +5,7 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
+#include <openssl/provider.h>
 #include <openssl/x509.h>
 
 #include <string.h>
@@ -84,6 +85,23 @@ static json_t *protection(const X509_ALGOR *algorithm, int64_t *ret_iterations) 
     return answer;
 }
 
+/* RC2 and single DES, in which Windows sealed certificates until 2022, are of libcrypto's legacy provider. Asked for where
+ * such a file is met; it stays without where the process may load nothing any more. */
+static void want_old_ciphers(const X509_ALGOR *algorithm) {
+    static const int old[] = {NID_pbe_WithSHA1And40BitRC2_CBC, NID_pbe_WithSHA1And128BitRC2_CBC,
+                              NID_pbeWithMD5AndDES_CBC,        NID_pbeWithSHA1AndDES_CBC,
+                              NID_pbeWithMD5AndRC2_CBC,        NID_pbeWithSHA1AndRC2_CBC,
+                              NID_pbe_WithSHA1And40BitRC4,     NID_pbe_WithSHA1And128BitRC4};
+    static gsize asked = 0;
+    const ASN1_OBJECT *oid = NULL;
+    X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
+    for (size_t i = 0; i < G_N_ELEMENTS(old); i++)
+        if (OBJ_obj2nid(oid) == old[i] && g_once_init_enter(&asked)) {
+            OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+            g_once_init_leave(&asked, 1);
+        }
+}
+
 /* A file of many parts, each of which is affordable, is not for that. */
 static bool affordable(Identified *found, int64_t iterations) {
     if (iterations < 0 || iterations > ITERATIONS_MAX || found->rounds + iterations > ROUNDS_MAX)
@@ -104,6 +122,9 @@ static void keep_key(Identified *found, const PKCS8_PRIV_KEY_INFO *clear) {
 static bool open_key(Identified *found, json_t *object, const X509_SIG *sealed, int64_t iterations) {
     if (!found->password || !affordable(found, iterations))
         return false;
+    const X509_ALGOR *algorithm = NULL;
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    want_old_ciphers(algorithm);
     PKCS8_PRIV_KEY_INFO *clear = PKCS8_decrypt(sealed, found->password, (int)strlen(found->password));
     EVP_PKEY *key = clear ? EVP_PKCS82PKEY(clear) : NULL;
     if (key)
@@ -207,6 +228,7 @@ static bool add_part(Identified *found, const Where *inside, PKCS7 *part, json_t
         int64_t iterations = 0;
         json_t *sealed = protection(part->d.encrypted->enc_data->algorithm, &iterations);
         json_object_set_new(container, "protection", sealed);
+        want_old_ciphers(part->d.encrypted->enc_data->algorithm);
         if (found->password && affordable(found, iterations))
             bags = PKCS12_unpack_p7encdata(part, found->password, (int)strlen(found->password));
     }

@@ -117,6 +117,16 @@ def test_sealed_containers():
     assert one("sealed.key", password="secret")["objects"][0]["opened"]
 
 
+def test_what_windows_sealed():
+    """a PKCS#12 of RC2-40 and one of RC2-128, which libcrypto opens only when asked, open with their password"""
+    for size in (40, 128):
+        openssl(f"pkcs12 -export -legacy -certpbe PBE-SHA1-RC2-{size} -keypbe PBE-SHA1-RC2-{size} -in a.crt -inkey a.key "
+                f"-passout pass:secret -out rc2.pfx")
+        answer = one("rc2.pfx", password="secret")
+        vigie.equal((sorted(kinds(answer)), answer["private_key"]), (["certificate", "pkcs12", "private-key"], "encrypted"), size)
+        vigie.equal(answer["objects"][0]["opened"], True)
+
+
 def test_damage_is_named_and_undone():
     """UTF-16, a byte order mark, CRLF, lost boundaries and text around are named, and the certificate read all the same"""
     pem = (FOLDER / "a.crt").read_text()
