@@ -271,12 +271,29 @@ static bool ask_responders(Online *online, X509 *certificate, X509 *issuer, cons
     return answered;
 }
 
+/* Responders that are not said to be beyond revocation name where theirs is told. */
+static void fetch_lists_of_signers(Online *online) {
+    const GPtrArray *responses = online->evidence->responses;
+    for (guint i = 0; i < responses->len; i++) {
+        const Response *response = responses->pdata[i];
+        const STACK_OF(X509) *signers = response->basic ? OCSP_resp_get0_certs(response->basic) : NULL;
+        for (int j = 0; j < MIN(sk_X509_num(signers), ADDRESSES_MAX); j++) {
+            const X509 *signer = sk_X509_value(signers, j);
+            g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
+            if (X509_get_ext_by_NID(signer, NID_id_pkix_OCSP_noCheck, -1) < 0)
+                add_points(urls, X509_get_ext_d2i(signer, NID_crl_distribution_points, NULL, NULL));
+            fetch_lists(online, "crl", signer, urls);
+        }
+    }
+}
+
 bool online_ask(Online *online, STACK_OF(X509) * path, int depth, Revocation *revocation) {
     X509 *certificate = sk_X509_value(path, depth), *issuer = sk_X509_value(path, depth + 1);
     g_autoptr(GPtrArray) responders = access_urls(certificate, NID_ad_OCSP),
                          points = g_ptr_array_new_with_free_func(g_free);
     add_points(points, X509_get_ext_d2i(certificate, NID_crl_distribution_points, NULL, NULL));
     bool fetched = ask_responders(online, certificate, issuer, responders);
+    fetch_lists_of_signers(online);
     *revocation = revoke_judge(online->evidence, path, depth);
     if (revocation->status != REVOKE_UNKNOWN)
         return true;

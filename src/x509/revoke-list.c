@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { REASONS_ALL = 0x807f, SEARCHES_MAX = 16 };
+enum { REASONS_ALL = 0x807f, SEARCHES_MAX = 16, LISTS_MAX = 256, SIGNATURES_MAX = 1024 };
 
 static void free_list(void *data) {
     List *list = data;
@@ -74,6 +74,8 @@ static void *extension_of(const X509_CRL *crl, int nid, bool *broken) {
 }
 
 void evidence_add_list(Evidence *evidence, X509_CRL *crl, const char *source) {
+    if (evidence->lists->len >= LISTS_MAX)
+        return;
     List *list = g_new0(List, 1);
     bool broken = false;
     X509_CRL_up_ref(crl);
@@ -176,12 +178,14 @@ static int reasons_covered(const List *list, X509 *certificate) {
 }
 
 /* ---- Signature (6.3.3 f, g) ---- */
-static bool is_made_by(List *list, X509 *signer) {
+static bool is_made_by(Evidence *evidence, List *list, X509 *signer) {
     EVP_PKEY *key = X509_get0_pubkey(signer);
     if (!key || key == list->not_by)
         return false;
     if (key == list->made_by)
         return true;
+    if (++evidence->signatures > SIGNATURES_MAX)
+        return false;
     bool made = X509_CRL_verify(list->crl, key) == 1;
     *(made ? &list->made_by : &list->not_by) = key;
     ERR_clear_error();
@@ -251,7 +255,7 @@ static bool try_signer(Evidence *evidence, List *list, X509 *signer, bool truste
                        bool nested, int *failure) {
     if (X509_NAME_cmp(X509_get_subject_name(signer), X509_CRL_get_issuer(list->crl)) != 0)
         return false;
-    if (!is_made_by(list, signer)) {
+    if (!is_made_by(evidence, list, signer)) {
         *failure = MAX(*failure, trusted ? NOT_SIGNED : NO_SIGNER);
         return false;
     }
@@ -269,7 +273,7 @@ static bool is_signed(Evidence *evidence, List *list, STACK_OF(X509) * path, int
     for (int i = depth + 1; i <= last; i++)
         if (try_signer(evidence, list, sk_X509_value(path, i), true, anchor, nested, &failure))
             return true;
-    for (int i = 0; i < sk_X509_num(evidence->pool); i++)
+    for (int i = 0; i < MIN(sk_X509_num(evidence->pool), PATH_NODES_MAX); i++)
         if (try_signer(evidence, list, sk_X509_value(evidence->pool, i), false, anchor, nested, &failure))
             return true;
     *ret_failure = MAX(*ret_failure, failure);

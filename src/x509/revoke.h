@@ -21,10 +21,10 @@ typedef struct {
 typedef struct {
     const VigieRoots *roots;
     VigieTime at;
-    STACK_OF(X509) * pool; /* certificates that may have signed lists and responses */
-    GPtrArray *lists;      /* List */
-    GPtrArray *responses;  /* Response */
-    unsigned searches;     /* paths looked for to signers of lists */
+    STACK_OF(X509) * pool;         /* certificates that may have signed lists and responses */
+    GPtrArray *lists;              /* List */
+    GPtrArray *responses;          /* Response */
+    unsigned searches, signatures; /* paths looked for to signers of lists; signatures of lists verified */
 } Evidence;
 
 typedef struct {
@@ -43,7 +43,7 @@ typedef struct {
 
 void evidence_init(Evidence *evidence, const VigieRoots *roots, STACK_OF(X509) * pool, VigieTime at);
 void evidence_clear(Evidence *evidence);
-/* Takes a reference. `source` may be NULL. */
+/* Takes a reference; 256 lists at most are kept. `source` may be NULL. */
 void evidence_add_list(Evidence *evidence, X509_CRL *crl, const char *source);
 /* What is no response counts as one that does not answer. */
 void evidence_add_response(Evidence *evidence, VigieBytes der, const char *source);

@@ -26,5 +26,3 @@ struct VigieRoots {
 GHashTable *digest_table_new(GDestroyNotify free_value);
 /* The text of a name's last attribute of that kind, in UTF-8; NULL where there is none. Free with g_free. */
 char *name_attribute(const X509_NAME *name, int nid);
-/* What speaks against a certificate, for a code of X509_verify_cert. Static. */
-const char *trust_clause(int code);

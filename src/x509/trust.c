@@ -71,13 +71,6 @@ static const struct {
 };
 enum { NO_ERROR = G_N_ELEMENTS(errors) };
 
-const char *trust_clause(int code) {
-    for (size_t i = 0; i < G_N_ELEMENTS(errors); i++)
-        if (errors[i].code == code && errors[i].detail)
-            return errors[i].detail;
-    return X509_verify_cert_error_string(code);
-}
-
 /* One judgement under way. */
 typedef struct {
     const VigieRoots *roots;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* RSA of 2,048 bits, SHA-224 and stronger (112 bits): as chains that are served are judged. */
-enum { SECURITY_LEVEL = 2 };
+enum { SECURITY_LEVEL = 2, EXTENSIONS_MAX = 128, NAMES_COMPARED_MAX = 1 << 20 };
 
 static const struct {
     int code;
@@ -58,7 +58,7 @@ static const char *clause_of(int code) {
     for (size_t i = 0; i < G_N_ELEMENTS(clauses); i++)
         if (clauses[i].code == code)
             return clauses[i].clause;
-    return X509_verify_cert_error_string(code);
+    return "RFC 5280 6.1: it cannot be validated";
 }
 
 bool validate_weak_signature(int nid) {
@@ -149,6 +149,72 @@ static void check_authorities(const Validation *validation, bool anchored) {
     }
 }
 
+/* libcrypto would have seen what is malformed when it looked for issuers, which it does not here. */
+static const char *malformed(X509 *certificate) {
+    if (X509_get_extension_flags(certificate) & EXFLAG_INVALID)
+        return "RFC 5280 4.2: an extension that cannot be read, or is there twice";
+    int count = X509_get_ext_count(certificate);
+    if (count > EXTENSIONS_MAX)
+        return "RFC 5280 4.2: more than 128 extensions";
+    for (int i = 0; i < count; i++) {
+        const ASN1_OBJECT *kind = X509_EXTENSION_get_object(X509_get_ext(certificate, i));
+        if (X509_get_ext_by_OBJ(certificate, kind, i) >= 0)
+            return "RFC 5280 4.2: an extension is there twice";
+    }
+    return NULL;
+}
+
+static void check_form(const Validation *validation) {
+    for (int i = 0; i < sk_X509_num(validation->path); i++) {
+        X509 *certificate = sk_X509_value(validation->path, i);
+        const char *clause = malformed(certificate);
+        if (clause)
+            validation->refuse(i, certificate, clause, validation->data);
+    }
+}
+
+/* ---- Wildcards ----
+ * "*.chu.test" is no name below "secret.chu.test", so nobody takes it for excluded, and it stands for that name all the same. */
+static bool stands_for(VigieBytes wildcard, VigieBytes excluded) {
+    if (wildcard.size < 3 || memcmp(wildcard.data, "*.", 2) != 0)
+        return false;
+    size_t rest = wildcard.size - 1; /* with its dot */
+    if (excluded.size <= rest || memchr(excluded.data, '.', excluded.size - rest))
+        return false;
+    return g_ascii_strncasecmp((const char *)excluded.data + excluded.size - rest,
+                               (const char *)wildcard.data + 1, rest) == 0;
+}
+
+static VigieBytes dns_of(const GENERAL_NAME *name) {
+    const ASN1_IA5STRING *text = name->type == GEN_DNS ? name->d.dNSName : NULL;
+    return text ? vigie_bytes(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text))
+                : vigie_bytes(NULL, 0);
+}
+
+static bool stands_for_excluded(const GENERAL_NAMES *names, const STACK_OF(GENERAL_SUBTREE) * excluded) {
+    if ((int64_t)sk_GENERAL_NAME_num(names) * sk_GENERAL_SUBTREE_num(excluded) > NAMES_COMPARED_MAX)
+        return true; /* libcrypto has refused so many, too */
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        for (int j = 0; j < sk_GENERAL_SUBTREE_num(excluded); j++)
+            if (stands_for(dns_of(sk_GENERAL_NAME_value(names, i)),
+                           dns_of(sk_GENERAL_SUBTREE_value(excluded, j)->base)))
+                return true;
+    return false;
+}
+
+static void check_wildcards(const Validation *validation) {
+    X509 *leaf = sk_X509_value(validation->path, 0);
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    for (int i = 1; names && i < sk_X509_num(validation->path); i++) {
+        NAME_CONSTRAINTS *constraints =
+            X509_get_ext_d2i(sk_X509_value(validation->path, i), NID_name_constraints, NULL, NULL);
+        if (constraints && stands_for_excluded(names, constraints->excludedSubtrees))
+            validation->refuse(0, leaf, clause_of(X509_V_ERR_EXCLUDED_VIOLATION), validation->data);
+        NAME_CONSTRAINTS_free(constraints);
+    }
+    GENERAL_NAMES_free(names);
+}
+
 static bool verify(Validation *validation, X509_STORE *store, const ValidateRules *rules) {
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     X509 *leaf = sk_X509_value(validation->path, 0);
@@ -183,5 +249,7 @@ const char *validate_path(STACK_OF(X509) * path, bool anchored, const ValidateRu
         return "a policy is an OID in dots, as in: --policy 1.2.250.1.71.1.2.7";
     check_dates(&validation, rules->at);
     check_authorities(&validation, anchored);
+    check_form(&validation);
+    check_wildcards(&validation);
     return NULL;
 }

@@ -122,6 +122,17 @@ case("unknown-critical-above", "the same in the authority",
      [root(), ca("ca", "root", ("1.2.250.1.999.1", "critical,ASN1:NULL")), leaf()], "6.1.4 o", "ca")
 case("unknown", "an unknown extension that is not critical", [root(), ca("ca"), leaf("ca", ("1.2.250.1.999.1", "ASN1:NULL"))])
 
+TWICE = {"nss": "takes the first of two"}
+case("twice-basic", "basicConstraints twice (RFC 5280 4.2)", [root(), ca("ca", "root", ("basicConstraints", "critical,CA:FALSE")), leaf()],
+     "4.2", "ca")
+case("twice-names", "two lists of alternative names, the second beyond the constraint",
+     [root(), ca("ca", "root", ("nameConstraints", "critical,permitted;DNS:chu.test")), leaf("ca", ("subjectAltName", "DNS:a.other.test"))], "4.2",
+     differ=TWICE)
+case("twice-points", "distribution points twice", [root(), ca("ca"), leaf("ca", *2 * [("crlDistributionPoints", "URI:http://pki.chu.test/a.crl")])],
+     "4.2", differ=TWICE)
+case("twice-unknown", "an extension that nobody knows, twice", [root(), ca("ca"), leaf("ca", *2 * [("1.2.250.1.999.1", "ASN1:NULL")])], "4.2",
+     differ={**TWICE, "openssl": "looks at those alone that it knows"})
+
 # ---- Path length ----
 case("length", "pathlen 0, nothing below but leaves", [root(), ca("ca", pathlen=0), leaf()])
 case("length-exceeded", "pathlen 0, an authority below", [root(), ca("up", pathlen=0), ca("ca", "up"), leaf()], "6.1.4 l", "up")
@@ -212,6 +223,12 @@ case("names-common-name", "a host in CN alone is constrained as a dNSName: clien
 case("names-unknown-kind", "a constraint on a kind of name that cannot be compared, and such a name",
      [root(), constrained("permitted;RID:1.2.3"), leaf(names="RID:1.2.3.4")], "4.2.1.10",
      differ={"nss": "passes over constraints that it does not know"})
+
+case("names-wildcard", "a wildcard that covers a name that is excluded", [root(), constrained("excluded;DNS:secret.chu.test"),
+                                                                       leaf(names="DNS:*.chu.test")], EX,
+     differ={peer: "compares the text; the excluded name is accepted by its wildcard" for peer in ("openssl", "gnutls", "nss")})
+case("names-constraints-in-leaf", "name constraints in a certificate that is no authority's are of no effect",
+     [root(), ca("ca"), leaf("ca", ("nameConstraints", "permitted;DNS:other.test"))])
 
 # ---- Policies ----
 A, B, ANY = "1.2.250.1.999.1", "1.2.250.1.999.2", "2.5.29.32.0"

@@ -67,6 +67,7 @@ NAMED = {
     "no-usage": [aia([web("ocsp/by-plain")])],
     "delegate": [aia([web("ocsp/by-delegate")])],
     "delegate-open": [aia([web("ocsp/by-delegate-open")])],
+    "delegate-listed": [aia([web("ocsp/by-delegate-listed")])],
     "delegate-gone": [aia([web("ocsp/by-delegate-gone")]), cdp(web("ca.crl"))],
     "delegate-over": [aia([web("ocsp/by-delegate-over")])],
     "replayed": [aia([web("replay")])],
@@ -78,6 +79,7 @@ NAMED = {
 }
 SIGNERS = [cert("by-delegate", "ca", [("extendedKeyUsage", "OCSPSigning"), ("noCheck", "ignored")]),
            cert("by-delegate-open", "ca", [("extendedKeyUsage", "OCSPSigning")]),
+           cert("by-delegate-listed", "ca", [("extendedKeyUsage", "OCSPSigning"), cdp(web("ca.crl"))]),
            cert("by-delegate-gone", "ca", [("extendedKeyUsage", "OCSPSigning")]),
            cert("by-delegate-over", "ca", [("extendedKeyUsage", "OCSPSigning"), ("noCheck", "ignored")], until=-1),
            cert("by-plain", "ca", [("extendedKeyUsage", "clientAuth")]), root(id="other-root")]
@@ -333,6 +335,7 @@ def test_signers():
     online("delegate", "valid", "good")
     refused(online("delegate-open", "refused", "unknown"), "whether the response's signer is revoked is not known")
     online("delegate-open", "valid", "good", "--crl", str(FILES / "ca.crl.pem"))
+    online("delegate-listed", "valid", "good")  # the list that the responder names for itself is fetched
     answer = online("delegate-gone", "valid", "good")  # by the list: the revoked responder's word does not count
     vigie.equal(answer["path"][0]["revocation"]["by"], "crl")
     refused(online("delegate-over", "refused", "unknown"), "has not made the response's signer a responder, or not for now")
