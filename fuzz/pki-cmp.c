@@ -1,4 +1,5 @@
-/* A message of CMP from a stranger: what is read of it before anybody is known lies within it. */
+/* A message of CMP from a stranger: what is read of it, before anybody is known and after, lies within it. */
+#include "pki/cmp-general.h"
 #include "pki/cmp-look.h"
 
 #include <stdlib.h>
@@ -10,8 +11,25 @@ static void must_lie_within(VigieBytes part, const uint8_t *data, size_t size) {
         abort();
 }
 
+static void look_at_body(const uint8_t *data, size_t size) {
+    VigieBytes message = vigie_bytes(data, size), url, issuer;
+    VigieTime since = 0;
+    int64_t reason = -1;
+    if (cmp_look_reason(message, &reason) && (reason < 0 || reason > 255))
+        abort();
+    for (size_t place = 0; place < 3; place++) {
+        VigieBytes value = cmp_look_value(message, place);
+        must_lie_within(value, data, size);
+        if (!cmp_general_source(value, &url, &issuer, &since))
+            continue;
+        must_lie_within(url, data, size);
+        must_lie_within(issuer, data, size);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CmpLook look;
+    look_at_body(data, size);
     if (!cmp_look(vigie_bytes(data, size), &look))
         return 0;
     if (look.transaction.size == 0)

@@ -16,20 +16,22 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
 
-enum { ORDERS_SHOWN = 100, POLL_SECONDS = 3, WAIT_MS = 5000, RENEWAL_POLL = 6 * 3600 };
+enum { ORDERS_SHOWN = 100, POLL_SECONDS = 3, WAIT_MS = 5000 };
 
 typedef struct {
     int64_t id, request;
     VigieTime ends;
     json_t *names, *authorizations;
     const char *state;
-    json_t *asked; /* its request, or NULL */
+    char *replaces; /* a certificate's identifier (RFC 9773 4.1), or NULL */
+    json_t *asked;  /* its request, or NULL */
 } Order;
 
 static void order_clear(Order *order) {
     json_decref(order->names);
     json_decref(order->authorizations);
     json_decref(order->asked);
+    g_free(order->replaces);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Order, order_clear)
 
@@ -61,9 +63,10 @@ static const char *state_of(const Order *order, VigieTime now) {
 
 /* Its id is 0 where this account has no such order, which is then answered. */
 static bool load(Acme *acme, int64_t id, Order *order, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(
-        acme->store, error, "SELECT names, request, ends FROM acme_order WHERE id = $1 AND account = $2",
-        "ii", id, acme->account);
+    g_autoptr(VigieRows) rows =
+        store_query(acme->store, error,
+                    "SELECT names, request, ends, replaces FROM acme_order WHERE id = $1 AND account = $2",
+                    "ii", id, acme->account);
     bool found = false;
     if (!acme_row(rows, &found, error))
         return false;
@@ -72,7 +75,8 @@ static bool load(Acme *acme, int64_t id, Order *order, GError **error) {
     *order = (Order){.id = id,
                      .names = json_loads(rows_text(rows, 0), 0, NULL),
                      .request = rows_int(rows, 1),
-                     .ends = rows_int(rows, 2)};
+                     .ends = rows_int(rows, 2),
+                     .replaces = g_strdup(rows_text(rows, 3))};
     g_clear_pointer(&rows, rows_free);
     order->authorizations = acme_authorizations(acme, id, error);
     if (!order->authorizations)
@@ -124,6 +128,8 @@ static bool answer_order(Acme *acme, const Order *order, unsigned status) {
     json_t *resource = json_pack("{s:s, s:o, s:o, s:o, s:s}", "status", order->state, "expires",
                                  acme_time(order->ends), "identifiers", identifiers(order->names),
                                  "authorizations", authorization_urls(acme, order), "finalize", finalize);
+    if (order->replaces)
+        json_object_set_new(resource, "replaces", json_string(order->replaces));
     add_outcome(acme, order, resource);
     acme_location(acme, "order", order->id);
     if (strcmp(order->state, "processing") == 0)
@@ -209,6 +215,17 @@ static bool enrolment_of(Acme *acme, json_t **ret_enrolment, GError **error) {
     return acme_problem(acme, 403, "unauthorized", "the enrolment of this account has ended, or is used up");
 }
 
+static bool keep_order(Acme *acme, const json_t *names, bool proven, const char *replaces, int64_t *ret_id,
+                       GError **error) {
+    g_autofree char *text = vigie_json_text(names);
+    return store_get_int(acme->store, ret_id, error,
+                         "INSERT INTO acme_order (account, names, made, ends, replaces) VALUES ($1, $2, $3, "
+                         "$4, $5) RETURNING id",
+                         "itiit", acme->account, text, acme->server->now,
+                         acme->server->now + ACME_ORDER_SECONDS, replaces) &&
+           acme_authorizations_add(acme, *ret_id, names, proven, error);
+}
+
 bool acme_new_order(Acme *acme, GError **error) {
     g_autoptr(json_t) enrolment = NULL;
     if (!enrolment_of(acme, &enrolment, error))
@@ -216,18 +233,16 @@ bool acme_new_order(Acme *acme, GError **error) {
     g_autoptr(json_t) names = enrolment ? read_identifiers(acme, json_object_get(enrolment, "names")) : NULL;
     if (!names) /* answered */
         return true;
-    g_autofree char *text = vigie_json_text(names);
-    bool proven = !json_is_true(json_object_get(enrolment, "challenge"));
+    bool proven = !json_is_true(json_object_get(enrolment, "challenge")), may = true;
+    const json_t *replaces = json_object_get(acme->payload, "replaces");
     int64_t id = 0;
     g_auto(Order) order = {0};
     g_autoptr(VigieTransaction) tx = store_begin(acme->store, error);
-    return tx &&
-           store_get_int(
-               acme->store, &id, error,
-               "INSERT INTO acme_order (account, names, made, ends) VALUES ($1, $2, $3, $4) RETURNING id",
-               "itii", acme->account, text, acme->server->now, acme->server->now + ACME_ORDER_SECONDS) &&
-           acme_authorizations_add(acme, id, names, proven, error) && store_commit(&tx, error) &&
-           load(acme, id, &order, error) && answer_order(acme, &order, 201);
+    if (!tx || (replaces && !acme_may_replace(acme, replaces, names, &may, error)))
+        return false;
+    return !may ||
+           (keep_order(acme, names, proven, json_string_value(replaces), &id, error) &&
+            store_commit(&tx, error) && load(acme, id, &order, error) && answer_order(acme, &order, 201));
 }
 
 /* ---- Finalizing ---------------------------------------------------------------------------------------------------------------- */
@@ -427,45 +442,4 @@ bool acme_revoke(Acme *acme, GError **error) {
         return acme_problem(acme, 403, "unauthorized",
                             "who revokes has ordered the certificate, or has its key: sign with one of them");
     return ask_revocation(acme, serial, reason, error);
-}
-
-/* ---- When to renew (RFC 9773) ---------------------------------------------------------------------------------------------------------- */
-/* base64url of the authority's key identifier, a dot, base64url of the serial number: the latter finds it. */
-static bool read_serial(const char *identifier, uint8_t serial[32], size_t *ret_size) {
-    const char *dot = strchr(identifier, '.');
-    g_autoptr(json_t) text = json_string(dot ? dot + 1 : "");
-    size_t size = jose_b64_dec(text, NULL, 0);
-    if (size == 0 || size > 32 || jose_b64_dec(text, serial, size) != size)
-        return false;
-    size_t zeros = serial[0] == 0 && size > 1 ? 1 : 0; /* DER's sign */
-    memmove(serial, serial + zeros, size - zeros);
-    *ret_size = size - zeros;
-    return true;
-}
-
-bool acme_renewal(Acme *acme, const char *identifier, GError **error) {
-    uint8_t octets[32];
-    size_t size = 0;
-    bool found = false;
-    if (!read_serial(identifier, octets, &size))
-        return acme_problem(acme, 400, "malformed", "RFC 9773 4.1: the certificate's identifier is wanted");
-    VigieBytes serial = vigie_bytes(octets, size);
-    g_autoptr(VigieRows) rows = store_query(
-        acme->store, error,
-        "SELECT c.not_before, c.not_after, COALESCE(r.at, a.revoked) FROM pki_certificate c "
-        "JOIN pki_authority a ON a.id = c.authority LEFT JOIN pki_revocation r ON r.certificate = c.id "
-        "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
-        "b", &serial);
-    if (!acme_row(rows, &found, error))
-        return false;
-    if (!found)
-        return acme_problem(acme, 404, "malformed", "none of our certificates");
-    VigieTime from = rows_int(rows, 0), to = rows_int(rows, 1), life = to - from;
-    /* Within the last third, before its last sixth; at once where it was revoked. */
-    VigieTime start = rows_int(rows, 2) ? rows_int(rows, 2) : to - life / 3;
-    VigieTime end = rows_int(rows, 2) ? rows_int(rows, 2) + 1 : to - life / 6;
-    acme->answer->retry_after = RENEWAL_POLL;
-    return acme_answer(
-        acme, 200,
-        json_pack("{s:{s:o, s:o}}", "suggestedWindow", "start", acme_time(start), "end", acme_time(end)));
 }

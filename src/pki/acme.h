@@ -53,8 +53,10 @@ bool acme_revoke(Acme *acme, GError **error);
 bool acme_authorization(Acme *acme, GError **error);
 bool acme_challenge(Acme *acme, GError **error);
 
-/* Whether a certificate should be renewed now (RFC 9773), by GET. */
-bool acme_renewal(Acme *acme, const char *identifier, GError **error);
+/* When a certificate should be renewed (RFC 9773), by GET; "IDENTIFIER/why": why at once. */
+bool acme_renewal(Acme *acme, const char *path, GError **error);
+/* Whether a new order for `names` may say that it replaces this certificate; else it was answered. */
+bool acme_may_replace(Acme *acme, const json_t *replaces, const json_t *names, bool *ret_may, GError **error);
 /* The enrolment that is open to all; 0: none, -1: the store failed. */
 int64_t acme_open_enrolment(const Acme *acme, GError **error);
 

@@ -259,7 +259,8 @@ static bool is_email(const char *text, bool range) {
 /* The address, and behind it the mask of a range; its size, 0 where it is none. */
 static size_t read_ip(const char *text, bool range, uint8_t octets[32]) {
     g_auto(GStrv) parts = g_strsplit(text, "/", 2);
-    size_t size = inet_pton(AF_INET, parts[0], octets) == 1    ? 4
+    size_t size = !parts[0]                                    ? 0
+                  : inet_pton(AF_INET, parts[0], octets) == 1  ? 4
                   : inet_pton(AF_INET6, parts[0], octets) == 1 ? 16
                                                                : 0;
     if (size == 0 || range != (parts[1] != NULL))

@@ -345,12 +345,28 @@ GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others);
 /* What a profile asks of a request, for EST's clients: CsrAttrs, DER (RFC 8951, RFC 9908); NULL: there is no such profile. */
 GByteArray *pki_csr_attributes(const VigieProfiles *profiles, const char *profile);
 
+/* RFC 7030 4.4: the names and the kind of key of `request`'s CSR, whose signature says nothing, and a key made here, in memory,
+ * where `profile` allows that. ret_key is PKCS#8, DER, in clear: wipe it. Nothing of it is kept; where nobody decides in time the
+ * request is withdrawn: UNAVAILABLE. DENIED: the profile's keys are their owners' to make. */
+bool pki_server_key_ask(VigieStore *store, const VigieProfiles *profiles, const char *profile,
+                        const VigiePkiRequest *request, VigieTime now, GByteArray **ret_key,
+                        GByteArray **ret_certificate, GError **error);
+
 /* A registration authority's key and certificate (RFC 9810 4.1): messages are signed with it and, in SCEP, encrypted to it; it
  * issues nothing. Read only once it is made: lanes may share it. */
 typedef struct VigieRegistrar VigieRegistrar;
 /* `path`: PEM, both. INVALID where they are not that; DENIED where the certificate is not one of ours, good now. */
 VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, VigieTime now, GError **error);
 void pki_registrar_free(VigieRegistrar *registrar);
+/* How a client wants a key made for it to be sealed (RFC 7030 4.4.1). */
+typedef enum { VIGIE_SEAL_NONE, VIGIE_SEAL_CERTIFICATE, VIGIE_SEAL_SECRET } VigieKeySeal;
+/* ret_identifier, may stay NULL: by which key. Free with g_byte_array_unref. */
+VigieKeySeal pki_seal_wanted(VigieBytes csr, GByteArray **ret_identifier);
+/* INVALID where `identifier` is not that certificate's key, or the key may not decrypt. */
+bool pki_seal_check(VigieBytes certificate, const GByteArray *identifier, GError **error);
+/* The key, signed by the registrar and encrypted to `certificate` (RFC 7030 4.4.2, RFC 5958), DER. */
+GByteArray *pki_seal_key(const VigieRegistrar *registrar, const GByteArray *key, VigieBytes certificate,
+                         GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRegistrar, pki_registrar_free)
 
 /* CMP (RFC 9810, 9483). Lanes may share it. An answer, DER, also where it refuses; NULL with INVALID or DENIED where none can be

@@ -307,6 +307,10 @@ static bool read_directory(const Reading *reading, const char *name, const json_
     return read_bool(reading, name, value, &reading->profile->directory);
 }
 
+static bool read_server_key(const Reading *reading, const char *name, const json_t *value) {
+    return read_bool(reading, name, value, &reading->profile->server_key);
+}
+
 static bool read_dual(const Reading *reading, const char *name, const json_t *value) {
     return read_bool(reading, name, value, &reading->profile->dual);
 }
@@ -345,6 +349,7 @@ static const struct {
     {"hold", true, read_hold},
     {"no_check", false, read_no_check},
     {"directory", false, read_directory},
+    {"server_key", false, read_server_key},
     {"dual_control", true, read_dual},
     {"validators", true, read_validators},
     {"extensions", false, read_extensions},
@@ -373,6 +378,9 @@ static bool check(const Reading *reading) {
     const Profile *profile = reading->profile;
     if (!profile->rsa_min && !(profile->curves && profile->curves[0]))
         return refuse(reading, "curves", "no key at all is allowed: rsa or curves is wanted");
+    if (profile->server_key && (profile->dual || (profile->key_usage & 0x4000)))
+        return refuse(reading, "server_key",
+                      "a key that signs for somebody, or waits for a person, is its owner's to make");
     if (profile->private_key_days > profile->days)
         return refuse(reading, "private_key_days", "longer than the certificate lives");
     for (size_t i = 0; i < profile->part_count; i++)

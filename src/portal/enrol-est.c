@@ -7,6 +7,8 @@
 
 static const char prefix[] = "/.well-known/est/";
 static const char pkcs7[] = "application/pkcs7-mime";
+static const char operations[] = "EST here: cacerts, csrattrs, simpleenroll, simplereenroll, serverkeygen";
+#define BOUNDARY "vigie-est-boundary" /* base64 has no hyphens: it stands in no part */
 
 /* The last part of the path; what stands before it in ret_label, NULL: nothing. */
 static const char *operation(const Request *request, char **ret_label) {
@@ -46,6 +48,13 @@ static bool answer_failure(Request *request, GError *failure, GError **error) {
     return true;
 }
 
+/* False where `failure` is set, which is passed on: else it was answered. */
+static bool passed(GError *failure, GError **error) {
+    if (failure)
+        g_propagate_error(error, failure);
+    return !failure;
+}
+
 /* ---- cacerts -------------------------------------------------------------------------------------------------- */
 /* Of one authority its chain; without a label each authority's own certificate, for the client is not known yet. */
 static GPtrArray *authorities(Request *request, const char *label, GError **error) {
@@ -78,37 +87,27 @@ static bool answer_authorities(Request *request, const char *label, GError **err
     return true;
 }
 
-RAW(feed_est_get) {
-    g_autofree char *label = NULL;
-    const char *asked = operation(request, &label);
-    if (strcmp(asked, "cacerts") == 0)
-        return answer_authorities(request, label, error);
-    if (strcmp(asked, "csrattrs") == 0) { /* RFC 7030 4.5.2: none are wanted; names come from the enrolment */
-        request->status = 204;
-        return true;
-    }
-    answer_text(request, 404, "EST here: cacerts, csrattrs, simpleenroll, simplereenroll");
-    return true;
-}
-
 /* ---- simpleenroll and simplereenroll --------------------------------------------------------------------------- */
 typedef struct {
     VigiePkiRequest wanted;
     json_t *enrolment, *shown;
+    GByteArray *certificate; /* that was shown */
     char *requester;
 } Client;
 
 static void client_clear(Client *client) {
     json_decref(client->enrolment);
     json_decref(client->shown);
+    if (client->certificate)
+        g_byte_array_unref(client->certificate);
     g_free(client->requester);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Client, client_clear)
 
 /* By its certificate, whose name and profile the new one keeps. */
-static bool know_by_certificate(Request *request, const GByteArray *der, Client *client, GError **error) {
-    client->shown =
-        pki_certificate_shown(request->store, vigie_bytes(der->data, der->len), request->now, error);
+static bool know_by_certificate(Request *request, Client *client, GError **error) {
+    VigieBytes der = vigie_bytes(client->certificate->data, client->certificate->len);
+    client->shown = pki_certificate_shown(request->store, der, request->now, error);
     if (!client->shown)
         return false;
     client->requester =
@@ -135,12 +134,12 @@ static bool know_by_secret(Request *request, const char *name, const char *secre
 static bool know(Request *request, bool renew, Client *client, GError **error) {
     g_autofree char *name = NULL, *secret = NULL;
     GError *failure = NULL;
-    g_autoptr(GByteArray) shown = enrol_client_certificate(request, &failure);
+    client->certificate = enrol_client_certificate(request, &failure);
     bool known = false;
     if (failure)
         g_propagate_error(error, failure);
-    else if (shown)
-        known = know_by_certificate(request, shown, client, error);
+    else if (client->certificate)
+        known = know_by_certificate(request, client, error);
     else if (!renew && enrol_basic(request, &name, &secret))
         known = know_by_secret(request, name, secret, client, error);
     if (secret)
@@ -175,18 +174,35 @@ static bool answer_certificate(Request *request, const GByteArray *certificate) 
 /* RFC 7030 3.2.2: a label is the authority that the client means. */
 static bool is_meant(const Client *client, const char *label) {
     const json_t *known = client->enrolment ? client->enrolment : client->shown;
-    return !label || strcmp(label, json_string_value(json_object_get(known, "authority"))) == 0;
+    return !label || g_strcmp0(label, json_string_value(json_object_get(known, "authority"))) == 0;
+}
+
+static const char *profile_of(const Client *client) {
+    const json_t *known = client->enrolment ? client->enrolment : client->shown;
+    return json_string_value(json_object_get(known, "profile"));
+}
+
+/* Who asks, and for which authority; false: answered, or an error. */
+static bool admit(Request *request, const char *label, bool renew, Client *client, GError **error) {
+    GError *failure = NULL;
+    if (!know(request, renew, client, &failure)) {
+        if (failure)
+            answer_failure(request, failure, error);
+        else
+            answer_unknown(request, renew);
+        return false;
+    }
+    if (is_meant(client, label))
+        return true;
+    answer_text(request, 403, "RFC 7030 3.2.2: what you prove is another authority's than the path's");
+    return false;
 }
 
 static bool enrol(Request *request, const char *label, bool renew, GError **error) {
     g_auto(Client) client = {0};
     GError *failure = NULL;
-    if (!know(request, renew, &client, &failure))
-        return failure ? answer_failure(request, failure, error) : answer_unknown(request, renew);
-    if (!is_meant(&client, label)) {
-        answer_text(request, 403, "RFC 7030 3.2.2: what you prove is another authority's than the path's");
-        return true;
-    }
+    if (!admit(request, label, renew, &client, &failure))
+        return passed(failure, error);
     gsize size = 0;
     g_autofree guchar *csr = g_base64_decode(request->body->str, &size);
     client.wanted.csr = vigie_bytes(csr, size);
@@ -195,11 +211,113 @@ static bool enrol(Request *request, const char *label, bool renew, GError **erro
     return failure ? answer_failure(request, failure, error) : answer_certificate(request, certificate);
 }
 
+/* ---- csrattrs ------------------------------------------------------------------------------------------------------ */
+/* RFC 7030 4.5: whoever says who it is learns what its profile asks; nothing is asked of others. */
+static bool answer_attributes(Request *request, const char *label, GError **error) {
+    g_auto(Client) client = {0};
+    GError *failure = NULL;
+    if (!know(request, false, &client, &failure) && failure)
+        return answer_failure(request, failure, error);
+    const char *profile = is_meant(&client, label) ? profile_of(&client) : NULL;
+    g_autoptr(GByteArray) attributes =
+        profile ? pki_csr_attributes(request->portal->profiles, profile) : NULL;
+    if (attributes)
+        answer_base64(request, "application/csrattrs", attributes);
+    else
+        request->status = 204;
+    return true;
+}
+
+RAW(feed_est_get) {
+    g_autofree char *label = NULL;
+    const char *asked = operation(request, &label);
+    if (strcmp(asked, "cacerts") == 0)
+        return answer_authorities(request, label, error);
+    if (strcmp(asked, "csrattrs") == 0)
+        return answer_attributes(request, label, error);
+    answer_text(request, 404, operations);
+    return true;
+}
+
+/* ---- serverkeygen -------------------------------------------------------------------------------------------------- */
+static void add_part(Request *request, const char *type, const GByteArray *der) {
+    g_autofree char *text = g_base64_encode(der->data, der->len);
+    g_string_append_printf(
+        request->answer,
+        "--" BOUNDARY "\r\nContent-Type: %s\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n", type, text);
+    explicit_bzero(text, strlen(text));
+}
+
+/* RFC 7030 4.4.2: the key, then its certificate. */
+static bool answer_key(Request *request, const char *type, const GByteArray *key,
+                       const GByteArray *certificate) {
+    g_autoptr(GByteArray) chain = pki_certs_only(certificate, NULL);
+    g_string_truncate(request->answer, 0);
+    add_part(request, type, key);
+    add_part(request, "application/pkcs7-mime; smime-type=certs-only", chain);
+    g_string_append(request->answer, "--" BOUNDARY "--\r\n");
+    request->type = "multipart/mixed; boundary=" BOUNDARY;
+    request_header(request, "Cache-Control", "no-store");
+    return true;
+}
+
+/* Sealed as it was asked for, or as it is: TLS seals it (RFC 7030 4.4.1). */
+static bool give_key(Request *request, const Client *client, VigieKeySeal seal, const GByteArray *key,
+                     const GByteArray *certificate, GError **error) {
+    if (seal == VIGIE_SEAL_NONE)
+        return answer_key(request, "application/pkcs8", key, certificate);
+    VigieBytes shown = vigie_bytes(client->certificate->data, client->certificate->len);
+    g_autoptr(GByteArray) sealed = pki_seal_key(enrol_registrar(request->portal->enrol), key, shown, error);
+    return sealed && answer_key(request, "application/pkcs7-mime; smime-type=server-generated-key", sealed,
+                                certificate);
+}
+
+/* What we cannot do is said before a key is made for it. */
+static const char *cannot_seal(const Request *request, const Client *client, VigieKeySeal seal) {
+    if (seal == VIGIE_SEAL_SECRET)
+        return "RFC 7030 4.4.1.1: there is no secret here to encrypt a key with";
+    if (seal == VIGIE_SEAL_CERTIFICATE && !client->certificate)
+        return "RFC 7030 4.4.1.2: a key is encrypted to the certificate that is shown over TLS, and none is";
+    if (seal == VIGIE_SEAL_CERTIFICATE && !request->portal->enrol)
+        return "RFC 7030 4.4.2: this portal has no registrar to sign a key with (pki.registrar)";
+    return g_str_has_prefix(vigie_config_text(request->portal->config, "site.url"), "https://")
+               ? NULL
+               : "RFC 7030 4.4: a key travels over TLS alone, and site.url is no https://";
+}
+
+static bool make_key(Request *request, const char *label, GError **error) {
+    g_auto(Client) client = {0};
+    GError *failure = NULL;
+    if (!admit(request, label, false, &client, &failure))
+        return passed(failure, error);
+    gsize size = 0;
+    g_autofree guchar *csr = g_base64_decode(request->body->str, &size);
+    g_autoptr(GByteArray) identifier = NULL, key = NULL, certificate = NULL;
+    client.wanted.csr = vigie_bytes(csr, size);
+    VigieKeySeal seal = pki_seal_wanted(client.wanted.csr, &identifier);
+    const char *why = cannot_seal(request, &client, seal);
+    if (why) {
+        answer_text(request, 400, why);
+        return true;
+    }
+    VigieBytes shown =
+        client.certificate ? vigie_bytes(client.certificate->data, client.certificate->len) : (VigieBytes){0};
+    bool given = (seal == VIGIE_SEAL_NONE || pki_seal_check(shown, identifier, &failure)) &&
+                 pki_server_key_ask(request->store, request->portal->profiles, profile_of(&client),
+                                    &client.wanted, request->now, &key, &certificate, &failure) &&
+                 give_key(request, &client, seal, key, certificate, &failure);
+    if (key)
+        explicit_bzero(key->data, key->len);
+    return given || answer_failure(request, failure, error);
+}
+
 RAW(feed_est_post) {
     g_autofree char *label = NULL;
     const char *asked = operation(request, &label);
     if (strcmp(asked, "simpleenroll") == 0 || strcmp(asked, "simplereenroll") == 0)
         return enrol(request, label, strcmp(asked, "simplereenroll") == 0, error);
-    answer_text(request, 404, "EST here: cacerts, csrattrs, simpleenroll, simplereenroll");
+    if (strcmp(asked, "serverkeygen") == 0)
+        return make_key(request, label, error);
+    answer_text(request, 404, operations);
     return true;
 }

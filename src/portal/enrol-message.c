@@ -32,6 +32,10 @@ void enrol_server_close(EnrolServer *server) {
     g_free(server);
 }
 
+const VigieRegistrar *enrol_registrar(const EnrolServer *server) {
+    return server->registrar;
+}
+
 static bool must_serve(Request *request, GError **error) {
     if (request->portal->enrol)
         return true;

@@ -7,6 +7,7 @@
 /* CMP and SCEP, with the registrar they answer by; NULL without an error where none is configured. */
 bool enrol_server_open(const VigieConfig *config, EnrolServer **ret_server, GError **error);
 void enrol_server_close(EnrolServer *server);
+const VigieRegistrar *enrol_registrar(const EnrolServer *server);
 
 /* The certificate that the client proved over TLS to hold the key of, DER, by the word of the proxy before us; NULL without an
  * error where it showed none. Free with g_byte_array_unref. */

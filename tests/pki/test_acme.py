@@ -1,5 +1,6 @@
 """ACME with the clients people have: certbot, lego, uacme, dehydrated; each challenge; and what must not be issued."""
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -219,20 +220,152 @@ def test_others():
     CHU.openssl("x509", "-in", "x.pem", "-outform", "DER", "-out", "x.cer")
     revoke = {"certificate": b64(CHU.path("x.cer").read_bytes())}
     problem(other.post(f"{CHU.url}/acme/revoke-cert", revoke), 403, "unauthorized")
-    renewal(CHU.path("x.pem"))
     vigie.equal(one.post(f"{CHU.url}/acme/revoke-cert", revoke)[0], 200)
     vigie.equal(CHU.json("certificate", CHU.serial(CHU.path("x.pem")))["state"], "revoked")
 
 
-def renewal(path):
-    """RFC 9773: the window lies within the certificate's last third"""
+def identifier_of(path):
+    """RFC 9773 4.1: base64url of the authority's key identifier and of the serial number, as DER has them"""
     text = CHU.openssl("x509", "-in", path, "-noout", "-ext", "authorityKeyIdentifier").stdout
     key = bytes.fromhex("".join(text.split("\n")[1].split()).replace(":", "").replace("keyid", ""))
-    identifier = f"{b64(key)}.{b64(bytes.fromhex(CHU.serial(path)))}"
-    window = json.loads(CHU.curl(f"{CHU.url}/acme/renewal-info/{identifier}"))["suggestedWindow"]
-    assert window["start"] < window["end"] and window["start"] > "2026", window
-    CHU.curl(f"{CHU.url}/acme/renewal-info/{b64(key)}.AAAA", expect=404)
-    CHU.curl(f"{CHU.url}/acme/renewal-info/nothing", expect=400)
+    return f"{b64(key)}.{b64(bytes.fromhex(CHU.serial(path)))}"
+
+
+def renewal_info(identifier):
+    """What a client that knows RFC 9773 learns; when to ask again."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    answer = opener.open(f"{CHU.url}/acme/renewal-info/{identifier}", timeout=30)
+    return json.loads(answer.read()), int(answer.headers["Retry-After"])
+
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def finished(client, order, name, **how):
+    CHU.csr("ari", f"DNS:{name}", **how)
+    CHU.openssl("req", "-in", "ari.csr", "-outform", "DER", "-out", "ari.der")
+    status, done, _ = client.post(order["finalize"], {"csr": b64(CHU.path("ari.der").read_bytes())})
+    vigie.equal((status, done["status"]), (200, "valid"), done)
+    CHU.path("ari.pem").write_bytes(client.post(done["certificate"], None)[1])
+    return CHU.path("ari.pem")
+
+
+def test_renewal_window():
+    """RFC 9773: the window lies in the certificate's last third, Retry-After says when to ask again; strangers' are not known"""
+    client = Client(PLAIN, PLAIN_SECRET).register()
+    path = finished(client, client.order("dns:ari.interne.chu.test")[1], "ari.interne.chu.test")
+    identifier = identifier_of(path)
+    told, again = renewal_info(identifier)
+    dates = [datetime.datetime.strptime(line.split("=")[1], "%b %d %H:%M:%S %Y GMT").replace(tzinfo=datetime.timezone.utc)
+             for line in CHU.openssl("x509", "-in", path, "-noout", "-dates").stdout.splitlines()]
+    start, end = (moment(told["suggestedWindow"][name]) for name in ("start", "end"))
+    life = dates[1] - dates[0]
+    assert dates[1] - life / 3 - datetime.timedelta(seconds=2) <= start < end <= dates[1] - life / 6 + datetime.timedelta(seconds=2), told
+    assert 60 <= again <= 86400 and "explanationURL" not in told, (again, told)
+    key, serial = identifier.split(".")
+    for other, status in ((f"{key}.AAAA", 404), (f"{b64(bytes(20))}.{serial}", 404), (f"{identifier}/why", 404), (f"{identifier}/other", 404),
+                          ("nothing", 400), (f"{key}.", 400), (f".{serial}", 400), (f"{key}.{serial}=", 400), (f"{key}.{'A' * 400}", 400)):
+        CHU.curl(f"{CHU.url}/acme/renewal-info/{other}", expect=status)
+
+
+def test_renewal_replaces():
+    """an order says which certificate it replaces: one of its own account, of its names, once; the order shows it"""
+    client, other = Client(PLAIN, PLAIN_SECRET).register(), Client(PLAIN, PLAIN_SECRET).register()
+    name = "replaced.interne.chu.test"
+    identifier = identifier_of(finished(client, client.order(f"dns:{name}")[1], name))
+
+    def order(who, wanted, replaces):
+        return who.post(f"{CHU.url}/acme/new-order", {"identifiers": [{"type": "dns", "value": wanted}], "replaces": replaces})
+    problem(order(other, name, identifier), 400, "malformed")
+    problem(order(client, "another.interne.chu.test", identifier), 400, "malformed")
+    for nonsense in ("nothing", f"{identifier}x", 7, None, []):
+        problem(order(client, name, nonsense), 400, "malformed")
+    status, made, _ = order(client, name, identifier)
+    vigie.equal((status, made["replaces"]), (201, identifier), made)
+    problem(order(client, name, identifier), 409, "alreadyReplaced")
+    finished(client, made, name)
+    problem(order(client, name, identifier), 409, "alreadyReplaced")
+
+
+def test_renewal_revoked():
+    """a revoked certificate is to be renewed at once, and the reason is told in both languages"""
+    client = Client(PLAIN, PLAIN_SECRET).register()
+    path = finished(client, client.order("dns:ended.interne.chu.test")[1], "ended.interne.chu.test")
+    identifier = identifier_of(path)
+    CHU.openssl("x509", "-in", path, "-outform", "DER", "-out", "ended.cer")
+    revoke = {"certificate": b64(CHU.path("ended.cer").read_bytes()), "reason": 1}
+    for reason in (6, 8, 2, 99, "1", 1.5):
+        problem(client.post(f"{CHU.url}/acme/revoke-cert", {**revoke, "reason": reason}), 400, "badRevocationReason")
+    problem(client.post(f"{CHU.url}/acme/revoke-cert", {"certificate": "A"}), 400, "malformed")
+    vigie.equal(client.post(f"{CHU.url}/acme/revoke-cert", revoke)[0], 200)
+    problem(client.post(f"{CHU.url}/acme/revoke-cert", revoke), 400, "alreadyRevoked")
+    told, _ = renewal_info(identifier)
+    assert moment(told["suggestedWindow"]["end"]) <= datetime.datetime.now(datetime.timezone.utc), told
+    why = CHU.curl(told["explanationURL"]).decode()
+    assert "clé compromise" in why and "key compromised" in why, why
+
+
+def test_names_once():
+    """a name said twice counts once: the CSR has no room for another; names in other clothes are no names"""
+    client = Client(PLAIN, PLAIN_SECRET).register()
+    status, order, _ = client.order("dns:twice.interne.chu.test", "dns:TWICE.interne.chu.test")
+    vigie.equal((status, len(order["identifiers"]), len(order["authorizations"])), (201, 1, 1), order)
+    CHU.csr("twice", "DNS:twice.interne.chu.test", "DNS:other.interne.chu.test")
+    CHU.openssl("req", "-in", "twice.csr", "-outform", "DER", "-out", "twice.der")
+    problem(client.post(order["finalize"], {"csr": b64(CHU.path("twice.der").read_bytes())}), 400, "badCSR")
+    for name in ("dns:10.0.0.1", "dns:127.1", "dns:0x7f000001", "dns:interne.chu.test.", "dns:xinterne.chu.test", "dns:*.*.interne.chu.test",
+                 "dns:*", "dns:", "ip:", "ip:127.0.0.1/8", "ip:::ffff:127.0.0.1", "dns:a\u0000.interne.chu.test", "dns:\u0430.interne.chu.test",
+                 "dns:interne.chu.test\n", "email:a@interne.chu.test"):
+        answer = client.order(name)
+        assert answer[0] in (400, 403), (name, answer)
+
+
+def test_key_is_strong():
+    """no account takes a key that is weak, private or symmetric: not at first, and not by changing it"""
+    CHU.openssl("genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:1024", "-out", "weak.key")
+    modulus = bytes.fromhex(CHU.openssl("rsa", "-in", "weak.key", "-noout", "-modulus").stdout.strip().split("=")[1])
+    client, url = Client().register(), f"{CHU.url}/acme/key-change"
+    weak = {"e": "AQAB", "kty": "RSA", "n": b64(modulus)}
+    protected = b64(json.dumps({"alg": "RS256", "jwk": weak, "url": url}).encode())
+    payload = b64(json.dumps({"account": client.kid, "oldKey": client.jwk}).encode())
+    CHU.path("tosign").write_bytes(f"{protected}.{payload}".encode())
+    CHU.openssl("dgst", "-sha256", "-sign", "weak.key", "-out", "signature", "tosign")
+    inner = {"protected": protected, "payload": payload, "signature": b64(CHU.path("signature").read_bytes())}
+    problem(client.post(url, inner), 400, "malformed")
+    for jwk in (weak, {"kty": "oct", "k": b64(bytes(32))}, {**client.jwk, "d": b64(bytes(32))}, {"kty": "EC"}, {}):
+        stranger = Client()
+        stranger.jwk = jwk
+        assert stranger.post(f"{CHU.url}/acme/new-account", {})[0] in (400, 403), jwk
+
+
+def test_finalize_race():
+    """one order finalized eight times at once with eight keys is one certificate"""
+    import threading
+    client = Client(PLAIN, PLAIN_SECRET).register()
+    order = client.order("dns:race.interne.chu.test")[1]
+    before, answers, threads = CHU.certificates(), [], []
+    signed = []
+    for i in range(8):
+        CHU.csr(f"race{i}", "DNS:race.interne.chu.test")
+        CHU.openssl("req", "-in", f"race{i}.csr", "-outform", "DER", "-out", f"race{i}.der")
+        header = {"alg": "ES256", "nonce": client.fresh(), "url": order["finalize"], "kid": client.kid}
+        protected, body = b64(json.dumps(header).encode()), b64(json.dumps({"csr": b64(CHU.path(f"race{i}.der").read_bytes())}).encode())
+        signed.append({"protected": protected, "payload": body, "signature": b64(client.sign(f"{protected}.{body}".encode()))})
+
+    def send(message):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(order["finalize"], json.dumps(message).encode(), {"Content-Type": "application/jose+json"})
+        try:
+            answers.append(opener.open(request, timeout=60).status)
+        except urllib.error.HTTPError as failure:
+            answers.append(failure.status)
+    for message in signed:
+        threads.append(threading.Thread(target=send, args=(message,)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    vigie.equal((answers.count(200), CHU.certificates()), (1, before + 1), answers)
 
 
 def test_address():
@@ -283,4 +416,5 @@ def test_key_change():
 
 
 with DNS, CHU:
-    tap.run([test_certbot, test_lego, test_uacme, test_dehydrated, test_lies, test_messages, test_others, test_address, test_key_change])
+    tap.run([test_certbot, test_lego, test_uacme, test_dehydrated, test_lies, test_messages, test_others, test_renewal_window,
+             test_renewal_replaces, test_renewal_revoked, test_names_once, test_key_is_strong, test_finalize_race, test_address, test_key_change])

@@ -5,11 +5,11 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from der import parts, sequence, tlv, value  # noqa: E402
+from der import octets, oid, parts, sequence, tlv, value  # noqa: E402
 from enrolling import Enrolling  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
-CHU = Enrolling(tls=True)
+CHU = Enrolling(tls=True, registrar=True)
 EST = f"{CHU.url}/.well-known/est"
 NAME, SECRET = CHU.enrolment("--name", "dns:chu.test")
 
@@ -41,8 +41,119 @@ def test_cacerts():
         assert "AC Racine CHU de Test" in text, text
         vigie.equal(text.count("BEGIN CERTIFICATE"), 2, text)
     CHU.curl(f"{EST}/nobody/cacerts", expect=400)
-    CHU.curl(f"{EST}/csrattrs", expect=204)
-    CHU.curl(f"{EST}/serverkeygen", "-X", "POST", expect=404)
+    CHU.curl(f"{EST}/fullcmc", "-X", "POST", expect=404)
+
+
+def test_csrattrs():
+    """who says who it is learns which key its profile asks for; strangers, and those who mean another authority, nothing"""
+    for place in ("csrattrs", "equipements/csrattrs", "nobody/csrattrs"):
+        CHU.curl(f"{EST}/{place}", expect=204)
+    CHU.curl("-u", f"{NAME}:{SECRET}", f"{EST}/racine/csrattrs", expect=204)
+    CHU.curl("-u", f"{NAME}:wrong", f"{EST}/csrattrs", expect=403)
+    told = base64.b64decode(CHU.curl("-u", f"{NAME}:{SECRET}", f"{EST}/csrattrs"))
+    vigie.equal(told, sequence(sequence(oid("1.2.840.10045.2.1"), tlv(0x31, oid("1.2.840.10045.3.1.7"))), oid("1.2.840.10045.4.3.2")))
+
+
+# ---- Keys made for a device -------------------------------------------------------------------------------------------
+def made(answer):
+    """type and content of the key's part; the certificate, PEM"""
+    parts = [part.split(b"\r\n\r\n", 1) for part in answer.split(b"--vigie-est-boundary")[1:3]]
+    fields = parts[0][0].decode().lower()
+    assert "content-transfer-encoding: base64" in fields and b"certs-only" in parts[1][0], answer
+    return fields, base64.b64decode(parts[0][1]), certificate_of(parts[1][1], "made")
+
+
+def belongs(key, certificate):
+    CHU.path("made.key").write_bytes(key)
+    own = CHU.openssl("pkey", "-in", "made.key", "-inform", "DER", "-pubout").stdout
+    vigie.equal(own, CHU.openssl("x509", "-in", certificate, "-noout", "-pubkey").stdout)
+
+
+def secret_of(key):
+    """Of a PKCS#8: the number that nobody else may know."""
+    inner = value(value(list(parts(value(key)))[2][0]))
+    members = [content for _, content in parts(inner)]
+    return members[3] if len(members) > 5 else members[1]
+
+
+def test_server_key():
+    """a device that cannot make its key has one made, with its certificate, over TLS; the store holds nothing of it"""
+    before = CHU.certificates()
+    for kind, bits in (("ec:P-256", "256 bit"), ("rsa:3072", "3072 bit")):
+        body = base64_der(CHU.csr("weak", "DNS:weak.chu.test", key=kind))
+        fields, key, certificate = made(CHU.curl("-u", f"{NAME}:{SECRET}", "--data-binary", body, f"{EST}/serverkeygen"))
+        text = CHU.good(certificate)
+        assert "application/pkcs8" in fields and "DNS:weak.chu.test" in text and bits in text, text
+        belongs(key, certificate)
+        other = made(CHU.curl("-u", f"{NAME}:{SECRET}", "--data-binary", body, f"{EST}/serverkeygen"))[1]
+        assert key != other
+        vigie.equal(int(CHU.sql("SELECT count(*) FROM pki_request WHERE sealed_key IS NOT NULL")[0][0]), 0)
+        for path in CHU.folder.glob("vigie.db*"):
+            assert secret_of(key) not in path.read_bytes(), path
+    vigie.equal(CHU.certificates(), before + 4)
+
+
+def test_server_key_refused():
+    """without proof, for a name not allowed, for a profile whose keys are their owners', or while the signer stands still: none"""
+    before, body = CHU.certificates(), base64_der(CHU.csr("weak", "DNS:weak.chu.test"))
+
+    def ask(expect, *who):
+        return CHU.curl(*who, "--data-binary", body, f"{EST}/serverkeygen", expect=expect)
+    ask(401)
+    ask(403, "-u", f"{NAME}:wrong")
+    CHU.ca("issue", "--profile", "organisation-client", "--csr", CHU.csr("seal", key="rsa:2048"), "--field", "structure=1012345678", "--field",
+           "organisation=CHU de Test", "--field", "service=Test", "--requester", "c.martin", "--validator", "a.dsi", "--out",
+           CHU.path("seal.pem"))
+    before += 1
+    said = ask(403, "--cert", CHU.path("seal.pem"), "--key", CHU.path("seal.key"))
+    assert b"owners" in said, said
+    signer = CHU.daemon.children()["signer"]
+    os.kill(signer, signal.SIGSTOP)
+    try:
+        ask(503, "-u", f"{NAME}:{SECRET}")
+    finally:
+        os.kill(signer, signal.SIGCONT)
+    body = base64_der(CHU.csr("bank", "DNS:bank.example"))
+    ask(403, "-u", f"{NAME}:{SECRET}")
+    for text in (b"", b"AAAA", base64.b64encode(os.urandom(200))):
+        CHU.path("request.b64").write_bytes(text)
+        ask(400, "-u", f"{NAME}:{SECRET}")
+    vigie.equal((CHU.certificates(), CHU.sql("SELECT count(*) FROM pki_request WHERE state = 'validated'")[0][0] in (0, "0")), (before, True))
+
+
+def wanting(name, attribute, identifier):
+    """A request with one attribute more, whose signature says nothing any more."""
+    der = base64_der(CHU.csr(name, f"DNS:{name}.chu.test")) and CHU.path("request.der").read_bytes()
+    info, algorithm, signature = [whole for whole, _ in parts(value(der))]
+    version, subject, key, attributes = [whole for whole, _ in parts(value(info))]
+    more = sequence(oid(attribute), tlv(0x31, octets(identifier)))
+    CHU.path("request.b64").write_bytes(base64.b64encode(
+        sequence(sequence(version, subject, key, tlv(0xA0, value(attributes), more)), algorithm, signature)))
+    return f"@{CHU.path('request.b64')}"
+
+
+def test_server_key_sealed():
+    """a key is encrypted to the certificate shown over TLS where that is asked for (RFC 7030 4.4.1.2), and to no other"""
+    csr = CHU.csr("sealed", "DNS:sealed.chu.test", key="rsa:2048")
+    old = certificate_of(CHU.curl("-u", f"{NAME}:{SECRET}", "--data-binary", base64_der(csr), f"{EST}/simpleenroll"), "sealed")
+    CHU.path("opens.key").write_bytes(CHU.path("sealed.key").read_bytes())
+    shown = ("--cert", old, "--key", CHU.path("opens.key"))
+    text = CHU.openssl("x509", "-in", old, "-noout", "-ext", "subjectKeyIdentifier").stdout
+    identifier = bytes.fromhex(text.split("\n")[1].strip().replace(":", ""))
+    asymmetric, symmetric = "1.2.840.113549.1.9.16.2.54", "1.2.840.113549.1.9.16.2.37"
+    before = CHU.certificates()
+    CHU.curl(*shown, "--data-binary", wanting("sealed", symmetric, b"psk"), f"{EST}/serverkeygen", expect=400)
+    CHU.curl(*shown, "--data-binary", wanting("sealed", asymmetric, bytes(20)), f"{EST}/serverkeygen", expect=400)
+    CHU.curl("-u", f"{NAME}:{SECRET}", "--data-binary", wanting("sealed", asymmetric, identifier), f"{EST}/serverkeygen", expect=400)
+    vigie.equal(CHU.certificates(), before)
+    fields, sealed, certificate = made(CHU.curl(*shown, "--data-binary", wanting("sealed", asymmetric, identifier), f"{EST}/serverkeygen"))
+    assert "server-generated-key" in fields, fields
+    CHU.path("sealed.p7").write_bytes(sealed)
+    CHU.openssl("cms", "-decrypt", "-in", "sealed.p7", "-inform", "DER", "-inkey", "opens.key", "-binary", "-out", "signed.p7")
+    CHU.path("anchors.pem").write_text(CHU.path("racine.pem").read_text() + CHU.path("equipements.pem").read_text())
+    CHU.openssl("cms", "-verify", "-in", "signed.p7", "-inform", "DER", "-CAfile", "anchors.pem", "-purpose", "any", "-binary", "-out",
+                "package")
+    belongs(value(CHU.path("package").read_bytes()), certificate)
 
 
 def test_curl():
@@ -193,4 +304,4 @@ def test_tcp():
 
 
 with CHU:
-    tap.run([test_cacerts, test_curl, test_refused, test_renewal, test_label, test_again, test_hostile_names, test_subject, test_forged_field, test_strongswan, test_tcp])
+    tap.run([test_cacerts, test_csrattrs, test_server_key, test_server_key_refused, test_server_key_sealed, test_curl, test_refused, test_renewal, test_label, test_again, test_hostile_names, test_subject, test_forged_field, test_strongswan, test_tcp])
