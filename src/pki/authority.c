@@ -38,6 +38,11 @@ bool certificate_view(VigieBytes der, CertificateView *ret_view) {
     if (!der_expect(&in, DER_SEQUENCE, &element, &clause))
         return false;
     view.spki = element.whole;
+    while (der_next(&in, &element, &clause) && element.tag != DER_CONTEXT_CONSTRUCTED(3))
+        ;
+    VigieReader tagged = vigie_reader(element.value);
+    if (element.tag == DER_CONTEXT_CONSTRUCTED(3) && der_expect(&tagged, DER_SEQUENCE, &element, &clause))
+        view.extensions = element.value;
     in = vigie_reader(validity.value);
     if (!der_next(&in, &from, &clause) || !der_next(&in, &to, &clause) ||
         !der_time(&from, &view.not_before, &clause) || !der_time(&to, &view.not_after, &clause))

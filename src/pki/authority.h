@@ -39,7 +39,8 @@ VigieAuthority *authority_new(int64_t id, const char *name, const char *key_file
 /* The parts of a certificate that whoever follows it needs, as views into it. */
 typedef struct {
     VigieBytes tbs, serial, issuer, subject, spki;
-    VigieBytes signature; /* without the octet of unused bits */
+    VigieBytes extensions; /* the contents of their SEQUENCE; empty where there are none */
+    VigieBytes signature;  /* without the octet of unused bits */
     VigieTime not_before, not_after;
 } CertificateView;
 bool certificate_view(VigieBytes der, CertificateView *ret_view);

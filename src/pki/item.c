@@ -32,9 +32,7 @@ bool item_check_people(const Issuance *issuance, const Item *item, GError **erro
     return true;
 }
 
-static bool check_key(const Item *item, GError **error) {
-    const Csr *request = item->request;
-    const Profile *profile = item->profile;
+bool item_check_key(const Profile *profile, const Csr *request, GError **error) {
     if (request->curve ? g_strv_contains((const char *const *)profile->curves, request->curve)
                        : request->rsa_bits >= profile->rsa_min && request->rsa_bits <= profile->rsa_max &&
                              profile->rsa_min)
@@ -81,8 +79,7 @@ static const char *first_dns(const Item *item) {
     return NULL;
 }
 
-/* NULL without an error: it is not given and need not be. */
-static const char *field_value(const Item *item, const ProfileField *field, GError **error) {
+const char *item_field_value(const Item *item, const ProfileField *field, GError **error) {
     const char *value = json_string_value(json_object_get(item->wanted->fields, field->name)), *fault = NULL;
     if (!value && field->from_names)
         value = first_dns(item);
@@ -99,13 +96,12 @@ static const char *field_value(const Item *item, const ProfileField *field, GErr
     return fault ? NULL : value;
 }
 
-/* The values by field, checked once. */
-static GHashTable *field_values(const Item *item, GError **error) {
+GHashTable *item_values(const Item *item, GError **error) {
     g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GError) why = NULL;
     for (guint i = 0; i < item->profile->fields->len; i++) {
         const ProfileField *field = item->profile->fields->pdata[i];
-        const char *value = field_value(item, field, &why);
+        const char *value = item_field_value(item, field, &why);
         if (why) {
             g_propagate_error(error, g_steal_pointer(&why));
             return NULL;
@@ -121,7 +117,7 @@ bool item_check_fields(const Profile *profile, const json_t *fields, GError **er
     g_ptr_array_add(none, NULL);
     const VigieIssueRequest wanted = {.fields = fields};
     const Item item = {.wanted = &wanted, .profile = profile, .names = none};
-    g_autoptr(GHashTable) values = check_fields(&item, error) ? field_values(&item, error) : NULL;
+    g_autoptr(GHashTable) values = check_fields(&item, error) ? item_values(&item, error) : NULL;
     return values != NULL;
 }
 
@@ -151,8 +147,8 @@ static bool has(const char *const *list, const char *text) {
     return false;
 }
 
-static bool refuse_name(const Item *item, const char *name, const char *why, GError **error) {
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s: %s", item->profile->name, name, why);
+static bool refuse_name(const Profile *profile, const char *name, const char *why, GError **error) {
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s: %s", profile->name, name, why);
     return false;
 }
 
@@ -162,7 +158,7 @@ static bool choose_names(Item *item, GError **error) {
     item->names = g_ptr_array_new();
     for (const char *const *name = wanted->names; name && *name; name++) {
         if (item->names->len == CSR_NAMES_MAX)
-            return refuse_name(item, *name, "100 names at most", error);
+            return refuse_name(item->profile, *name, "100 names at most", error);
         g_ptr_array_add(item->names, (char *)*name);
     }
     for (guint i = 0; i < item->request->names->len; i++) {
@@ -170,7 +166,8 @@ static bool choose_names(Item *item, GError **error) {
         if (has(wanted->names, name))
             continue;
         if (!wanted->accept_names)
-            return refuse_name(item, name, "the request asks for this name, which was not validated", error);
+            return refuse_name(item->profile, name, "the request asks for this name, which was not validated",
+                               error);
         g_ptr_array_add(item->names, name);
     }
     g_ptr_array_add(item->names, NULL);
@@ -209,18 +206,23 @@ bool item_name_permitted(const json_t *permitted, const char *name, bool otherwi
     return !limited && otherwise;
 }
 
+bool item_check_name(const Profile *profile, const char *name, GError **error) {
+    const char *fault = general_name_fault(name, false);
+    g_autofree char *kind = fault ? NULL : g_strndup(name, (gsize)(strchr(name, ':') - name));
+    if (fault)
+        return refuse_name(profile, name, fault, error);
+    return (profile->names && g_strv_contains((const char *const *)profile->names, kind)) ||
+           refuse_name(profile, name, "this profile carries no name of this kind", error);
+}
+
 static bool check_names(const Issuance *issuance, const Item *item, GError **error) {
     const Profile *profile = item->profile;
     const json_t *permitted = json_object_get(issuance->authority->settings, "permitted");
     for (char **name = (char **)item->names->pdata; *name; name++) {
-        const char *fault = general_name_fault(*name, false);
-        g_autofree char *kind = fault ? NULL : g_strndup(*name, (gsize)(strchr(*name, ':') - *name));
-        if (fault)
-            return refuse_name(item, *name, fault, error);
-        if (!profile->names || !g_strv_contains((const char *const *)profile->names, kind))
-            return refuse_name(item, *name, "this profile carries no name of this kind", error);
+        if (!item_check_name(profile, *name, error))
+            return false;
         if (!item_name_permitted(permitted, *name, true))
-            return refuse_name(item, *name,
+            return refuse_name(profile, *name,
                                "this authority may not name it: it is not among what is permitted", error);
     }
     if (profile->names_required && !item->names->pdata[0])
@@ -229,7 +231,7 @@ static bool check_names(const Issuance *issuance, const Item *item, GError **err
 }
 
 /* ---- Renewal ------------------------------------------------------------------------------------------------ */
-static char *name_of(const VigieAlternativeName *name) {
+char *item_name_of(const VigieAlternativeName *name) {
     static const char *const kinds[] = {
         [VIGIE_NAME_DNS] = "dns:", [VIGIE_NAME_IP] = "ip:", [VIGIE_NAME_EMAIL] = "email:"};
     bool known = name->type < (VigieNameType)G_N_ELEMENTS(kinds);
@@ -243,7 +245,7 @@ static bool keep_names(Item *item, GError **error) {
         return false;
     item->kept = g_ptr_array_new_with_free_func(g_free);
     for (size_t i = 0; i < certificate->name_count; i++) {
-        char *name = name_of(&certificate->names[i]);
+        char *name = item_name_of(&certificate->names[i]);
         if (name)
             g_ptr_array_add(item->kept, name);
     }
@@ -271,7 +273,7 @@ static bool choose_kept(Item *item, GError **error) {
     const GPtrArray *asked = item->request->names;
     for (guint i = 0; i < asked->len; i++) {
         if (!has((const char *const *)item->kept->pdata, asked->pdata[i]))
-            return refuse_name(item, asked->pdata[i],
+            return refuse_name(item->profile, asked->pdata[i],
                                "the certificate that is renewed does not have this name", error);
         g_ptr_array_add(item->names, asked->pdata[i]);
     }
@@ -303,14 +305,15 @@ bool item_check(const Issuance *issuance, const VigieIssueRequest *wanted, Item 
     if (!check_profile(issuance, item, error))
         return false;
     item->request = wanted->spki.size > 0 ? csr_of_key(wanted->spki, error) : csr_read(wanted->csr, error);
-    if (!item->request || !check_key(item, error) || !check_compromised(issuance, item, error))
+    if (!item->request || !item_check_key(item->profile, item->request, error) ||
+        !check_compromised(issuance, item, error))
         return false;
     if (wanted->renews)
         return read_renewed(issuance, item, error) && choose_kept(item, error) &&
                check_names(issuance, item, error);
     if (!check_fields(item, error) || !choose_names(item, error) || !check_names(issuance, item, error))
         return false;
-    item->values = field_values(item, error);
+    item->values = item_values(item, error);
     return item->values != NULL;
 }
 

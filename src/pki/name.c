@@ -40,6 +40,13 @@ bool name_attribute_known(const char *attribute) {
     return find(attribute) != NULL;
 }
 
+const char *name_attribute_of(const char *oid) {
+    for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+        if (strcmp(attributes[i].oid, oid) == 0)
+            return attributes[i].name;
+    return NULL;
+}
+
 /* Unicode's marks of direction (Bidi_Control), the joiners and fillers of no width, and what is no character. */
 static bool is_seen(gunichar c) {
     return g_unichar_isprint(c) && !g_unichar_iszerowidth(c) && c != 0x061C && c != 0x180E &&

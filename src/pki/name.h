@@ -13,6 +13,8 @@ typedef struct {
  * show or turns the direction of writing. */
 bool name_put(GByteArray *out, const NamePart *parts, size_t count, GError **error);
 bool name_attribute_known(const char *attribute);
+/* What an attribute of this OID is called ("2.5.4.3": "CN"); NULL where it is none of them. */
+const char *name_attribute_of(const char *oid);
 /* "C=FR", "O=CHU" …; NULL-terminated. */
 bool name_put_list(GByteArray *out, const char *const *list, GError **error);
 /* Is this text fit for a certificate: UTF-8, all of it to be seen, nothing that turns the direction, no space at either
