@@ -87,14 +87,22 @@ static bool fetch(void *data, const char *url, VigieBytes post, long timeout_ms,
     return true;
 }
 
-static void print_list(const char *title, const json_t *items, size_t *number) {
+/* What speaks against it, in the reader's language. */
+static char *said(const Options *options, const char *clause) {
+    char *words = vigie_refusal(options->lang, clause, "");
+    return words ? words : g_strdup(clause);
+}
+
+static void print_list(const Options *options, const char *title, const json_t *items, size_t *number) {
     size_t i = 0;
     const json_t *item = NULL;
     if (json_array_size(items) && title)
         printf("\n  %s\n", title);
-    json_array_foreach(items, i, item)
-        printf("\n  %zu  %s\n     %s\n", ++*number, json_string_value(json_object_get(item, "clause")),
+    json_array_foreach(items, i, item) {
+        g_autofree char *words = said(options, json_string_value(json_object_get(item, "clause")));
+        printf("\n  %zu  %s\n     %s\n", ++*number, words,
                json_string_value(json_object_get(item, "subject")));
+    }
 }
 
 /* Which addresses were asked, and what came of it: the network's failures are no word about the certificate. */
@@ -107,10 +115,12 @@ static void print_fetches(const Options *options, const json_t *fetches) {
         const char *detail = json_string_value(json_object_get(item, "detail"));
         g_autofree char *kind =
             g_strconcat("verify.fetch.", json_string_value(json_object_get(item, "kind")), NULL);
-        printf("     %s %s  %s\n", detail ? "!" : "✓", vigie_word(options->lang, kind),
-               json_string_value(json_object_get(item, "url")));
-        if (detail)
-            printf("       %s\n", detail);
+        const char *url = json_string_value(json_object_get(item, "url"));
+        g_autofree char *words = detail ? said(options, detail) : NULL;
+        bool named = detail && g_str_has_prefix(detail, url); /* the network's words name the address */
+        printf("     %s %s  %s\n", detail ? "!" : "✓", vigie_word(options->lang, kind), named ? words : url);
+        if (words && !named)
+            printf("       %s\n", words);
     }
 }
 
@@ -134,8 +144,9 @@ static void print_answer(const Options *options, const json_t *answer) {
     puts(vigie_word(options->lang, key));
     print_path(options, json_object_get(answer, "path"));
     size_t number = 0;
-    print_list(NULL, json_object_get(answer, "refusals"), &number);
-    print_list(vigie_word(options->lang, "verify.remarks"), json_object_get(answer, "remarks"), &number);
+    print_list(options, NULL, json_object_get(answer, "refusals"), &number);
+    print_list(options, vigie_word(options->lang, "verify.remarks"), json_object_get(answer, "remarks"),
+               &number);
     if (json_is_true(json_object_get(answer, "cut")))
         printf("\n  %s\n", vigie_word(options->lang, "verify.cut"));
     const char *status = json_string_value(json_object_get(json_object_get(answer, "revocation"), "status"));

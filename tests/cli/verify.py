@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -146,9 +147,22 @@ def test_bad_input():
     """no certificate, an unknown purpose, a bad date: status 2 and a reason"""
     for arguments, word in (([path("leaf.key")], "no certificate"), ([path("leaf.crt"), "--purpose", "x"], "mail-signature"),
                             ([path("leaf.crt"), "--at", "demain"], "RFC 3339"), ([], "which file")):
-        done = vigie.run("verify", "--no-system-roots", "--ca", path("root.crt"), *arguments)
+        done = vigie.run("verify", "--no-system-roots", "--ca", path("root.crt"), "--lang", "en", *arguments)
         vigie.equal(done.returncode, 2, done.stdout)
         assert word in done.stderr, done.stderr
+
+
+def test_words():
+    """every clause that the sources cite has its French"""
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    known = {entry["en"].replace("’", "'") for entry in json.loads((root / "knowledge/words/refusals-verify.json").read_text()).values()}
+    cited = set()
+    for name in ("validate", "revoke-list", "revoke-response", "online", "verify"):
+        source = re.sub(r'"\s*\n\s*"', "", (root / f"src/x509/{name}.c").read_text())
+        cited |= set(re.findall(r'"(RFC \d[^"]*: [^"]*)"', source))
+    assert len(cited) > 50 and cited <= known, sorted(cited - known)
+    done = vigie.run("verify", "--no-system-roots", "--ca", path("root.crt"), "--lang", "fr", path("leaf.crt"))
+    assert "son émetteur n’a pas été donné" in done.stdout, done.stdout
 
 
 prepare()
