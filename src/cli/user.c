@@ -12,6 +12,7 @@ enum { DAY = 86400 };
 typedef struct {
     char *config, *role, *scope, *label;
     gint64 organisation;
+    char *profession, *department;
     int days;
     gboolean json, from_stdin, generate;
     VigieLang lang;
@@ -27,8 +28,9 @@ static const char example[] =
     "  vigie user password NAME\n"
     "  vigie user disable NAME | enable NAME\n"
     "  vigie user token NAME --scope read|act|case|metrics|calendar --label TEXT [--days 365]\n"
-    "  vigie user grant NAME ROLE [--organisation ID]      a role in the registration of certificates\n"
-    "  vigie user withdraw NAME [ROLE [--organisation ID]]\n"
+    "  vigie user grant NAME ROLE [--organisation ID] [--profession CODE] [--department NUMBER]\n"
+    "                                                      a role in the registration of certificates\n"
+    "  vigie user withdraw NAME [ROLE [as it was granted]]\n"
     "  vigie user grants [--json]\n"
     "  vigie user certificate NAME SERIAL                  it lets the account in, and so do its successors\n"
     "  vigie user no-certificate NAME\n"
@@ -153,18 +155,32 @@ static bool known(const User *user, GError **error) {
     return false;
 }
 
+static VigieGrant scope_of(const User *user) {
+    return (VigieGrant){.role = user->argument,
+                        .organisation = user->organisation,
+                        .profession = user->profession ? user->profession : "",
+                        .department = user->department ? user->department : ""};
+}
+
+static const char *or_dash(const json_t *object, const char *member) {
+    const char *text = json_string_value(json_object_get(object, member));
+    return text && *text ? text : "–";
+}
+
 static bool grant(const User *user, GError **error) {
     g_autoptr(VigieProfiles) profiles =
         user->argument && known(user, error) ? pki_profiles_load(error) : NULL;
     if (!user->argument)
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                             "a role is wanted, as in: vigie user grant c.martin registration");
-    return profiles && pki_grant_add(user->store, profiles, user->name, user->argument, user->organisation,
-                                     g_get_user_name(), user->now, error);
+    const VigieGrant scope = scope_of(user);
+    return profiles &&
+           pki_grant_add(user->store, profiles, user->name, &scope, g_get_user_name(), user->now, error);
 }
 
 static bool withdraw(const User *user, GError **error) {
-    return pki_grant_remove(user->store, user->name, user->argument, user->organisation, g_get_user_name(),
+    const VigieGrant scope = scope_of(user);
+    return pki_grant_remove(user->store, user->name, user->argument ? &scope : NULL, g_get_user_name(),
                             user->now, error);
 }
 
@@ -181,11 +197,11 @@ static bool grants(const User *user, GError **error) {
         return true;
     }
     json_array_foreach(list, index, one) {
-        printf("%-24s %-24s %6" JSON_INTEGER_FORMAT "  %.10s  %s\n",
+        printf("%-24s %-24s %6" JSON_INTEGER_FORMAT "  %-3s %-3s  %.10s  %s\n",
                json_string_value(json_object_get(one, "account")),
                json_string_value(json_object_get(one, "role")),
-               json_integer_value(json_object_get(one, "organisation")),
-               json_string_value(json_object_get(one, "since")),
+               json_integer_value(json_object_get(one, "organisation")), or_dash(one, "profession"),
+               or_dash(one, "department"), json_string_value(json_object_get(one, "since")),
                json_string_value(json_object_get(one, "by")));
     }
     if (json_array_size(list) == 0)
@@ -275,6 +291,10 @@ int cli_user(int argc, char **argv) {
         {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, "reader, biomed, analyst, head, admin", "ROLE"},
         {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation,
          "sees, or has its role in, this organisation only", "ID"},
+        {"profession", 0, 0, G_OPTION_ARG_STRING, &user.profession,
+         "of grant: the role holds for this profession only, as in 10", "CODE"},
+        {"department", 0, 0, G_OPTION_ARG_STRING, &user.department,
+         "of grant: the role holds for this department only, as in 75", "NUMBER"},
         {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin,
          "the password is a line of standard input", NULL},
         {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, "make a password and print it once", NULL},
@@ -295,5 +315,7 @@ int cli_user(int argc, char **argv) {
     g_free(user.role);
     g_free(user.scope);
     g_free(user.label);
+    g_free(user.profession);
+    g_free(user.department);
     return status;
 }

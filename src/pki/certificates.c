@@ -44,10 +44,12 @@ static json_t *tell(VigieRows *rows, VigieTime now) {
 /* Who asked for it, or has a role over its organisation. */
 static void add_account(VigieQuery *query, const char *account) {
     g_autofree char *folded = vigie_text_fold(account);
-    query_add(query,
-              " AND (q.requester_fold = ?t OR EXISTS (SELECT 1 FROM pki_grant g WHERE g.account = ?t AND "
-              "(g.organisation = 0 OR g.organisation = q.organisation)))",
-              folded, folded);
+    query_add(
+        query,
+        " AND (q.requester_fold = ?t OR EXISTS (SELECT 1 FROM pki_grant g WHERE g.account = ?t AND "
+        "(g.organisation = 0 OR g.organisation = q.organisation) AND (g.profession = '' OR g.profession = "
+        "q.profession) AND (g.department = '' OR g.department = q.department)))",
+        folded, folded);
 }
 
 static bool add_serial(VigieQuery *query, const char *text, GError **error) {

@@ -152,6 +152,7 @@ static bool check_names(const VigieEnrolment *enrolment, const Profile *profile,
 
 static bool check_enrolment(VigieStore *store, const VigieEnrolment *enrolment, const Profile *profile,
                             int64_t organisation, VigieTime now, GError **error) {
+    const GrantCase over = {organisation, enrolment->fields};
     bool covers = false;
     if (profile->dual)
         return refuse(error, VIGIE_ERROR_DENIED,
@@ -159,8 +160,7 @@ static bool check_enrolment(VigieStore *store, const VigieEnrolment *enrolment, 
     if (enrolment->ends <= now)
         return refuse(error, VIGIE_ERROR_INVALID, "it would have ended already");
     if (!check_names(enrolment, profile, error) || !item_check_fields(profile, enrolment->fields, error) ||
-        !grant_covers(store, enrolment->account, (const char *const *)profile->validators, NULL, organisation,
-                      &covers, error))
+        !grant_covers(store, enrolment->account, profile, NULL, &over, &covers, error))
         return false;
     return covers || refuse(error, VIGIE_ERROR_DENIED, "no role of this account covers its profile there");
 }
@@ -229,9 +229,9 @@ bool pki_enrolment_end(VigieStore *store, const VigieProfiles *profiles, int64_t
     if (!enrolment)
         return false;
     const Profile *profile = profile_find(profiles, json_string_value(json_object_get(enrolment, "profile")));
-    if (!grant_covers(store, account, profile ? (const char *const *)profile->validators : NULL,
-                      grant_operator, json_integer_value(json_object_get(enrolment, "organisation")), &covers,
-                      error))
+    const GrantCase over = {json_integer_value(json_object_get(enrolment, "organisation")),
+                            json_object_get(enrolment, "fields")};
+    if (!grant_covers(store, account, profile, grant_operator, &over, &covers, error))
         return false;
     if (!covers)
         return refuse(error, VIGIE_ERROR_DENIED, "no role of this account covers it");

@@ -1,4 +1,4 @@
-/* identifier.c: the check digits of French registers, all by Luhn's sum. */
+/* identifier.c: the check digits of French registers, by Luhn's sum where it is known to be theirs. */
 #include "pki/profile.h"
 
 #include <string.h>
@@ -13,7 +13,14 @@ static const struct {
     {"siret", 14, "a SIRET number has 14 digits, the last of them a check digit"},
 };
 
+/* The department where the number was given (2A and 2B in Corsica, 9A to 9F overseas), the profession's code there, and the
+ * rank. How its last character is counted is not published, so a form is all that is checked: better than to refuse people
+ * whose number is right. */
+static const char adeli_form[] = "\\A([0-8][0-9]|9[0-9A-F]|2[AB])[0-9A-Z][0-9]{6}\\z";
+
 bool identifier_known(const char *check) {
+    if (strcmp(check, "adeli") == 0)
+        return true;
     for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
         if (strcmp(checks[i].name, check) == 0)
             return true;
@@ -43,6 +50,10 @@ static bool is_corsican(const char *check, const char *text) {
 }
 
 const char *identifier_fault(const char *check, const char *text) {
+    if (strcmp(check, "adeli") == 0)
+        return g_regex_match_simple(adeli_form, text, 0, 0)
+                   ? NULL
+                   : "an ADELI number has 9 characters: the department, the profession's code, six digits";
     for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (strcmp(checks[i].name, check) != 0)
             continue;

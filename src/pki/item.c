@@ -96,6 +96,18 @@ const char *item_field_value(const Item *item, const ProfileField *field, GError
     return fault ? NULL : value;
 }
 
+static bool check_one_of(const Item *item, GHashTable *values, GError **error) {
+    size_t given = 0;
+    for (char **name = item->profile->one_of; name && *name; name++)
+        given += g_hash_table_contains(values, *name) ? 1 : 0;
+    if (given == 1 || !item->profile->one_of)
+        return true;
+    g_autofree char *names = g_strjoinv(", ", item->profile->one_of);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: exactly one of the fields %s is wanted",
+                item->profile->name, names);
+    return false;
+}
+
 GHashTable *item_values(const Item *item, GError **error) {
     g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GError) why = NULL;
@@ -109,7 +121,7 @@ GHashTable *item_values(const Item *item, GError **error) {
         if (value)
             g_hash_table_insert(values, field->name, (void *)value);
     }
-    return g_steal_pointer(&values);
+    return check_one_of(item, values, error) ? g_steal_pointer(&values) : NULL;
 }
 
 bool item_check_fields(const Profile *profile, const json_t *fields, GError **error) {

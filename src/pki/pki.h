@@ -151,15 +151,22 @@ GPtrArray *pki_device_names(const json_t *device);
 char *pki_device_certificate(VigieStore *store, int64_t device, GError **error);
 
 /* ---- Who may what -------------------------------------------------------------------------------------------
- * A grant gives an account a role over a scope: an organisation of the fleet, or 0, all of them. Roles are those that
+ * A grant gives an account a role over a scope: an organisation of the fleet, or 0, all of them; and of what is asked for,
+ * one profession or department, or "", any. What names no profession or department lies in no scope that does. Roles are those that
  * profiles name as validators ("ordre", "ars", "director", "biomed" …); "registration", who may ask for others and
  * attach evidence; "operator", who may revoke, hold and release. An account is told apart without case. */
-bool pki_grant_add(VigieStore *store, const VigieProfiles *profiles, const char *account, const char *role,
-                   int64_t organisation, const char *who, VigieTime now, GError **error);
-/* NOT_FOUND where there is no such grant; `role` NULL: all of the account's. */
-bool pki_grant_remove(VigieStore *store, const char *account, const char *role, int64_t organisation,
-                      const char *who, VigieTime now, GError **error);
-/* [ { "account", "role", "organisation", "since", "by" } ]; `account` NULL: all. */
+typedef struct {
+    const char *role;
+    int64_t organisation;
+    const char *profession; /* its code: "10"; "": any */
+    const char *department; /* "75"; "": any */
+} VigieGrant;
+bool pki_grant_add(VigieStore *store, const VigieProfiles *profiles, const char *account,
+                   const VigieGrant *grant, const char *who, VigieTime now, GError **error);
+/* NOT_FOUND where there is no such grant; `grant` NULL: all of the account's. */
+bool pki_grant_remove(VigieStore *store, const char *account, const VigieGrant *grant, const char *who,
+                      VigieTime now, GError **error);
+/* [ { "account", "role", "organisation", "since", "by", "profession", "department" } ]; `account` NULL: all. */
 json_t *pki_grant_list(VigieStore *store, const char *account, GError **error);
 
 /* ---- Requests -----------------------------------------------------------------------------------------------
@@ -229,7 +236,7 @@ bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const Vig
                      VigieTime now, int64_t *ret_id, VigiePkiState *ret_state, GError **error);
 
 /* { "id", "kind": "issue" "renew" "revoke", "state": "requested" "validated" "issued" "refused", "profile", "authority",
- *   "names": [], "fields": {}, "key": "EC 256" or null, "csr_sha256" or null, "days", "replaces": serial or null,
+ *   "names": [], "fields": {}, "key": "EC 256" or null, "csr_sha256" or null, "days", "replaces": serial or null, "certificate": its number, 0 none,
  *   "reason": of a revocation or null, "serial": of what was issued or null, "refusal": text or null, "device",
  *   "organisation": numbers, 0 none, "requester", "validator" or null, "protocol", "address" or null,
  *   "proof": "none" "enrolment" "certificate", "enrolment": number, 0 none, "requested", "validated", "ended": times or

@@ -115,6 +115,12 @@ static void field_free(ProfileField *field) {
     g_free(field);
 }
 
+/* NULL where it is none. */
+static GRegex *whole_pattern(const char *text) {
+    g_autofree char *whole = g_strdup_printf("\\A(?:%s)\\z", text);
+    return g_regex_new(whole, G_REGEX_NO_AUTO_CAPTURE, 0, NULL);
+}
+
 static bool read_field(const Reading *reading, const char *name, const json_t *value) {
     ProfileField *field = g_new0(ProfileField, 1);
     g_ptr_array_add(reading->profile->fields, field);
@@ -131,8 +137,7 @@ static bool read_field(const Reading *reading, const char *name, const json_t *v
             if (!read_bool(reading, name, member, &field->from_names))
                 return false;
         } else if (strcmp(key, "pattern") == 0 && json_is_string(member)) {
-            g_autofree char *whole = g_strdup_printf("\\A(?:%s)\\z", json_string_value(member));
-            field->pattern = g_regex_new(whole, G_REGEX_NO_AUTO_CAPTURE, 0, NULL);
+            field->pattern = whole_pattern(json_string_value(member));
             if (!field->pattern)
                 return refuse(reading, name, "the pattern is no regular expression");
         } else if (strcmp(key, "check") == 0 && json_is_string(member) &&
@@ -315,8 +320,48 @@ static bool read_dual(const Reading *reading, const char *name, const json_t *va
     return read_bool(reading, name, value, &reading->profile->dual);
 }
 
+static void validator_free(ProfileValidator *validator) {
+    g_free(validator->role);
+    g_hash_table_unref(validator->when);
+    g_free(validator);
+}
+
+static bool read_when(const Reading *reading, const char *name, ProfileValidator *validator,
+                      const json_t *when) {
+    const char *field;
+    json_t *pattern;
+    json_object_foreach((json_t *)when, field, pattern) {
+        GRegex *regex = json_is_string(pattern) ? whole_pattern(json_string_value(pattern)) : NULL;
+        if (!regex)
+            return refuse(reading, name, "\"when\" gives fields regular expressions");
+        g_hash_table_insert(validator->when, g_strdup(field), regex);
+    }
+    return true;
+}
+
+/* "director", or { "role": "ordre", "when": { "profession": "10|21" } }. */
 static bool read_validators(const Reading *reading, const char *name, const json_t *value) {
-    return read_list(reading, name, value, &reading->profile->validators);
+    if (!json_is_array(value) || json_array_size(value) > LIST_MAX)
+        return refuse(reading, name, "a list of roles is wanted, of 16 at most");
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *one = json_array_get(value, i), *when = json_object_get(one, "when");
+        const json_t *role = json_is_string(one) ? one : json_object_get(one, "role");
+        if (!json_is_string(role) ||
+            (json_is_object(one) && (!json_is_object(when) || json_object_size(one) != 2)))
+            return refuse(reading, name, "a role, or \"role\" and \"when\", are wanted");
+        ProfileValidator *validator = g_new0(ProfileValidator, 1);
+        g_ptr_array_add(reading->profile->validators, validator);
+        validator->role = g_strdup(json_string_value(role));
+        validator->when =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_regex_unref);
+        if (!read_when(reading, name, validator, when))
+            return false;
+    }
+    return true;
+}
+
+static bool read_one_of(const Reading *reading, const char *name, const json_t *value) {
+    return read_list(reading, name, value, &reading->profile->one_of);
 }
 
 static bool read_waivers(const Reading *reading, const char *name, const json_t *value) {
@@ -352,6 +397,7 @@ static const struct {
     {"server_key", false, read_server_key},
     {"dual_control", true, read_dual},
     {"validators", true, read_validators},
+    {"one_of", false, read_one_of},
     {"extensions", false, read_extensions},
     {"waivers", false, read_waivers},
 };
@@ -374,8 +420,36 @@ static bool read_members(const Reading *reading, json_t *file) {
     return true;
 }
 
+static const ProfileField *find_field(const Profile *profile, const char *name) {
+    for (guint i = 0; i < profile->fields->len; i++)
+        if (strcmp(((const ProfileField *)profile->fields->pdata[i])->name, name) == 0)
+            return profile->fields->pdata[i];
+    return NULL;
+}
+
+/* What validators look at, and of what one is given, are fields. */
+static bool check_references(const Reading *reading) {
+    const Profile *profile = reading->profile;
+    for (guint i = 0; i < profile->validators->len; i++) {
+        GHashTableIter iter;
+        gpointer field;
+        g_hash_table_iter_init(&iter, ((ProfileValidator *)profile->validators->pdata[i])->when);
+        while (g_hash_table_iter_next(&iter, &field, NULL))
+            if (!find_field(profile, field))
+                return refuse(reading, "validators", field);
+    }
+    for (char **name = profile->one_of; name && *name; name++) {
+        const ProfileField *field = find_field(profile, *name);
+        if (!field || !field->optional)
+            return refuse(reading, "one_of", "fields that are optional are wanted");
+    }
+    return true;
+}
+
 static bool check(const Reading *reading) {
     const Profile *profile = reading->profile;
+    if (!check_references(reading))
+        return false;
     if (!profile->rsa_min && !(profile->curves && profile->curves[0]))
         return refuse(reading, "curves", "no key at all is allowed: rsa or curves is wanted");
     if (profile->server_key && (profile->dual || (profile->key_usage & 0x4000)))
@@ -403,11 +477,12 @@ void profile_free(Profile *profile) {
         g_free(profile->extensions[i].oid);
         g_free(profile->extensions[i].value);
     }
-    char **const lists[] = {profile->purposes, profile->names, profile->curves, profile->validators,
+    char **const lists[] = {profile->purposes, profile->names, profile->curves, profile->one_of,
                             profile->waivers};
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
         g_strfreev(lists[i]);
     g_ptr_array_unref(profile->fields);
+    g_ptr_array_unref(profile->validators);
     json_decref(profile->title);
     g_free(profile->name);
     g_free(profile);
@@ -417,6 +492,7 @@ Profile *profile_parse(const char *text, size_t size, const char *name, GError *
     g_autoptr(Profile) profile = g_new0(Profile, 1);
     profile->name = g_strdup(name);
     profile->fields = g_ptr_array_new_with_free_func((GDestroyNotify)field_free);
+    profile->validators = g_ptr_array_new_with_free_func((GDestroyNotify)validator_free);
     Reading reading = {.profile = profile, .name = name, .error = error};
     json_error_t where;
     if (size > PROFILE_BYTES_MAX) {
@@ -482,6 +558,30 @@ const Profile *profile_find(const VigieProfiles *profiles, const char *name) {
     return g_hash_table_lookup(profiles->by_name, name);
 }
 
+static bool decides(const ProfileValidator *validator, const json_t *fields) {
+    GHashTableIter iter;
+    gpointer field, pattern;
+    g_hash_table_iter_init(&iter, validator->when);
+    while (fields && g_hash_table_iter_next(&iter, &field, &pattern)) {
+        const char *value = json_string_value(json_object_get(fields, field));
+        if (!value || !g_regex_match(pattern, value, 0, NULL))
+            return false;
+    }
+    return true;
+}
+
+GPtrArray *profile_validators(const Profile *profile, const json_t *fields) {
+    GPtrArray *roles = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < profile->validators->len; i++) {
+        const ProfileValidator *validator = profile->validators->pdata[i];
+        if (decides(validator, fields) &&
+            !g_ptr_array_find_with_equal_func(roles, validator->role, g_str_equal, NULL))
+            g_ptr_array_add(roles, g_strdup(validator->role));
+    }
+    g_ptr_array_add(roles, NULL);
+    return roles;
+}
+
 static json_t *list_of(char **texts) {
     json_t *list = json_array();
     for (; texts && *texts; texts++)
@@ -494,6 +594,7 @@ json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang) {
     g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(profiles->by_name), (GCompareFunc)strcmp);
     for (const GList *name = names; name; name = name->next) {
         const Profile *profile = profile_find(profiles, name->data);
+        g_autoptr(GPtrArray) roles = profile_validators(profile, NULL);
         json_t *fields = json_array();
         for (guint j = 0; j < profile->fields->len; j++) {
             const ProfileField *field = profile->fields->pdata[j];
@@ -503,7 +604,7 @@ json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang) {
         json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:b, s:b, s:o, s:o, s:o}", "name",
                                               profile->name, "title", vigie_text_in(lang, profile->title),
                                               "days", profile->days, "hold", profile->hold, "dual_control",
-                                              profile->dual, "validators", list_of(profile->validators),
+                                              profile->dual, "validators", list_of((char **)roles->pdata),
                                               "names", list_of(profile->names), "fields", fields));
     }
     return list;

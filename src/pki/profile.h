@@ -11,8 +11,14 @@ typedef struct {
     char *name;
     bool optional, from_names; /* from_names: the first DNS name, where it is not given */
     GRegex *pattern;           /* or NULL */
-    char *check;               /* "rpps" "finess" "siret", or NULL */
+    char *check;               /* "rpps" "adeli" "finess" "siret", or NULL */
 } ProfileField;
+
+/* One who validates, where each field of `when` has a value of its pattern. */
+typedef struct {
+    char *role;
+    GHashTable *when; /* of fields, GRegex */
+} ProfileValidator;
 
 typedef struct {
     char *attribute, *value; /* value with {field} */
@@ -46,7 +52,8 @@ typedef struct {
     bool directory;  /* its certificates stand in the directory */
     bool server_key; /* its keys may be made by us, for clients that cannot (EST's serverkeygen) */
     bool dual;       /* who asks does not validate */
-    char **validators;
+    GPtrArray *validators; /* ProfileValidator */
+    char **one_of;         /* fields of which exactly one is given; or NULL */
     char **waivers;
 } Profile;
 
@@ -56,8 +63,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 Profile *profile_parse(const char *text, size_t size, const char *name, GError **error);
 /* Names of those whose certificates stand in the directory. Free with g_strfreev. */
 char **profile_in_directory(const VigieProfiles *profiles);
+/* The roles that validate what is asked for with these fields; NULL: all. NULL-terminated, owned. */
+GPtrArray *profile_validators(const Profile *profile, const json_t *fields);
 const Profile *profile_find(const VigieProfiles *profiles, const char *name);
 
-/* RPPS (11 digits), FINESS (9), SIRET (14), by their check digits; NULL where well. */
+/* RPPS (11 digits), FINESS (9), SIRET (14), by their check digits; ADELI (9) by its form. NULL where well. */
 const char *identifier_fault(const char *check, const char *text);
 bool identifier_known(const char *check);

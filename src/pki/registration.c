@@ -4,6 +4,7 @@
 #include "fleet/fleet.h"
 #include "pki/enrol.h"
 #include "pki/enrolment.h"
+#include "pki/grant.h"
 #include "pki/item.h"
 #include "pki/name.h"
 #include "pki/request.h"
@@ -33,7 +34,7 @@ typedef struct {
     const VigiePkiRequest *asked;
     const Profile *profile;
     VigieAuthority *authority;
-    json_t *fields, *names;
+    json_t *fields, *names, *about; /* about: the fields by which it is found who decides */
     int64_t certificate, device, organisation;
     char *key_hash, *key_name;
     bool validated;
@@ -43,6 +44,7 @@ static void draft_clear(Draft *draft) {
     pki_authority_close(draft->authority);
     json_decref(draft->fields);
     json_decref(draft->names);
+    json_decref(draft->about);
     g_free(draft->key_hash);
     g_free(draft->key_name);
 }
@@ -124,7 +126,9 @@ static bool take_certificate(VigieStore *store, const VigieProfiles *profiles, D
     draft->profile = profile_find(profiles, rows_text(rows, ROW_PROFILE));
     draft->device = rows_int(rows, ROW_DEVICE);
     draft->fields = json_object();
-    g_autofree char *name = authority_name(store, rows_int(rows, ROW_AUTHORITY), error);
+    draft->about = request_fields_of(store, draft->certificate, error);
+    g_autofree char *name =
+        !draft->about ? NULL : authority_name(store, rows_int(rows, ROW_AUTHORITY), error);
     if (!name || !organisation_of(store, draft->certificate, &draft->organisation, error))
         return false;
     draft->authority = draft->asked->kind == VIGIE_REQUEST_REVOKE
@@ -237,28 +241,32 @@ static bool read_draft(VigieStore *store, const VigieProfiles *profiles, Draft *
 static bool insert(VigieStore *store, const Draft *draft, VigieTime now, int64_t *ret_id, GError **error) {
     const VigiePkiRequest *asked = draft->asked;
     bool bare = asked->spki.size > 0, revocation = asked->kind == VIGIE_REQUEST_REVOKE;
+    const json_t *about = draft->about ? draft->about : draft->fields;
+    g_autoptr(GPtrArray) deciding = profile_validators(draft->profile, json_is_object(about) ? about : NULL);
     g_autoptr(json_t) proven = json_array();
     for (const char *const *name = asked->proven; name && *name; name++)
         json_array_append_new(proven, json_string(*name));
     g_autofree char *fields = vigie_json_text(draft->fields), *names = vigie_json_text(draft->names),
                     *proven_text = vigie_json_text(proven), *folded = vigie_text_fold(asked->requester),
-                    *roles = g_strjoinv("|", draft->profile->validators);
+                    *roles = g_strjoinv("|", (char **)deciding->pdata), *profession = grant_profession(about),
+                    *department = grant_department(about);
     g_autofree char *validators = g_strconcat("|", roles, "|", NULL);
     const VigieBytes *csr = revocation ? NULL : bare ? &asked->spki : &asked->csr;
     return store_get_int(
         store, ret_id, error,
         "INSERT INTO pki_request (kind, state, profile, authority, csr, bare, key_hash, key_name, fields, "
         "names, days, certificate, reason, device, organisation, requester, requester_fold, mail, protocol, "
-        "address, proof, enrolment, proven, validators, requested, validated, sealed_key) VALUES ($1, $2, "
+        "address, proof, enrolment, proven, validators, requested, validated, sealed_key, profession, "
+        "department) VALUES ($1, $2, "
         "$3, $4, $5, $6, $7, $8, $9, $10, $11, NULLIF($12, 0), $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-        "NULLIF($22, 0), $23, $24, $25, $26, $27) RETURNING id",
-        "tttibittttiitiittttttittiib", kinds[asked->kind], draft->validated ? "validated" : "requested",
+        "NULLIF($22, 0), $23, $24, $25, $26, $27, $28, $29) RETURNING id",
+        "tttibittttiitiittttttittiibtt", kinds[asked->kind], draft->validated ? "validated" : "requested",
         draft->profile->name, draft->authority->id, csr, (int64_t)bare, draft->key_hash, draft->key_name,
         fields, names, (int64_t)asked->days, draft->certificate, asked->reason, draft->device,
         draft->organisation, asked->requester, folded, asked->mail, asked->protocol, asked->address,
         proofs[asked->proof], asked->proof == VIGIE_PROOF_ENROLMENT ? asked->enrolment : (int64_t)0,
         proven_text, validators, now, draft->validated ? now : (VigieTime)0,
-        asked->sealed_key.size > 0 ? &asked->sealed_key : NULL);
+        asked->sealed_key.size > 0 ? &asked->sealed_key : NULL, profession, department);
 }
 
 static bool note(Journal *journal, const Draft *draft, int64_t id, GError **error) {

@@ -61,9 +61,10 @@ static bool check_enrolment(VigieStore *store, const Profile *profile, const jso
         json_integer_value(json_object_get(enrolment, "device")) !=
             json_integer_value(json_object_get(request, "device")))
         return deny(error, "the enrolment says otherwise what the certificate says");
+    const GrantCase over = {json_integer_value(json_object_get(enrolment, "organisation")),
+                            json_object_get(enrolment, "fields")};
     if (!enrolment_names(request, enrolment, error) ||
-        !grant_covers(store, vigie_member(enrolment, "account"), (const char *const *)profile->validators,
-                      NULL, json_integer_value(json_object_get(enrolment, "organisation")), &covers, error))
+        !grant_covers(store, vigie_member(enrolment, "account"), profile, NULL, &over, &covers, error))
         return false;
     return covers || deny(error, "who made the enrolment may not validate this any more");
 }

@@ -18,7 +18,8 @@ static const char *const states[] = {
     "SELECT q.id, q.kind, q.state, q.profile, a.name, q.names, q.fields, q.key_name, q.key_hash, q.days, "   \
     "t.serial, q.reason, i.serial, q.refusal, q.device, q.organisation, q.requester, q.validator, "          \
     "q.protocol, q.address, q.proof, COALESCE(q.enrolment, 0), q.requested, q.validated, q.ended, "          \
-    "q.proven, q.bare, q.mail, CASE WHEN q.sealed_key IS NULL THEN 0 ELSE 1 END "                            \
+    "q.proven, q.bare, q.mail, CASE WHEN q.sealed_key IS NULL THEN 0 ELSE 1 END, "                           \
+    "COALESCE(q.certificate, 0), q.validators "                                                              \
     "FROM pki_request q JOIN pki_authority a ON a.id = q.authority "                                         \
     "LEFT JOIN pki_certificate t ON t.id = q.certificate LEFT JOIN pki_certificate i ON i.id = q.issued "
 
@@ -44,29 +45,56 @@ static json_t *value_of(const VigieRows *rows, int column) {
     return value ? value : json_null();
 }
 
+/* "|ordre|ars|" */
+static json_t *roles_of(const VigieRows *rows, int column) {
+    g_auto(GStrv) roles = g_strsplit(rows_text(rows, column), "|", -1);
+    json_t *list = json_array();
+    for (char **role = roles; *role; role++)
+        if (**role)
+            json_array_append_new(list, json_string(*role));
+    return list;
+}
+
 static json_t *tell(const VigieRows *rows, const VigieProfiles *profiles) {
     static const struct {
         const char *name;
         json_t *(*read)(const VigieRows *rows, int column);
-    } members[] = {{NULL, NULL},           {"kind", text_of},       {"state", text_of},
-                   {"profile", text_of},   {"authority", text_of},  {"names", value_of},
-                   {"fields", value_of},   {"key", text_of},        {"key_sha256", text_of},
-                   {"days", NULL},         {"replaces", serial_of}, {"reason", text_of},
-                   {"serial", serial_of},  {"refusal", text_of},    {"device", NULL},
-                   {"organisation", NULL}, {"requester", text_of},  {"validator", text_of},
-                   {"protocol", text_of},  {"address", text_of},    {"proof", text_of},
-                   {"enrolment", NULL},    {"requested", time_of},  {"validated", time_of},
-                   {"ended", time_of},     {"proven", value_of},    {"bare", NULL},
-                   {"mail", text_of},      {"sealed_key", NULL}};
+    } members[] = {{NULL, NULL},
+                   {"kind", text_of},
+                   {"state", text_of},
+                   {"profile", text_of},
+                   {"authority", text_of},
+                   {"names", value_of},
+                   {"fields", value_of},
+                   {"key", text_of},
+                   {"key_sha256", text_of},
+                   {"days", NULL},
+                   {"replaces", serial_of},
+                   {"reason", text_of},
+                   {"serial", serial_of},
+                   {"refusal", text_of},
+                   {"device", NULL},
+                   {"organisation", NULL},
+                   {"requester", text_of},
+                   {"validator", text_of},
+                   {"protocol", text_of},
+                   {"address", text_of},
+                   {"proof", text_of},
+                   {"enrolment", NULL},
+                   {"requested", time_of},
+                   {"validated", time_of},
+                   {"ended", time_of},
+                   {"proven", value_of},
+                   {"bare", NULL},
+                   {"mail", text_of},
+                   {"sealed_key", NULL},
+                   {"certificate", NULL},
+                   {"validators", roles_of}};
     json_t *told = json_pack("{s:I}", "id", (json_int_t)rows_int(rows, 0));
     for (int i = 1; i < (int)G_N_ELEMENTS(members); i++)
         json_object_set_new(told, members[i].name,
                             members[i].read ? members[i].read(rows, i) : json_integer(rows_int(rows, i)));
     const Profile *profile = profile_find(profiles, rows_text(rows, 3));
-    json_t *validators = json_array();
-    for (char **role = profile ? profile->validators : NULL; role && *role; role++)
-        json_array_append_new(validators, json_string(*role));
-    json_object_set_new(told, "validators", validators);
     json_object_set_new(told, "dual_control", json_boolean(profile && profile->dual));
     return told;
 }
@@ -121,7 +149,9 @@ json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const
         REQUEST_COLUMNS
         "WHERE ($1 IS NULL OR q.state = $1) AND ($3 = 0 OR q.device = $3) AND ($4 = 0 OR q.id < $4) AND "
         "($2 IS NULL OR q.requester_fold = $2 OR EXISTS (SELECT 1 FROM pki_grant g WHERE g.account = $2 AND "
-        "(g.organisation = 0 OR g.organisation = q.organisation) AND (g.role IN ('registration', 'operator') "
+        "(g.organisation = 0 OR g.organisation = q.organisation) AND (g.profession = '' OR g.profession = "
+        "q.profession) AND (g.department = '' OR g.department = q.department) AND (g.role IN "
+        "('registration', 'operator') "
         "OR q.validators LIKE '%|' || g.role || '|%'))) ORDER BY q.id DESC LIMIT $5",
         "ttiii", state, folded, filter->device, filter->before,
         (int64_t)(filter->limit > 0 ? filter->limit : 100));
@@ -254,6 +284,38 @@ bool pki_request_key_taken(VigieStore *store, int64_t id, const char *account, V
 }
 
 /* ---- Who may ------------------------------------------------------------------------------------------------ */
+json_t *request_fields_of(VigieStore *store, int64_t certificate, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "WITH RECURSIVE line (kind, certificate, fields) AS (SELECT kind, certificate, fields FROM "
+        "pki_request "
+        "WHERE issued = $1 UNION ALL SELECT r.kind, r.certificate, r.fields FROM line l JOIN pki_request r "
+        "ON "
+        "r.issued = l.certificate WHERE l.kind = 'renew') SELECT fields FROM line WHERE kind = 'issue'",
+        "i", certificate);
+    GError *why = NULL;
+    json_t *fields = rows && rows_next(rows, &why) ? json_loads(rows_text(rows, 0), 0, NULL) : NULL;
+    if (rows_ended(rows, &why, error))
+        return fields ? fields : json_null();
+    json_decref(fields);
+    return NULL;
+}
+
+/* A renewal or a revocation says nothing of its own: whom it is about was said when the certificate was asked for. */
+static json_t *fields_about(VigieStore *store, const json_t *request, GError **error) {
+    return strcmp(vigie_member(request, "kind"), "issue") == 0
+               ? json_incref(json_object_get(request, "fields"))
+               : request_fields_of(store, json_integer_value(json_object_get(request, "certificate")), error);
+}
+
+static bool covers_request(VigieStore *store, const json_t *request, const char *account,
+                           const Profile *profile, const char *other, bool *ret_covers, GError **error) {
+    g_autoptr(json_t) fields = fields_about(store, request, error);
+    const GrantCase over = {json_integer_value(json_object_get(request, "organisation")),
+                            json_is_object(fields) ? fields : NULL};
+    return fields && grant_covers(store, account, profile, other, &over, ret_covers, error);
+}
+
 static bool same_account(const char *a, const char *b) {
     g_autofree char *folded_a = vigie_text_fold(a ? a : ""), *folded_b = vigie_text_fold(b ? b : "");
     return a && b && strcmp(folded_a, folded_b) == 0;
@@ -279,9 +341,7 @@ bool request_may_decide(VigieStore *store, const VigieProfiles *profiles, const 
                         const char *account, bool *ret_may, GError **error) {
     const Profile *profile = profile_find(profiles, vigie_member(request, "profile"));
     bool revocation = strcmp(vigie_member(request, "kind"), "revoke") == 0, covers = false;
-    const char *const *roles = profile ? (const char *const *)profile->validators : NULL;
-    if (!grant_covers(store, account, roles, revocation ? grant_operator : NULL,
-                      json_integer_value(json_object_get(request, "organisation")), &covers, error))
+    if (!covers_request(store, request, account, profile, revocation ? grant_operator : NULL, &covers, error))
         return false;
     if (revocation && !covers && !asked_for_target(store, request, account, &covers, error))
         return false;
@@ -294,12 +354,10 @@ bool pki_request_may(VigieStore *store, const VigieProfiles *profiles, int64_t i
                      bool *ret_see, bool *ret_decide, GError **error) {
     g_autoptr(json_t) request = request_read(store, profiles, id, error);
     const Profile *profile = request ? profile_find(profiles, vigie_member(request, "profile")) : NULL;
-    const char *const *roles = profile ? (const char *const *)profile->validators : NULL;
-    int64_t organisation = json_integer_value(json_object_get(request, "organisation"));
     bool registers = false, operates = false, decides = false;
     if (!request || !request_may_decide(store, profiles, request, account, &decides, error) ||
-        !grant_covers(store, account, roles, grant_registration, organisation, &registers, error) ||
-        !grant_covers(store, account, NULL, grant_operator, organisation, &operates, error))
+        !covers_request(store, request, account, profile, grant_registration, &registers, error) ||
+        !covers_request(store, request, account, NULL, grant_operator, &operates, error))
         return false;
     const char *state = vigie_member(request, "state");
     *ret_see = registers || operates || decides || same_account(account, vigie_member(request, "requester"));

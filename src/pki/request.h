@@ -6,6 +6,9 @@
 
 /* One row, as pki_request_get tells it without its evidence, and beside: "proven": [], "bare": bool. NOT_FOUND. */
 json_t *request_read(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error);
+/* With which the first of a certificate's line, of which it may be a renewal, was asked for; null where that was issued
+ * without a request. */
+json_t *request_fields_of(VigieStore *store, int64_t certificate, GError **error);
 /* Its PKCS#10, or the bare key. Empty where it has none. */
 GByteArray *request_csr(VigieStore *store, int64_t id, GError **error);
 /* Does what is said in its favour hold now: the validator's role, the enrolment, the certificate that signed? DENIED. */

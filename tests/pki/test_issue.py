@@ -120,7 +120,7 @@ def test_dual_control():
     refused(*person, *good, "--requester", "camille", "--validator", me, words="who issues")
     people = ["--requester", "camille", "--validator", "ordre"]
     refused(*person, *people, "--field", "rpps=10000000008", words="RPPS")
-    refused(*person, *people, words="rpps: it is missing")
+    refused(*person, *people, words="exactly one of the fields rpps, adeli")
     refused(*person, *people, *good, "--field", "profession=61", words="form")
     refused(*person, *people, *good, "--field", "secret=1", words="no field secret")
     issue(*person, *people, *good, "--field", "specialties=SM36", "--out", CHU.path("ps.pem"))
