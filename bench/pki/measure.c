@@ -194,6 +194,32 @@ static void answers(VigieStore *store, VigieAuthority *authority, const VigiePro
     ask("answers signed on the spot, with a nonce", store, with_key, fresh);
 }
 
+/* The peer: the same list by OpenSSL's own functions. */
+static void peer_list(int64_t count) {
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+    double wall = seconds(CLOCK_MONOTONIC);
+    bool well = key && list && X509_CRL_set_version(list, X509_CRL_VERSION_2) &&
+                X509_CRL_set1_lastUpdate(list, now) && X509_CRL_set1_nextUpdate(list, now);
+    for (int64_t i = 0; well && i < count; i++) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        ASN1_INTEGER *serial = ASN1_INTEGER_new();
+        well = ASN1_INTEGER_set_uint64(serial, (uint64_t)(FAR + i) << 24) &&
+               X509_REVOKED_set_serialNumber(entry, serial) && X509_REVOKED_set_revocationDate(entry, now) &&
+               X509_CRL_add0_revoked(list, entry);
+        ASN1_INTEGER_free(serial);
+    }
+    must(well && X509_CRL_sort(list) && X509_CRL_sign(list, key, EVP_sha256()) > 0, NULL);
+    unsigned char *der = NULL;
+    must(i2d_X509_CRL(list, &der) > 0, NULL);
+    say("peer: a list by OpenSSL's functions", "s", seconds(CLOCK_MONOTONIC) - wall);
+    OPENSSL_free(der);
+    ASN1_TIME_free(now);
+    X509_CRL_free(list);
+    EVP_PKEY_free(key);
+}
+
 int main(int argc, char **argv) {
     must(argc == 4, NULL);
     GError *error = NULL;
@@ -219,6 +245,7 @@ int main(int argc, char **argv) {
         g_autofree char *what = g_strdup_printf("issued, after %" G_GINT64_FORMAT " others", already);
         issue(what, store, authority, profiles, csrs);
         lists(store, authority);
+        peer_list(MIN(already, ENTRIES));
     }
     for (int i = 0; i < GROUP; i++)
         g_byte_array_unref(csrs[i]);
