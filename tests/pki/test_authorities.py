@@ -1,4 +1,5 @@
 """Who validates what: each authority within its scope (profession, department, organisation), and nobody outside of it."""
+import concurrent.futures
 import json
 import os
 import sys
@@ -84,12 +85,15 @@ def validate(number, account):
 
 def test_table():
     """each account against each request: those who may, and no other; the request names the roles that decide it"""
-    for name, (wanted, deciders) in CASES.items():
+    def one(name):
+        wanted, deciders = CASES[name]
         NUMBERS[name] = number = asked(name, *wanted)
         vigie.equal({account for account in ACCOUNTS if validate(number, account)}, deciders, name)
         roles = {ACCOUNTS[account][0] for account in deciders}
         told = set(CHU.request("show", number)["validators"])
         assert roles <= told, f"{name}: {told}"
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, CASES))
     vigie.equal(CHU.request("show", NUMBERS["speech therapist, Gironde, liberal"])["validators"], ["ars", "cpam"], "roles")
     vigie.equal(CHU.request("show", NUMBERS["physician, Gironde"])["validators"], ["ordre"], "roles")
 
