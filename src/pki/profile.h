@@ -49,9 +49,9 @@ typedef struct {
     unsigned rsa_min, rsa_max;  /* 0: no RSA */
     int days, private_key_days; /* private_key_days 0: no privateKeyUsagePeriod */
     bool hold, no_check;
-    bool directory;  /* its certificates stand in the directory */
-    bool server_key; /* its keys may be made by us, for clients that cannot (EST's serverkeygen) */
-    bool dual;       /* who asks does not validate */
+    bool directory;        /* its certificates stand in the directory */
+    bool server_key;       /* its keys may be made by us, for clients that cannot (EST's serverkeygen) */
+    bool dual;             /* who asks does not validate */
     GPtrArray *validators; /* ProfileValidator */
     char **one_of;         /* fields of which exactly one is given; or NULL */
     char **waivers;
