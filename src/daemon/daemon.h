@@ -3,7 +3,8 @@
  * `vigie serve` is a supervisor that binds the portal's address, drops root, brings the store's schema up to date
  * and starts its children, each a fresh execution of this program: the portal, which speaks HTTP; the worker, which
  * speaks to the outside (surveys, mail); and where the configuration names authorities for it, the signer, which has
- * their keys and speaks to nobody. A child that dies is started again, after a back-off. Each is
+ * their keys, an account of its own where one is named, and nobody to speak to but the portal, for whom it signs OCSP answers
+ * (keeper.h, responder.h). A child that dies is started again, after a back-off. Each is
  * sandboxed before it reads anything from a stranger: no privileges, no new ones, only the files it needs
  * (landlock), only the system calls it needs (seccomp), no core dumps; see doc/decisions.
  *

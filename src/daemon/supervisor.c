@@ -313,21 +313,29 @@ static int open_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Two accounts that write one file: SQLite gives its log and its index the file's own mode, and the folder's group. */
+/* What has the mode is left alone: a service manager may have set it, and forbid us to. */
+static bool set_mode(const char *path, mode_t mode) {
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return errno == ENOENT;
+    return (about.st_mode & 07777) == mode || chmod(path, mode) == 0;
+}
+
+/* Two accounts that write one file: SQLite gives its log and its index the file's own mode, and the folder its group. */
 static bool share_store(const char *folder, const char *url, GError **error) {
     const char *path = url + strlen("sqlite:");
     const char *const suffixes[] = {"", "-wal", "-shm"};
-    bool shared = chmod(folder, 02770) == 0;
+    bool shared = set_mode(folder, 02770);
     for (size_t i = 0; shared && i < G_N_ELEMENTS(suffixes); i++) {
         g_autofree char *file = g_strconcat(path, suffixes[i], NULL);
-        shared = chmod(file, 0660) == 0 || errno == ENOENT;
+        shared = set_mode(file, 0660);
     }
     if (!shared)
         g_set_error(
             error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
             "[process] signer_user: the store %s cannot be shared with it: %s; its folder and it belong "
-            "to [process] user: chown -R USER: %s",
-            path, g_strerror(errno), folder);
+            "to [process] user: chown -R USER: %s && chmod 2770 %s",
+            path, g_strerror(errno), folder, folder);
     return shared;
 }
 
@@ -390,9 +398,12 @@ static Settings *settle(Supervisor *supervisor, const VigieConfig *config, char 
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "socketpair: %s", g_strerror(errno));
         return NULL;
     }
-    if (*vigie_config_text(config, "process.signer_user") &&
-        !(supervisor->keeper = keeper_start(config, path, supervisor->ocsp[1], error)))
-        return NULL;
+    if (*vigie_config_text(config, "process.signer_user")) {
+        umask(0007); /* from its first moment on, SQLite's log is for both accounts */
+        supervisor->keeper = keeper_start(config, path, supervisor->ocsp[1], error);
+        if (!supervisor->keeper)
+            return NULL;
+    }
     if ((!file && !portal_listen(where, &supervisor->listen_fd, ret_url, error)) ||
         !drop_rights(config, error))
         return NULL;

@@ -89,8 +89,17 @@ class Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def analyse(unit):
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
+    equal((done.returncode, [line for line in done.stderr.splitlines() if "vigie" in line or "signer" in line]), (0, []))
+    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=25", unit], capture_output=True,
+                          text=True)
+    equal(done.returncode, 0, done.stdout[-300:])
+    return done.stdout
+
+
 def unit_is_valid():
-    """systemd takes the unit without a complaint, and finds it well confined"""
+    """systemd takes the unit without a complaint, and finds it well confined, also with what a signer's own account adds"""
     if not shutil.which("systemd-analyze"):
         return
     unit = FOLDER / "vigie.service"
@@ -98,11 +107,15 @@ def unit_is_valid():
     text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M)
     text = text.replace("User=vigie", "User=daemon").replace("Group=vigie", "Group=daemon")
     unit.write_text(text)
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
-    equal((done.returncode, [line for line in done.stderr.splitlines() if "vigie.service" in line]), (0, []))
-    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=25", unit], capture_output=True,
-                          text=True)
-    equal(done.returncode, 0, done.stdout[-300:])
+    alone = analyse(unit)
+    equal(re.findall(r"(.) AmbientCapabilities=", alone), ["✓"], "no right at all")
+    more = FOLDER / "vigie.service.d"
+    more.mkdir()
+    shutil.copy(DEPLOY / "vigie-signer.conf", more / "signer.conf")
+    both = analyse(unit)
+    equal(re.findall(r"(.) CapabilityBoundingSet=~CAP_SET\(UID\|GID\|PCAP\)", both), ["✗"], "the drop-in was read")
+    others = re.findall(r"✗ (CapabilityBoundingSet=~\S+)", both)
+    equal(len(others), 1, "no other capability")
 
 
 tap.run([behind_nginx, unit_is_valid])
