@@ -2,6 +2,7 @@
  * they renew. */
 #include "pki/item.h"
 #include "pki/build.h"
+#include "pki/compose.h"
 #include "pki/name.h"
 #include "pki/revoke.h"
 #include "pki/row.h"
@@ -326,7 +327,9 @@ bool item_check(const Issuance *issuance, const VigieIssueRequest *wanted, Item 
     if (!check_fields(item, error) || !choose_names(item, error) || !check_names(issuance, item, error))
         return false;
     item->values = item_values(item, error);
-    return item->values != NULL;
+    /* What does not fit into a name is to be said now, not when it was validated. */
+    g_autoptr(GByteArray) subject = g_byte_array_new();
+    return item->values && compose_subject(item, subject, error);
 }
 
 void item_clear(Item *item) {

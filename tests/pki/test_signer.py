@@ -59,6 +59,20 @@ def test_latency():
     assert took[8] < 0.1 + max(asking), (took, asking)  # to look costs, too
 
 
+def test_long_names():
+    """a first name that is too long for a common name is certified all the same, under a shorter one, or under none"""
+    long = "a" * 60 + ".scanners.chu.test"
+    for more, common in (("DNS:s.chu.test", "CN=s.chu.test"), (None, None)):
+        csr = CHU.csr(f"long-{bool(more)}", f"DNS:{long}", *filter(None, [more]))
+        one = CHU.request("add", "--profile", "device", "--csr", csr, "--field", "organisation=CHU", "--account", "c.martin")
+        CHU.request("validate", one["id"], "--account", "a.dsi")
+        done = CHU.decided(one["id"])
+        vigie.equal(done["state"], "issued", done["refusal"])
+        subject = next(item["subject"] for item in json.loads(CHU.run("ca", "certificates", "--json").stdout)["certificates"]
+                       if item["serial"] == done["serial"])
+        assert common in subject if common else "CN=" not in subject, subject
+
+
 def test_refused_early():
     """what the profile would refuse is refused to who asks: names, keys, fields, the same key twice"""
     before = CHU.sql("SELECT count(*) FROM pki_request")
@@ -67,6 +81,8 @@ def test_refused_early():
     refused("add", "--profile", "device", "--csr", CHU.csr("plain", "DNS:plain.chu.test"), words="organisation: it is missing")
     refused("add", "--profile", "device", "--csr", CHU.csr("small", "DNS:small.chu.test", key="rsa:1024"), "--field",
             "organisation=CHU", words="does not allow a key")
+    refused("add", "--profile", "device", "--csr", CHU.csr("long", "DNS:long.chu.test"), "--field", "organisation=" + "x" * 65,
+            words="it is too long")
     refused("add", "--profile", "nothing", "--csr", csr, words="no such profile")
     vigie.equal(CHU.sql("SELECT count(*) FROM pki_request"), before, "rows")
     one = CHU.device("twice")
@@ -258,5 +274,5 @@ def test_log():
 
 
 with CHU:
-    tap.run([test_validated, test_latency, test_refused_early, test_three_people, test_forged, test_role_withdrawn, test_renewal,
-             test_revocation, test_own_revocation, test_enrolment, test_evidence, test_killed, test_confined, test_log])
+    tap.run([test_validated, test_latency, test_refused_early, test_long_names, test_three_people, test_forged, test_role_withdrawn,
+             test_renewal, test_revocation, test_own_revocation, test_enrolment, test_evidence, test_killed, test_confined, test_log])
