@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from support import tap, vigie  # noqa: E402
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-online-"))
 FILES = FOLDER / "made"
-WEB, NGINX, OCSP, CLOSED = free_port(), free_port(), free_port(), free_port()
+WEB, TLS, NGINX, OCSP, CLOSED = [free_port() for _ in range(5)]
 HITS = []
 
 
@@ -76,6 +77,9 @@ NAMED = {
     "busy": [aia([web("busy")])],
     "prepared": [aia([web("no-nonce")])],
     "moved": [aia([web("moved-ocsp")])],
+    "unlisted": [aia([web("ocsp/ca")])],
+    "secure": [cdp(f"https://127.0.0.1:{TLS}/ca.crl")],
+    "down": [cdp(f"https://127.0.0.1:{TLS}/away")],
 }
 SIGNERS = [cert("by-delegate", "ca", [("extendedKeyUsage", "OCSPSigning"), ("noCheck", "ignored")]),
            cert("by-delegate-open", "ca", [("extendedKeyUsage", "OCSPSigning")]),
@@ -146,6 +150,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(b"", 302, [("Location", "/" + rest)])
         elif first == "loop":
             self.answer(b"", 302, [("Location", "/loop")])
+        elif first == "away":
+            self.answer(b"", 302, [("Location", web("ca.crl"))])
         elif first == "to-file":
             self.answer(b"", 302, [("Location", f"file://{FILES}/ca.crl.der")])
         elif file.exists():
@@ -353,6 +359,17 @@ def test_freshness():
     vigie.equal(HITS, ["moved-ocsp", "ocsp/ca"])
 
 
+def test_secure():
+    """over HTTPS whoever serves it: the list proves itself; from there no redirection leads to HTTP"""
+    online("secure", "valid", "good")
+    failed(online("down", "refused", "unreachable"), "crl", "from HTTPS to HTTP")
+
+
+def test_unknown():
+    """what the responder does not know is neither good nor revoked, nor was nobody reached"""
+    refused(online("unlisted", "refused", "unknown"), "the responder does not know it")
+
+
 def test_once():
     """two paths to the same leaf: its list is fetched once"""
     answer = ask("crossed", "--online", given=("cross1", "cross2"))
@@ -407,13 +424,18 @@ def prepare():
     openssl("crl2pkcs7", "-nocrl", "-certfile", "ca.pem", "-outform", "DER", "-out", "ca.p7c.der")
     lines = []
     end = (datetime.datetime.utcnow() + datetime.timedelta(days=300)).strftime("%y%m%d%H%M%SZ")
-    for name in [*NAMED, *[one["id"] for one in SIGNERS]]:
+    for name in [*(set(NAMED) - {"unlisted"}), *[one["id"] for one in SIGNERS]]:
         serial = openssl("x509", "-in", f"{name}.pem", "-noout", "-serial").strip().partition("=")[2]
         gone = name == "revoked"
         lines.append(f"{'R' if gone else 'V'}\t{end}\t{'260101000000Z,keyCompromise' if gone else ''}\t{serial}\tunknown\t/CN={name}\n")
     (FILES / "index.txt").write_text("".join(lines))
-    server = Quiet(("127.0.0.1", WEB), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for port in (WEB, TLS):
+        server = Quiet(("127.0.0.1", port), Handler)
+        if port == TLS:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(FILES / "other-root.pem", FILES / "other-root-key.pem")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 prepare()

@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.dirname(__file__))
-from path_cases import CASES, Case, ca, cn, leaf, root  # noqa: E402
+from path_cases import CASES, Case, ca, cn, leaf, page, root  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-path-"))
@@ -223,6 +223,12 @@ def test_told():
     vigie.equal([one and (one["status"], one["by"], one["reason"]) for one in told],
                 [("revoked", "crl", "certificateHold"), ("good", "crl", None), None])
     vigie.equal(answer["revocation"], {"by": "crl", "status": "revoked"})
+
+
+def test_page():
+    """doc/path-validation.md tells these differences"""
+    written = pathlib.Path(__file__).resolve().parent.parent.parent / "doc/path-validation.md"
+    assert written.read_text() == page(), "make it anew: python3 tests/x509/path_cases.py > doc/path-validation.md"
 
 
 def prepare():
