@@ -1,5 +1,5 @@
-"""The guides "a certificate in ten minutes", typed as they are printed, in each language: they end in a handshake that trusts
-the root alone. What they say is answered is what is answered; "…" stands for anything."""
+"""The guides that can be typed as they are printed are typed, in each language. What they say is answered is what is answered;
+"…" stands for anything."""
 import os
 import pathlib
 import re
@@ -14,7 +14,8 @@ from support import tap, vigie  # noqa: E402
 
 SOURCE = pathlib.Path(sys.argv[1])
 BUILD = pathlib.Path(vigie.PROGRAM).resolve().parent
-GUIDES = {"en": "en/a-certificate-in-ten-minutes.md", "fr": "fr/un-certificat-en-dix-minutes.md"}
+TEN_MINUTES = {"en": "en/a-certificate-in-ten-minutes.md", "fr": "fr/un-certificat-en-dix-minutes.md"}
+GREAT_DAYS = {"en": "en/the-authority-on-great-days.md", "fr": "fr/les-grands-jours-d-une-autorite.md"}
 
 
 def steps(text):
@@ -39,9 +40,9 @@ def plain(text):
     return re.sub("[\u00a0\u202f]", " ", text)
 
 
-def type_them(lang):
+def type_them(guide, lang):
     """Runs the commands in one shell, as a person would, each followed by a mark; answers what each said."""
-    commands = steps((SOURCE / "doc/guides" / GUIDES[lang]).read_text())
+    commands = steps((SOURCE / "doc/guides" / guide[lang]).read_text())
     home = pathlib.Path(tempfile.mkdtemp(prefix="vigie-guide-"))
     folder = home / "vigie"
     folder.mkdir()
@@ -59,33 +60,48 @@ def type_them(lang):
     return commands, said, time.monotonic() - begun
 
 
-def follow(lang):
-    commands, said, seconds = type_them(lang)
+def follow(guide, lang):
+    commands, said, seconds = type_them(guide, lang)
     for (command, answer), output in zip(commands, said):
         assert not answer or re.search(pattern(answer), plain(output), re.S), f"$ {command}\n{output}\n--- printed:\n{answer}"
-    assert any("Verification: OK" in output for output in said), "no handshake"
     assert seconds < 600, f"{seconds:.0f} s"
+    return said
+
+
+def ten_minutes(lang):
+    assert any("Verification: OK" in output for output in follow(TEN_MINUTES, lang)), "no handshake"
 
 
 def test_english():
     """every command of the English guide works as printed, and the device's certificate is accepted from the root alone"""
-    follow("en")
+    ten_minutes("en")
 
 
 def test_french():
     """every command of the French guide works as printed, and the device's certificate is accepted from the root alone"""
-    follow("fr")
+    ten_minutes("fr")
+
+
+def test_great_days_english():
+    """rollover, cross-certification, restore and compromise go as the English guide prints them"""
+    follow(GREAT_DAYS, "en")
+
+
+def test_great_days_french():
+    """rollover, cross-certification, restore and compromise go as the French guide prints them"""
+    follow(GREAT_DAYS, "fr")
 
 
 def test_same():
-    """both guides have the same commands, but for the names of files"""
-    english, french = ([command for command, _ in steps((SOURCE / "doc/guides" / GUIDES[lang]).read_text())]
-                       for lang in ("en", "fr"))
+    """both languages of a guide have the same commands, but for the names of files"""
     names = {"authority": "autorite", "-file passphrase": "-file phrase", "> passphrase)": "> phrase)", "device.sock": "equipement.sock"}
-    for command, other in zip(english, french, strict=True):
-        for name, translated in names.items():
-            command = command.replace(name, translated)
-        vigie.equal(command, other)
+    for guide, names in ((TEN_MINUTES, names), (GREAT_DAYS, {"the hole is told": "le trou est dit"})):
+        english, french = ([command for command, _ in steps((SOURCE / "doc/guides" / guide[lang]).read_text())]
+                           for lang in ("en", "fr"))
+        for command, other in zip(english, french, strict=True):
+            for name, translated in names.items():
+                command = command.replace(name, translated)
+            vigie.equal(command, other)
 
 
 tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
