@@ -94,6 +94,18 @@ def test_links():
                 assert (base / path).exists(), f'{text.relative_to(ROOT)} names {path}, which is not there'
 
 
+def test_promises():
+    """each test that doc/pki-robustness.md names is there, is run, and each of its rows names one"""
+    for line in (ROOT / 'doc/pki-robustness.md').read_text(encoding='utf-8').splitlines():
+        if not line.startswith('| ') or line.startswith('| promise'):
+            continue
+        named = re.findall(r'`(test_[a-z]+\.py):(test_[a-z_]+)`', line)
+        assert named or '`fuzz/' in line, line
+        for file, test in named:
+            text = (ROOT / 'tests/pki' / file).read_text(encoding='utf-8')
+            assert f'def {test}(' in text and re.search(rf'\b{test}\b', text[text.index('tap.run('):]), f'{file}: {test}'
+
+
 def test_metrics():
     """doc/metrics.md names the metrics that the sources write"""
     written = set()
@@ -115,4 +127,4 @@ def test_rooms():
         assert f'class="name">{process}<' in drawing, process
 
 
-run([test_rooms, test_lint, test_references, test_options, test_commands, test_links, test_metrics])
+run([test_rooms, test_lint, test_references, test_options, test_commands, test_links, test_promises, test_metrics])
