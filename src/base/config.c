@@ -140,6 +140,9 @@ static const Key keys[] = {
      "keys, the newest first; mode 0640 at most"},
     {"csirt.head_certificate", TYPE_TEXT, "", "/etc/vigie/head-of-csirt.pem",
      "the certificate to which protected sources are sealed; its key stays with the head of the CSIRT"},
+    {"csirt.anchor_mail", TYPE_TEXT, "", "rssi@gouvernance.example",
+     "who is sent each day the anchor of all timelines, to keep where this database is not; empty: nobody "
+     "(vigie case anchor prints it)"},
     {"csirt.lookup_private", TYPE_BOOL, "false", "true",
      "also ask addresses that are not of the public Internet for contacts; no stranger can then be trusted "
      "not to lead there"},

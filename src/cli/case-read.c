@@ -66,7 +66,13 @@ static bool run_check(CaseCall *call, GError **error) {
         return case_denied(error);
     if (call->rest[0] && !case_of(call, &id, error))
         return false;
+    g_autofree char *kept = NULL;
+    gsize size = 0;
+    if (call->anchor && !g_file_get_contents(call->anchor, &kept, &size, error))
+        return false;
     g_autoptr(json_t) report = csirt_timeline_verify(call->store, id, error);
+    if (report && kept && !csirt_anchor_verify(call->store, kept, json_object_get(report, "faults"), error))
+        return false;
     if (report && call->json)
         fleet_print_json(report);
     else if (report)
@@ -74,6 +80,15 @@ static bool run_check(CaseCall *call, GError **error) {
     if (json_array_size(json_object_get(report, "faults")) > 0)
         call->status = CLI_WRONG;
     return report != NULL;
+}
+
+static bool run_anchor(CaseCall *call, GError **error) {
+    g_autofree char *text = call->who.may ? csirt_anchor(call->store, call->now, error) : NULL;
+    if (!call->who.may)
+        return case_denied(error);
+    if (text)
+        fputs(text, stdout);
+    return text != NULL;
 }
 
 static bool run_release(CaseCall *call, GError **error) {
@@ -122,7 +137,8 @@ const CaseCommand case_read_commands[] = {
     {"show", run_show, 1, 1, "REF"},
     {"load", run_load, 0, 0, ""},
     {"tasks", run_tasks, 0, 1, "[REF]"},
-    {"check", run_check, 0, 1, "[REF]"},
+    {"check", run_check, 0, 1, "[REF] [--anchor FILE]"},
+    {"anchor", run_anchor, 0, 0, ""},
     {"release", run_release, 2, 2, "REF AUDIENCE [--channel]"},
     {"extract", run_extract, 1, 1, "ARTEFACT [--output FILE]"},
     {"source", run_source, 1, 1, "REF [--output FILE]"},

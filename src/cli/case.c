@@ -229,6 +229,8 @@ int cli_case(int argc, char **argv) {
          "why; confirm: in spite of what stands in the way", "TEXT"},
         {"note", 0, 0, G_OPTION_ARG_STRING, &call.note, "outcome: what was said; link: of it", "TEXT"},
         {"every", 0, 0, G_OPTION_ARG_INT, &call.every, "follow: days between two surveys", "N"},
+        {"anchor", 0, 0, G_OPTION_ARG_FILENAME, &call.anchor, "check: an anchor that was kept elsewhere",
+         "FILE"},
         {"year", 0, 0, G_OPTION_ARG_INT, &call.year, "report: which; default: this one", "YEAR"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &call.out,
          "report, review, extract, source: a file that does not exist yet", "FILE"},

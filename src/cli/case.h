@@ -16,7 +16,7 @@ typedef struct {
     gint64 organisation_id, band, page, withdraw;
     gboolean overdue, urgent, remove;
     /* both */
-    char *config, *account, *reason, *name, *out;
+    char *config, *account, *reason, *name, *out, *anchor;
     gboolean json;
 
     VigieLang lang;

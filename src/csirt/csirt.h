@@ -135,6 +135,13 @@ json_t *csirt_load(VigieStore *store, const VigieTeam *team, const VigieAnalyst 
 /* Recomputes the chain of hashes: { "cases", "entries", "faults": [ { "reference", "seq", "fault": "changed" "missing" "cut" "head"
  * } ] }, the first 1,000; `id` 0: of every case. */
 json_t *csirt_timeline_verify(VigieStore *store, int64_t id, GError **error);
+/* An anchor of all timelines as they are: four lines of text to keep where the database is not. Makes it where something happened
+ * since the last one. NOT_FOUND where there is no case. Free with g_free. */
+char *csirt_anchor(VigieStore *store, VigieTime now, GError **error);
+/* Holds the store against an anchor that was kept, as it was written or within a mail; adds what is wrong to `faults`, as
+ * csirt_timeline_verify's: "anchor" (a line is another than it was), "anchor-missing", "anchor-digest" (the heads were rewritten). Whether
+ * the lines before are the same is what csirt_timeline_verify says. INVALID where it is none. */
+bool csirt_anchor_verify(VigieStore *store, const char *text, json_t *faults, GError **error);
 
 /* ---- Sentences ----------------------------------------------------------------------------------------------
  * What the program itself says is kept as the key of its words and what fills them, and said in the reader's language. */

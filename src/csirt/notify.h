@@ -80,6 +80,9 @@ bool csirt_contacts_work(VigieStore *store, const VigieNotifier *notifier, Vigie
                          GError **error);
 bool csirt_notice_work(VigieStore *store, const VigieNotifier *notifier, const json_t *payload, VigieTime now,
                        GError **error);
+/* Makes the anchor of the day, and sends it to csirt.anchor_mail, signed where the team signs. */
+#define CSIRT_JOB_ANCHOR "case-anchor" /* no payload */
+bool csirt_anchor_work(VigieStore *store, const VigieNotifier *notifier, VigieTime now, GError **error);
 bool csirt_follow_work(VigieStore *store, const VigieNotifier *notifier, VigieTime now, GError **error);
 
 /* ---- Contacts ------------------------------------------------------------------------------------------------

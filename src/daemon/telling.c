@@ -45,6 +45,18 @@ bool worker_follow(Lane *lane, const VigieJob *job, GError **error) {
            store_job_done(lane->store, job, lane->worker, error);
 }
 
+bool worker_anchor(Lane *lane, const VigieJob *job, GError **error) {
+    VigieNotifier notifier;
+    return notifier_of(lane, &notifier, error) &&
+           csirt_anchor_work(lane->store, &notifier, lane->clock(), error) &&
+           store_job_done(lane->store, job, lane->worker, error);
+}
+
+bool worker_ask_anchor(const Lane *lane, VigieTime now, GError **error) {
+    g_autoptr(json_t) nothing = json_object();
+    return store_job_add(lane->store, CSIRT_JOB_ANCHOR, nothing, now, CSIRT_JOB_ANCHOR, NULL, error);
+}
+
 bool worker_ask_follow(const Lane *lane, VigieTime now, GError **error) {
     g_autoptr(json_t) nothing = json_object();
     return store_job_add(lane->store, CSIRT_JOB_FOLLOW, nothing, now, CSIRT_JOB_FOLLOW, NULL, error);

@@ -30,6 +30,10 @@ static VigieTime cleaning_slot(const Settings *settings, VigieTime now) {
     return daemon_schedule_last(&daily, vigie_config_zone(settings->config), now);
 }
 
+static VigieTime anchor_slot(const Settings *settings, VigieTime now) {
+    return settings->team ? cleaning_slot(settings, now) : 0;
+}
+
 static VigieTime mailbox_slot(const Settings *settings, VigieTime now) {
     return settings->mailboxes->len > 0 ? now - now % settings->poll_every : 0;
 }
@@ -115,13 +119,10 @@ static const struct {
     VigieTime (*slot)(const Settings *settings, VigieTime now); /* the latest, 0: none */
     bool (*act)(const Lane *lane, VigieTime now, GError **error);
 } timers[] = {
-    {"alarms", alarms_slot, ask_alarms},
-    {"surveys", survey_slot, request_surveys},
-    {"mailboxes", mailbox_slot, worker_ask_polls},
-    {"follow", follow_slot, worker_ask_follow},
-    {"case-words", words_slot, worker_ask_words},
-    {"cleaning", cleaning_slot, ask_cleaning},
-    {"certificates-end", hour_slot, worker_remind},
+    {"alarms", alarms_slot, ask_alarms},           {"surveys", survey_slot, request_surveys},
+    {"mailboxes", mailbox_slot, worker_ask_polls}, {"follow", follow_slot, worker_ask_follow},
+    {"case-words", words_slot, worker_ask_words},  {"case-anchor", anchor_slot, worker_ask_anchor},
+    {"cleaning", cleaning_slot, ask_cleaning},     {"certificates-end", hour_slot, worker_remind},
     {"directory", directory_slot, ask_directory},
 };
 

@@ -20,10 +20,10 @@ static const Handler surveys[] = {{FLEET_JOB_SURVEY, worker_survey}, {0}};
 static const Handler polls[] = {{MAIL_JOB_POLL, worker_poll}, {0}};
 static const Handler filings[] = {{MAIL_JOB_INBOUND, worker_inbound}, {0}};
 static const Handler lookups[] = {{CSIRT_JOB_CONTACTS, worker_contacts}, {0}};
-static const Handler errands[] = {{MAIL_JOB_KIND, worker_mail},      {WORKER_ALARMS, worker_alarms},
-                                  {WORKER_CLEANING, worker_clean},   {CSIRT_JOB_NOTICE, worker_notice},
-                                  {CSIRT_JOB_LETTER, worker_letter}, {CSIRT_JOB_FOLLOW, worker_follow},
-                                  {CSIRT_JOB_WORDS, worker_words},   {0}};
+static const Handler errands[] = {
+    {MAIL_JOB_KIND, worker_mail},      {WORKER_ALARMS, worker_alarms},    {WORKER_CLEANING, worker_clean},
+    {CSIRT_JOB_NOTICE, worker_notice}, {CSIRT_JOB_LETTER, worker_letter}, {CSIRT_JOB_FOLLOW, worker_follow},
+    {CSIRT_JOB_WORDS, worker_words},   {CSIRT_JOB_ANCHOR, worker_anchor}, {0}};
 
 /* Speaks to servers that may never answer: a mail does not wait for that. */
 static const Handler elsewhere[] = {

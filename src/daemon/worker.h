@@ -40,6 +40,8 @@ bool worker_clean(Lane *lane, const VigieJob *job, GError **error);
 #define WORKER_CLEANING "cleaning"
 /* Adds a job for each mailbox whose time has come. */
 bool worker_ask_polls(const Lane *lane, VigieTime now, GError **error);
+bool worker_anchor(Lane *lane, const VigieJob *job, GError **error);
+bool worker_ask_anchor(const Lane *lane, VigieTime now, GError **error);
 bool worker_ask_follow(const Lane *lane, VigieTime now, GError **error);
 /* Adds a job where cases came or changed whose words are not indexed yet. */
 bool worker_ask_words(const Lane *lane, VigieTime now, GError **error);

@@ -1,6 +1,9 @@
 /* A case from its declaration to its end, on both databases. */
 #include "csirt-test.h"
+#include "csirt/internal.h"
+#include "csirt/notify.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 typedef struct {
@@ -314,6 +317,121 @@ static void test_tampering(Desk *desk, gconstpointer data) {
     g_assert_cmpint(test_int(all, "cases"), ==, G_N_ELEMENTS(tampers));
 }
 
+/* Somebody who knows the chain writes a case's first line anew, and all that follows from it. */
+static void forge(Desk *desk, int64_t id) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieTransaction) tx = store_begin(desk->store, &error);
+    store_exec(desk->store, &error, "UPDATE csirt_entry SET author = 'autre' WHERE case_id = $1 AND seq = 1",
+               "i", id);
+    g_autoptr(VigieRows) rows = store_query(
+        desk->store, &error,
+        "SELECT e.seq, e.time, e.author, e.kind, e.details, c.reference FROM csirt_entry e JOIN csirt_case c "
+        "ON c.id = e.case_id WHERE e.case_id = $1 ORDER BY e.seq",
+        "i", id);
+    g_autofree char *hash = g_strdup("");
+    while (rows_next(rows, &error)) {
+        char *next = entry_hash(hash, rows_text(rows, 5), rows_int(rows, 0), rows_int(rows, 1),
+                                rows_text(rows, 2), rows_text(rows, 3), rows_text(rows, 4));
+        g_free(hash);
+        hash = next;
+        store_exec(desk->store, &error, "UPDATE csirt_entry SET hash = $3 WHERE case_id = $1 AND seq = $2",
+                   "iit", id, rows_int(rows, 0), hash);
+    }
+    g_clear_pointer(&rows, rows_free);
+    store_exec(desk->store, &error, "UPDATE csirt_case SET head = $2 WHERE id = $1", "it", id, hash);
+    store_commit(&tx, &error);
+    g_assert_no_error(error);
+    g_autoptr(json_t) chain = csirt_timeline_verify(desk->store, 0, &error);
+    g_assert_cmpuint(json_array_size(test_at(chain, "faults")), ==, 0); /* the chain alone does not show it */
+}
+
+/* The faults that an anchor shows, spaces between. Free with g_free. */
+static char *held(Desk *desk, const char *anchor) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) faults = json_array();
+    g_assert_true(csirt_anchor_verify(desk->store, anchor, faults, &error));
+    g_assert_no_error(error);
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (size_t i = 0; i < json_array_size(faults); i++)
+        g_string_append_printf(text, "%s%s", i ? " " : "", test_text(json_array_get(faults, i), "fault"));
+    return g_strdup(text->str);
+}
+
+static void assert_held(Desk *desk, const char *anchor, const char *faults) {
+    g_autofree char *found = held(desk, anchor);
+    g_assert_cmpstr(found, ==, faults);
+}
+
+/* Proves that an anchor kept elsewhere shows a database that was rewritten with all its hashes, whatever of it was; that it goes on
+ * holding while the cases do; that it is read from a mail; and that nothing new is no new anchor. */
+static void test_anchor(Desk *desk, gconstpointer data) {
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    g_assert_null(csirt_anchor(desk->store, TEST_NOW, &error));
+    g_assert_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+    int64_t first = test_open(desk->store, desk->team, "Un"),
+            second = test_open(desk->store, desk->team, "Deux");
+    g_autofree char *one = csirt_anchor(desk->store, TEST_NOW, &error);
+    g_autofree char *same = csirt_anchor(desk->store, TEST_NOW + 1, &error);
+    g_assert_cmpstr(one, ==, same);
+    csirt_note_add(desk->store, &test_analyst, second, "note", "plus", TEST_NOW, &error);
+    g_autofree char *two = csirt_anchor(desk->store, TEST_NOW + 2, &error);
+    csirt_note_add(desk->store, &test_analyst, first, "note", "après", TEST_NOW, &error);
+    g_assert_no_error(error);
+    assert_held(desk, one, "");
+    assert_held(desk, two, "");
+    g_autofree char *quoted = g_strdup_printf("Bonjour,\r\n\r\n> %s", two);
+    assert_held(desk, quoted, "");
+    forge(desk, first);
+    assert_held(desk, one, "anchor");
+    store_exec(desk->store, &error,
+               "UPDATE csirt_anchor_head SET hash = (SELECT e.hash FROM csirt_entry e WHERE e.case_id = "
+               "csirt_anchor_head.case_id AND e.seq = csirt_anchor_head.seq)",
+               "");
+    assert_held(desk, one, "anchor-digest");
+    assert_held(desk, two, "anchor-digest");
+    store_exec(desk->store, &error, "DELETE FROM csirt_anchor_head", "");
+    store_exec(desk->store, &error, "DELETE FROM csirt_anchor", "");
+    g_assert_no_error(error);
+    assert_held(desk, one, "anchor-missing");
+    g_autoptr(json_t) faults = json_array();
+    g_assert_false(csirt_anchor_verify(desk->store, "number x", faults, &error));
+    test_error_says(&error, VIGIE_ERROR_INVALID, "anchor", NULL);
+}
+
+/* Proves that who keeps the anchor gets one a day where something happened, and none where nothing did. */
+static void test_anchor_mail(Desk *desk, gconstpointer data) {
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("vigie-anchor-XXXXXX.conf", &path, NULL);
+    g_close(fd, NULL);
+    g_file_set_contents(path,
+                        "[mail]\nserver=smtp://"
+                        "127.0.0.1:9\nfrom=csirt@chu.test\n[csirt]\nanchor_mail=rssi@gouvernance.test\n",
+                        -1, NULL);
+    g_autoptr(VigieConfig) config = vigie_config_load(path, &error);
+    g_unlink(path);
+    g_assert_no_error(error);
+    const VigieNotifier notifier = {config, desk->team, NULL};
+    int64_t mails = 0;
+    g_assert_true(csirt_anchor_work(desk->store, &notifier, TEST_NOW, &error)); /* no case, no mail */
+    test_open(desk->store, desk->team, "Un");
+    for (int day = 0; day < 3; day++)
+        g_assert_true(csirt_anchor_work(desk->store, &notifier, TEST_NOW + day, &error));
+    g_assert_no_error(error);
+    g_assert_true(store_get_int(desk->store, &mails, &error,
+                                "SELECT COUNT(*) FROM mail WHERE recipient = 'rssi@gouvernance.test'", ""));
+    g_assert_cmpint(mails, ==, 1);
+    g_autoptr(VigieRows) rows = store_query(desk->store, &error, "SELECT message FROM mail", "");
+    g_assert_true(rows_next(rows, &error));
+    VigieBytes message = rows_blob(rows, 0); /* as it travels: what a mail program saves */
+    g_autofree char *body = g_strndup((const char *)message.data, message.size);
+    g_clear_pointer(&rows, rows_free);
+    assert_held(desk, body, "");
+}
+
 /* ---- The queue ---------------------------------------------------------------------------------------------- */
 static int64_t found(Desk *desk, const VigieAnalyst *who, const char *name, const char *value) {
     g_autoptr(GError) error = NULL;
@@ -370,6 +488,8 @@ int main(int argc, char **argv) {
     TEST("/case/states", test_states);
     TEST("/case/change", test_change);
     TEST("/case/tampering", test_tampering);
+    TEST("/case/anchor", test_anchor);
+    TEST("/case/anchor-mail", test_anchor_mail);
     TEST("/case/queue", test_queue);
     return test_csirt_run(argc, argv);
 }

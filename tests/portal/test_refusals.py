@@ -6,8 +6,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# What reads the configuration and the rules refuses at start, on a terminal.
-AT_START = {"calendar.c", "canned.c", "clocks.c", "condition.c", "cvss4.c", "declaration-form.c", "escalation.c", "fetch.c", "priority.c",
+# What reads the configuration and the rules refuses at start, and commands refuse, on a terminal.
+AT_START = {"anchor.c", "calendar.c", "canned.c", "clocks.c", "condition.c", "cvss4.c", "declaration-form.c", "escalation.c", "fetch.c", "priority.c",
             "rdap.c", "roster.c", "rules.c", "statistics.c", "suppress.c", "team.c", "facts.c", "listen.c", "http.c", "gate.c", "portal.c",
             "notice-text.c", "notice-send.c", "inbound.c", "open.c", "declaration.c", "enrol.c", "enrol-message.c", "enrol-est.c",
             "policy.c", "enrol-acme.c"}
