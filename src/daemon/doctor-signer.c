@@ -60,7 +60,8 @@ void doctor_signer_ask(Doctor *doctor) {
     if (!*account(doctor) || !resident_wanted(doctor->settings->config))
         return;
     if (!keeper_check(doctor->settings->config, &error))
-        doctor_tell(doctor, "signer", DOCTOR_BROKEN, "signer.account", "reason", error->message, NULL);
+        doctor_tell(doctor, "signer-account", DOCTOR_BROKEN, "signer.account", "reason", error->message,
+                    NULL);
     else if (sandbox_may_become_others())
         doctor->signer = ask_process(doctor);
 }
@@ -71,8 +72,8 @@ static bool tell_exposed(Doctor *doctor, const char *path) {
     if (fd < 0)
         return false;
     close(fd);
-    doctor_tell(doctor, "signer", DOCTOR_BROKEN, "signer.exposed", "path", path, "user", account(doctor),
-                NULL);
+    doctor_tell(doctor, "signer-account", DOCTOR_BROKEN, "signer.exposed", "path", path, "user",
+                account(doctor), NULL);
     return true;
 }
 
@@ -93,7 +94,7 @@ static void check_apart(Doctor *doctor) {
     for (const char *const *folder = vigie_config_list(config, "pki.token_folders"); *folder; folder++)
         exposed = tell_exposed(doctor, *folder) || exposed;
     if (!exposed)
-        doctor_tell(doctor, "signer", DOCTOR_WELL, "signer.apart", "user", account(doctor), NULL);
+        doctor_tell(doctor, "signer-account", DOCTOR_WELL, "signer.apart", "user", account(doctor), NULL);
 }
 
 static void tell_keys(Doctor *doctor, const json_t *told) {
@@ -123,6 +124,6 @@ void doctor_signer(Doctor *doctor) {
     g_autoptr(json_t) told = try_keys(config, doctor->store);
     tell_keys(doctor, told);
     bool confined = sandbox_landlock_version() > 0;
-    doctor_tell(doctor, "signer", confined ? DOCTOR_WELL : DOCTOR_SOON,
+    doctor_tell(doctor, "signer-account", confined ? DOCTOR_WELL : DOCTOR_SOON,
                 confined ? "signer.shared" : "signer.unconfined", NULL);
 }

@@ -227,7 +227,7 @@ def doctor(account=None):
     checks = json.loads(ast.literal_eval(told) if account else told)["checks"]
     found = {}
     for check in checks:
-        if check["id"] == "signer":
+        if check["id"] in ("signer", "signer-account"):
             found.setdefault(check["state"], []).append(f"{check['what']} -> {check['remedy']}")
     assert not [check for check in checks if check["id"] == "store-mode"], "the group's store is as it should be"
     return found
