@@ -2,6 +2,7 @@
 #include "token/key.h"
 #include "x509/der-write.h"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -19,6 +20,9 @@ void token_key_close(VigieTokenKey *key) {
     if (!key)
         return;
     p11_clear(&key->session);
+    if (key->pin)
+        OPENSSL_cleanse(key->pin, strlen(key->pin));
+    g_free(key->pin);
     if (key->spki)
         g_byte_array_unref(key->spki);
     g_free(key);
@@ -54,6 +58,9 @@ bool token_key_sign(VigieTokenKey *key, VigieBytes octets, GByteArray *out, GErr
     memcpy(input, digest_info, head);
     key->kind->digest(octets.data, octets.size, input + head);
     CK_RV code = session->module->C_SignInit(session->handle, &mechanism, key->private);
+    if (code == CKR_OK && key->pin)
+        code = session->module->C_Login(session->handle, CKU_CONTEXT_SPECIFIC,
+                                        (CK_UTF8CHAR_PTR)(uintptr_t)key->pin, strlen(key->pin));
     if (code == CKR_OK)
         code =
             session->module->C_Sign(session->handle, input, head + key->kind->digest_size, signature, &size);
@@ -166,12 +173,15 @@ static bool read_key(VigieTokenKey *key, GError **error) {
 VigieTokenKey *token_key_open(const VigieTokenAccess *access, GError **error) {
     g_autoptr(VigieTokenKey) key = g_new0(VigieTokenKey, 1);
     bool found = false;
+    CK_BBOOL each_time = CK_FALSE;
     if (!p11_open(&key->session, access, error) || !find_private(key, &found, error))
         return NULL;
     if (!found) {
         p11_refuse(&key->session, VIGIE_ERROR_NOT_FOUND, "no-key", error);
         return NULL;
     }
+    p11_read(&key->session, key->private, CKA_ALWAYS_AUTHENTICATE, &each_time, sizeof each_time);
+    key->pin = each_time ? g_strdup(access->pin) : NULL;
     return read_key(key, error) ? g_steal_pointer(&key) : NULL;
 }
 

@@ -6,6 +6,7 @@
 struct VigieTokenKey {
     Session session;
     CK_OBJECT_HANDLE private;
+    char *pin; /* of a key that wants it for each signature (CKA_ALWAYS_AUTHENTICATE); else NULL */
     const VigieKeyKind *kind;
     GByteArray *spki;
 };

@@ -21,7 +21,8 @@ char *token_uri_beside(const char *uri, const char *object);
 
 /* A key in a token that is open and logged in to. */
 typedef struct VigieTokenKey VigieTokenKey;
-/* NOT_FOUND: no such token, or no such key; CONFLICT: several are called so; DENIED: the PIN is wrong or locked, or
+/* A key that wants its PIN for each signature, as those of qualified cards do, keeps it until it is closed.
+ * NOT_FOUND: no such token, or no such key; CONFLICT: several are called so; DENIED: the PIN is wrong or locked, or
  * the token lets nothing be stored; INVALID: the URI, or a key of a kind that we do not use; UNAVAILABLE. */
 VigieTokenKey *token_key_open(const VigieTokenAccess *access, GError **error);
 /* Makes one: sensitive, never extractable. object= is wanted; id= where it is given. CONFLICT where one is there. */

@@ -106,6 +106,14 @@ def test_key_that_is_there():
     csr("--use-key", uri("theirs", id="%0d"), "--out", path("second.csr"))
 
 
+def test_pin_for_each_signature():
+    """a key that wants its PIN for each signature, as those of qualified cards do, signs too"""
+    pkcs11("--keypairgen", "--key-type", "EC:prime256v1", "--label", "each", "--id", "0e", "--always-auth")
+    assert "always" in pkcs11("--list-objects", "--type", "privkey", "--label", "each").lower()
+    csr("--use-key", uri("each"), "--out", path("each.csr"))
+    run("openssl", "req", "-in", "each.csr", "-noout", "-verify")
+
+
 def test_certificate_comes_back():
     """the certificate is stored beside its key, id and name the same, out of its chain; a newer one takes its place"""
     sign("p256.csr", "p256.pem")
