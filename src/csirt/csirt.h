@@ -110,7 +110,9 @@ bool csirt_filter_set(VigieCaseFilter *filter, const char *name, const char *val
  *   "override": { "band", "reason", "by", "time" } or null, "assignee", "due", "received", "answered", "closed", "updated" } */
 json_t *csirt_case_list(VigieStore *store, const VigieAnalyst *who, const VigieCaseFilter *filter,
                         VigieTime now, GError **error);
-/* A case with "facts", "expected", "merged_into", "parties", "messages", "artefacts" (without their content), "tasks", "links" (each with a
+/* "proposed": the organisations of the fleet that it may be about, none where a person said which: [ { "id", "name", "finess", "devices": how
+ * many, "contacts": [ { "role", "name", "mail" } ], "by": finess name domain (of the declarant, where the source is open), "value" } ].
+ * A case with "facts", "expected", "merged_into", "parties", "messages", "artefacts" (without their content), "tasks", "links" (each with a
  * "name"), "consents", "access", "escalations", "timeline": [ { "seq", "time", "author", "kind", "details" } ], "clocks"
  * (csirt_clocks), "missing" (facts that could still make it more pressing), "events", "readings" (for the head: who looked at it
  * while it was RED), "next": [ states that may follow ]. Keeps the look where it is RED. */

@@ -222,6 +222,10 @@ json_t *csirt_case_get(VigieStore *store, const VigieTeam *team, const VigieAnal
     json_array_foreach(json_object_get(a_case, "tasks"), index, task) {
         task_shape(task);
     }
+    json_t *proposed = json_array();
+    json_object_set_new(a_case, "proposed", proposed);
+    if (!a_case || !case_organisations(store, a_case, proposed, error))
+        return NULL;
     json_t *readings =
         a_case && (!who || who->head)
             ? cells_array(store, reading_cells,

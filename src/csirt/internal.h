@@ -123,6 +123,10 @@ char *reference_next(VigieStore *store, const VigieTeam *team, VigieTime now, GE
 /* "text" beside the row's "title" and "details". */
 void task_shape(json_t *task);
 
+/* ---- The fleet's organisations (organisation.c) ------------------------------------------------------------- */
+/* Adds what csirt_case_get shows as "proposed". */
+bool case_organisations(VigieStore *store, const json_t *item, json_t *proposals, GError **error);
+
 /* ---- State (state.c) ---------------------------------------------------------------------------------------- */
 /* Whether `to` may follow `from`; *ret_reason: a reason is needed. */
 bool state_may_follow(const char *from, const char *to, bool *ret_reason);

@@ -383,11 +383,30 @@ static void add_forms(const Request *request, json_t *view) {
                         json_boolean(json_array_size(json_object_get(view, "obligations")) > 0));
 }
 
+/* Which organisation of the fleet it may be, and why. */
+static void add_proposed(const Request *request, json_t *view) {
+    size_t index;
+    json_t *one;
+    json_array_foreach(json_object_get(view, "proposed"), index, one) {
+        g_autofree char *key = g_strconcat("desk.proposed.", vigie_member_text(one, "by"), NULL);
+        g_autofree char *why =
+            vigie_words(request->lang, key, "value", vigie_member_text(one, "value"), NULL);
+        g_autofree char *devices =
+            g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(one, "devices")));
+        g_autofree char *known = vigie_words(request->lang, "desk.proposed.devices", "n", devices, NULL);
+        json_object_set_new(one, "why", json_string(why));
+        json_object_set_new(one, "known", json_string(known));
+        json_object_set_new(one, "reachable",
+                            json_boolean(json_array_size(json_object_get(one, "contacts")) > 0));
+    }
+}
+
 DRESS(dress_case) {
     bare_facts(view);
     if (!case_present_page(request, view, error) || !add_chain(request, view, error) ||
         !add_escalations(request, view, error))
         return false;
+    add_proposed(request, view);
     add_step(request, view);
     add_moves(request, view);
     add_clocks(request, view);

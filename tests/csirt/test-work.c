@@ -1,5 +1,6 @@
 /* Who sees what, and what is done at a case: tasks, links, consent, artefacts, merge, split, what may leave. Both databases. */
 #include "csirt-test.h"
+#include "fleet/fleet.h"
 
 #include <string.h>
 
@@ -552,6 +553,80 @@ static void test_workload(Desk *desk, gconstpointer data) {
     g_assert_nonnull(load_reason(desk, desk->id, &after));
 }
 
+/* The way by which the fleet's organisation is proposed for a case that says this; "" where it is not. Free with g_free. */
+static char *proposed(Desk *desk, const char *source, const char *name, const char *finess,
+                      const char *mail) {
+    g_autoptr(GError) error = NULL;
+    g_auto(VigieOpened) opened = {0};
+    g_autoptr(json_t) facts = json_pack("{s:s}", "finess", finess);
+    g_autoptr(json_t) declarant = json_pack("{s:s, s:s}", "name", "Anne", "mail", mail);
+    bool nameless = strcmp(source, "anonymous") == 0;
+    const VigieOpening opening = {.kind = "incident",
+                                  .channel = "form",
+                                  .source = source,
+                                  .title = "Panne",
+                                  .organisation_name = name,
+                                  .facts = *finess ? facts : NULL,
+                                  .declarant = nameless ? NULL : declarant};
+    csirt_case_open(desk->store, desk->team, &opening, TEST_NOW, &opened, &error);
+    g_assert_no_error(error);
+    g_autoptr(json_t) item =
+        csirt_case_get(desk->store, desk->team, &test_analyst, opened.id, TEST_NOW, &error);
+    g_assert_no_error(error);
+    const json_t *list = test_at(item, "proposed");
+    if (json_array_size(list) == 0)
+        return g_strdup("");
+    g_assert_cmpuint(json_array_size(list), ==, 1);
+    g_assert_cmpstr(test_text(list, "0.contacts.0.mail"), ==, "dsi@kermarec.test");
+    g_assert_true(json_is_null(test_at(item, "organisation.id"))); /* nothing is decided */
+    g_autoptr(json_t) fields = json_pack("{s:I}", "organisation", (json_int_t)test_int(list, "0.id"));
+    csirt_case_change(desk->store, desk->team, &test_analyst, opened.id, fields, TEST_NOW, &error);
+    g_assert_no_error(error);
+    g_autoptr(json_t) after =
+        csirt_case_get(desk->store, desk->team, &test_analyst, opened.id, TEST_NOW, &error);
+    g_assert_cmpuint(json_array_size(test_at(after, "proposed")), ==, 0);
+    return g_strdup(test_text(list, "0.by"));
+}
+
+/* Proves that an organisation of the fleet is proposed by its FINESS number, its name or its contacts' domain, never by the address of
+ * who is protected, and not where the domain is that of several. */
+static void test_organisations(Desk *desk, gconstpointer data) {
+    (void)data;
+    static const struct {
+        const char *source, *name, *finess, *mail, *by;
+    } asks[] = {
+        {"open", "Hôpital", "350000123", "x@autre.test", "finess"},
+        {"open", "chu de KERMAREC", "", "x@autre.test", "name"},
+        {"open", "Hôpital", "", "rssi@Kermarec.test", "domain"},
+        {"protected", "Hôpital", "", "rssi@kermarec.test", ""},
+        {"anonymous", "Hôpital", "", "", ""},
+        {"protected", "CHU de Kermarec", "", "rssi@kermarec.test", "name"},
+        {"open", "Hôpital", "999999999", "x@fournisseur.test", ""},
+    };
+    g_autoptr(GError) error = NULL;
+    int64_t one = 0, other = 0, contact = 0;
+    g_autoptr(json_t) first = test_json("{'name': 'CHU de Kermarec', 'finess': '350000123'}");
+    g_autoptr(json_t) second = test_json("{'name': 'Clinique du Parc'}");
+    fleet_organisation_save(desk->store, 0, first, "test", TEST_NOW, &one, NULL, &error);
+    fleet_organisation_save(desk->store, 0, second, "test", TEST_NOW, &other, NULL, &error);
+    g_assert_no_error(error);
+    const int64_t of[] = {one, one, other};
+    static const char *const mails[] = {"dsi@kermarec.test", "pacs@fournisseur.test",
+                                        "scanner@fournisseur.test"};
+    for (size_t i = 0; i < G_N_ELEMENTS(of); i++) {
+        g_autoptr(json_t) fields =
+            json_pack("{s:I, s:s, s:s, s:s, s:s}", "organisation", (json_int_t)of[i], "role", "dsi", "name",
+                      mails[i], "mail", mails[i], "language", "fr");
+        fleet_contact_save(desk->store, 0, fields, "test", TEST_NOW, &contact, NULL, &error);
+        g_assert_no_error(error);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(asks); i++) {
+        g_autofree char *by = proposed(desk, asks[i].source, asks[i].name, asks[i].finess, asks[i].mail);
+        g_test_message("%s %s %s", asks[i].source, asks[i].name, asks[i].mail);
+        g_assert_cmpstr(by, ==, asks[i].by);
+    }
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
 #define TEST(path, function) g_test_add(path, Desk, NULL, desk_open, function, desk_close)
@@ -566,5 +641,6 @@ int main(int argc, char **argv) {
     TEST("/work/release-source", test_release_source);
     TEST("/work/load", test_load);
     TEST("/work/workload", test_workload);
+    TEST("/work/organisations", test_organisations);
     return test_csirt_run(argc, argv);
 }
