@@ -114,7 +114,8 @@ def refuse_to_start():
     """bad configuration stops the start with one line that says which key, why, and an example"""
     cases = [("survey", "schedule", "never"), ("survey", "depth", "deep"), ("survey", "parallel", "0"),
              ("mail", "server", "relay"), ("trust", "roots", "/does/not/exist.pem"), ("process", "user", "no-such-one"),
-             ("survey", "unknown_key", "1"), ("process", "lease", "soon")]
+             ("survey", "unknown_key", "1"), ("process", "lease", "soon"),
+             ("store", "signer_url", "postgresql:///vigie")]
     for group, key, value in cases:
         daemon = Daemon(**{group: {key: value}})
         done = subprocess.run([PROGRAM, "serve", "--config", str(daemon.config)], capture_output=True, text=True,
