@@ -24,17 +24,33 @@ static const char example[] =
     "  vigie verify carte.crt --ca racine.pem --purpose client --crl ac.crl --at 2027-01-01T00:00:00Z\n"
     "  vigie verify serveur.pem --online                         # asks whom the certificate names";
 
+/* A list of a million entries is larger than any other file. */
+static bool add_large_list(GPtrArray *found, VigieBytes content) {
+    GByteArray *decoded = NULL;
+    VigieBytes list;
+    if (content.size > X509_LIST_MAX || !x509_list_find(content, &decoded, &list))
+        return false;
+    VigieFileObject *object = g_new(VigieFileObject, 1);
+    *object = (VigieFileObject){.kind = "crl", .der = g_memdup2(list.data, list.size), .size = list.size};
+    g_ptr_array_add(found, object);
+    if (decoded)
+        g_byte_array_unref(decoded);
+    return true;
+}
+
 static bool add_objects(GPtrArray **objects, char **paths, GError **error) {
     for (size_t i = 0; paths && paths[i]; i++) {
         g_autoptr(GMappedFile) file = g_mapped_file_new(paths[i], FALSE, error);
         if (!file)
             return false;
         VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
-        if (content.size > X509_FILE_MAX) {
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB is not read", paths[i]);
+        bool large = content.size > X509_FILE_MAX;
+        g_autoptr(GPtrArray) found = x509_file_objects(large ? vigie_bytes(NULL, 0) : content, NULL);
+        if (large && !add_large_list(found, content)) {
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB, and no revocation list",
+                        paths[i]);
             return false;
         }
-        g_autoptr(GPtrArray) found = x509_file_objects(content, NULL);
         for (guint o = found->len; o-- > 0;)
             if (strcmp(((const VigieFileObject *)found->pdata[o])->kind, "private-key") == 0)
                 g_ptr_array_remove_index(found, o); /* wiped: a verifier has no use for it */

@@ -11,6 +11,7 @@ enum {
     FETCHES_MAX = 32,  /* in one verification */
     ADDRESSES_MAX = 4, /* of one kind, of one certificate */
     LIST_MAX = 64 << 20,
+    TOTAL_MAX = 128 << 20, /* octets, all together */
     RESPONSE_MAX = 64 << 10,
     ISSUER_MAX = 1 << 20,
     URL_MAX = 2048,
@@ -22,6 +23,7 @@ struct Online {
     Evidence *evidence;
     GHashTable *asked; /* of address (and certificate): was it fetched? */
     int64_t deadline;  /* of all, of the monotonic clock, microseconds */
+    size_t fetched;    /* octets */
     json_t *fetches;
 };
 
@@ -81,9 +83,11 @@ static const char *try_fetch(Online *online, const char *url, VigieBytes post, c
         return "more than 32 addresses are not asked in one verification";
     if (left_ms <= 0)
         return "the time for all addresses together is over";
-    if (!fetcher->fetch(fetcher->data, url, post, (long)MIN(left_ms, fetcher->timeout_ms), wish->size_max,
-                        &body, error))
+    size_t size_max = MIN(wish->size_max, TOTAL_MAX - online->fetched);
+    if (!fetcher->fetch(fetcher->data, url, post, (long)MIN(left_ms, fetcher->timeout_ms), size_max, &body,
+                        error))
         return (*error)->message;
+    online->fetched += MIN((size_t)body->len, TOTAL_MAX - online->fetched);
     return wish->take(online, url, vigie_bytes(body->data, body->len), wish->data);
 }
 
@@ -170,20 +174,26 @@ void online_fetch_issuer(Online *online, const X509 *certificate, STACK_OF(X509)
 }
 
 /* ---- Lists ---- */
+static bool take_list(Online *online, const char *url, VigieBytes der) {
+    const unsigned char *at = der.data;
+    X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.size);
+    if (crl)
+        evidence_add_list(online->evidence, crl, url);
+    X509_CRL_free(crl);
+    ERR_clear_error();
+    return crl != NULL;
+}
+
+/* As RFC 5280 4.2.1.13 has it, of any size; else as people put it there: PEM, several, in PKCS#7. */
 static const char *take_lists(Online *online, const char *url, VigieBytes body, void *data) {
     (void)data;
-    g_autoptr(GPtrArray) objects = x509_file_objects(body, NULL);
-    bool taken = false;
-    for (guint i = 0; i < objects->len; i++) {
+    bool taken = take_list(online, url, body);
+    g_autoptr(GPtrArray) objects = taken ? NULL : x509_file_objects(body, NULL);
+    for (guint i = 0; objects && i < objects->len; i++) {
         const VigieFileObject *object = objects->pdata[i];
-        const unsigned char *at = object->der;
-        X509_CRL *crl = strcmp(object->kind, "crl") == 0 ? d2i_X509_CRL(NULL, &at, (long)object->size) : NULL;
-        if (crl)
-            evidence_add_list(online->evidence, crl, url);
-        taken |= crl != NULL;
-        X509_CRL_free(crl);
+        if (strcmp(object->kind, "crl") == 0)
+            taken |= take_list(online, url, vigie_bytes(object->der, object->size));
     }
-    ERR_clear_error();
     return taken ? NULL : "RFC 5280 4.2.1.13: what is there is no revocation list";
 }
 

@@ -8,7 +8,7 @@
  *                       "digest", "claims": another digest named inside, "version", "from", "until": days from now,
  *                       "ext": [ [ name, value ] … ], "aki": id whose key identifier to name } ],
  *   "crls": [ { "id", "issuer", "signed", "number", "base", "digest", "from", "until", "ext",
- *               "revoked": [ { "id", "reason", "of": issuer's id, "odd": with an unknown critical extension } ] } ] } */
+ *               "filler": how many more entries, "revoked": [ { "id", "reason", "of": issuer's id, "odd": with an unknown critical extension } ] } ] } */
 #include "base/base.h"
 
 #include <glib/gstdio.h>
@@ -197,6 +197,20 @@ static void add_number(X509_CRL *crl, int nid, int value) {
     ASN1_INTEGER_free(encoded);
 }
 
+/* One of the many who left, long ago. */
+static void add_filler(X509_CRL *crl, int count) {
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_INTEGER *serial = ASN1_INTEGER_new();
+    ASN1_TIME *at = ASN1_TIME_new();
+    ASN1_INTEGER_set_uint64(serial, UINT64_C(0x4000000000000000) + (uint64_t)count);
+    set_time(at, -2);
+    X509_REVOKED_set_serialNumber(entry, serial);
+    X509_REVOKED_set_revocationDate(entry, at);
+    X509_CRL_add0_revoked(crl, entry);
+    ASN1_TIME_free(at);
+    ASN1_INTEGER_free(serial);
+}
+
 static X509_CRL *make_crl(const json_t *wish) {
     const char *issuer = text(wish, "issuer", NULL), *signer = text(wish, "signed", NULL);
     X509_CRL *crl = X509_CRL_new();
@@ -222,6 +236,8 @@ static X509_CRL *make_crl(const json_t *wish) {
         X509_EXTENSION_free(extension);
     }
     json_array_foreach(json_object_get(wish, "revoked"), i, item) add_entry(crl, item);
+    for (int filler = number(wish, "filler", 0); filler > 0; filler--)
+        add_filler(crl, filler);
     X509_CRL_sort(crl);
     X509_CRL_sign(crl, signer ? key_of(signer) : g_hash_table_lookup(signers, issuer),
                   EVP_get_digestbyname(text(wish, "digest", "sha256")));

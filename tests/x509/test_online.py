@@ -77,6 +77,7 @@ NAMED = {
     "busy": [aia([web("busy")])],
     "prepared": [aia([web("no-nonce")])],
     "moved": [aia([web("moved-ocsp")])],
+    "large": [cdp(web("large.crl"))],
     "unlisted": [aia([web("ocsp/ca")])],
     "secure": [cdp(f"https://127.0.0.1:{TLS}/ca.crl")],
     "down": [cdp(f"https://127.0.0.1:{TLS}/away")],
@@ -97,7 +98,8 @@ SPEC = {"made": {
                      ca("cross1", key="k", name=cn("CA")), ca("cross2", key="k", name=cn("CA")), leaf("cross1", cdp(web("cross.crl")), id="crossed")],
     "crls": [crl("root.crl", "root"), crl("ca.crl", "ca", [{"id": "list-revoked", "reason": 4}, "by-delegate-gone"]), crl("sub.crl", "sub"),
              crl("fresh.crl", "ca"), crl("delta.crl", "ca", [{"id": "fresh", "reason": 1}], number=6, base=5),
-             crl("cross.crl", "cross1", ["crossed"])]}}
+             crl("cross.crl", "cross1", ["crossed"]),
+             crl("large.crl", "ca", ["large"], filler=650000)]}}
 
 
 # ---- Servers ----
@@ -368,6 +370,13 @@ def test_secure():
 def test_unknown():
     """what the responder does not know is neither good nor revoked, nor was nobody reached"""
     refused(online("unlisted", "refused", "unknown"), "the responder does not know it")
+
+
+def test_large():
+    """a list of 650,000 entries, larger than other files may be, tells of the one that is looked for, fetched or given as PEM"""
+    assert (FILES / "large.crl.der").stat().st_size > 16 << 20
+    online("large", "refused", "revoked")
+    ask("large", "--crl", str(FILES / "large.crl.pem"), "--crl", str(FILES / "root.crl.pem"), expect=("refused", "revoked"))
 
 
 def test_once():
