@@ -211,16 +211,15 @@ static size_t worst_rank(const json_t *objects, size_t from) {
     return worst;
 }
 
-/* Asked often: of the objects before the last, of which something may still be said, the worst is kept. */
+/* Asked often, so what was found is ranked again only where there is more of it; the last may have changed meanwhile. */
 bool identified_worse(Identified *found, const char *private) {
-    size_t count = json_array_size(found->objects), rank = rank_of(private);
-    size_t worst = worst_rank(found->objects, found->ranked);
-    worst = found->ranked ? MIN(worst, found->rank) : worst;
-    if (count > found->ranked + 1) {
-        found->rank = worst;
-        found->ranked = count - 1;
+    size_t count = json_array_size(found->objects);
+    if (count != found->ranked) {
+        size_t worst = worst_rank(found->objects, found->ranked ? found->ranked - 1 : 0);
+        found->rank = found->ranked ? MIN(worst, found->rank) : worst;
+        found->ranked = count;
     }
-    return rank < worst;
+    return count == 0 ? strcmp(private, "none") != 0 : rank_of(private) < found->rank;
 }
 
 /* A PKCS#12 that could not be opened, and in which no key was seen, may hold one all the same. */

@@ -14,7 +14,7 @@ typedef struct {
     bool tracing;          /* identify_traces is at work: a few objects more than the limit may be told */
     bool without_password; /* what is open now opens for anyone */
     unsigned tries;        /* of places at which a key might begin, so far */
-    size_t ranked, rank;   /* of the first `ranked` objects, how bad the worst is */
+    size_t ranked, rank;   /* of so many objects, how bad the worst is */
     int depth;             /* of envelopes within envelopes */
     int64_t rounds;        /* of hashing, spent so far to open what is sealed */
     GPtrArray *kept;       /* of VigieFileObject, where the octets are wanted too; or NULL */
