@@ -20,7 +20,7 @@ static const char *state_of(int64_t reason, VigieTime not_after, VigieTime now) 
 #define LIST_COLUMNS                                                                                         \
     "SELECT c.id, c.serial, a.name, c.profile, c.subject, c.not_before, c.not_after, COALESCE(r.reason, "    \
     "-1), "                                                                                                  \
-    "COALESCE(r.at, 0), c.device, COALESCE(q.id, 0), q.requester, COALESCE(q.organisation, 0) "              \
+    "COALESCE(r.at, 0), c.device, COALESCE(q.id, 0), q.requester, COALESCE(q.organisation, 0), a.revoked "   \
     "FROM pki_certificate c JOIN pki_authority a ON a.id = c.authority "                                     \
     "LEFT JOIN pki_revocation r ON r.certificate = c.id LEFT JOIN pki_request q ON q.issued = c.id WHERE 1 " \
     "= 1"
@@ -29,16 +29,22 @@ static json_t *tell(VigieRows *rows, VigieTime now) {
     g_autofree char *serial = vigie_hex_text(rows_blob(rows, 1)),
                     *from = vigie_time_rfc3339(rows_int(rows, 5)),
                     *to = vigie_time_rfc3339(rows_int(rows, 6));
-    const char *state = state_of(rows_int(rows, 7), rows_int(rows, 6), now);
+    int64_t reason = rows_int(rows, 7), since = rows_int(rows, 8), ended = rows_int(rows, 13);
+    /* Of an authority that was revoked nothing is good. */
+    if (ended && (reason < 0 || reason == REASON_RELEASE || reason == REASON_HOLD)) {
+        reason = REASON_CA_COMPROMISE;
+        since = ended;
+    }
+    const char *state = state_of(reason, rows_int(rows, 6), now);
     bool revoked = strcmp(state, "revoked") == 0 || strcmp(state, "held") == 0;
-    g_autofree char *at = revoked ? vigie_time_rfc3339(rows_int(rows, 8)) : NULL;
+    g_autofree char *at = revoked ? vigie_time_rfc3339(since) : NULL;
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:s?, s:I}", "id",
                      (json_int_t)rows_int(rows, 0), "serial", serial, "authority", rows_text(rows, 2),
                      "profile", rows_text(rows, 3), "subject", rows_text(rows, 4), "not_before", from,
-                     "not_after", to, "state", state, "reason",
-                     revoked ? revoke_reason_name(rows_int(rows, 7)) : NULL, "revoked_at", at, "device",
-                     (json_int_t)rows_int(rows, 9), "request", (json_int_t)rows_int(rows, 10), "requester",
-                     rows_text(rows, 11), "organisation", (json_int_t)rows_int(rows, 12));
+                     "not_after", to, "state", state, "reason", revoked ? revoke_reason_name(reason) : NULL,
+                     "revoked_at", at, "device", (json_int_t)rows_int(rows, 9), "request",
+                     (json_int_t)rows_int(rows, 10), "requester", rows_text(rows, 11), "organisation",
+                     (json_int_t)rows_int(rows, 12));
 }
 
 /* Who asked for it, or has a role over its organisation. */

@@ -30,7 +30,12 @@ RESOURCE(page_issued) {
         return NULL;
     size_t count = json_array_size(items);
     json_t *last = count == PAGE ? json_object_get(json_array_get(items, count - 1), "id") : NULL;
-    return json_pack("{s:O, s:O?}", "items", items, "next", last);
+    /* How the authorities stand is said where the newest of all is shown. */
+    bool all = !filter.before && !filter.device && !filter.serial;
+    g_autoptr(json_t) lives =
+        all ? pki_authority_lives(request->store, request->portal->profiles, request->now, error)
+            : json_array();
+    return lives ? json_pack("{s:O, s:O?, s:O}", "items", items, "next", last, "authorities", lives) : NULL;
 }
 
 static void name_certificate(const Request *request, json_t *one) {
@@ -53,10 +58,46 @@ static void name_certificate(const Request *request, json_t *one) {
             json_object_set_new(one, "mark", json_string(marks[i][1]));
 }
 
+static char *day_of(const Request *request, const json_t *one, const char *name) {
+    VigieTime at = 0;
+    const char *text = json_string_value(json_object_get(one, name));
+    return text && vigie_time_parse_rfc3339(text, &at, NULL)
+               ? vigie_when_text(request->lang, request->portal->zone, at, request->now)
+               : NULL;
+}
+
+static void name_authority(const Request *request, json_t *one) {
+    static const char *const marks[][2] = {{"current", "well"},
+                                           {"succeeded", "unknown"},
+                                           {"done", "unknown"},
+                                           {"revoked", "broken"},
+                                           {"ended", "unknown"}};
+    const char *state = json_string_value(json_object_get(one, "state"));
+    bool late = json_is_true(json_object_get(one, "late")), succeeded = strcmp(state, "succeeded") == 0;
+    g_autofree char *key = g_strconcat("ca.life.", state, NULL), *by = day_of(request, one, "roll_over_by"),
+                    *last = day_of(request, one, "last_end");
+    const char *word = succeeded ? "request.generation.until"
+                       : late    ? "request.generation.late"
+                                 : "request.generation.by",
+               *day = succeeded ? last : by;
+    g_autofree char *note = day ? vigie_words(request->lang, word, "day", day, "successor",
+                                              json_string_value(json_object_get(one, "successor")), NULL)
+                                : NULL;
+    json_object_set_new(one, "note", note ? json_string(note) : json_null());
+    json_object_set_new(one, "life_text", json_string(vigie_word(request->lang, key)));
+    for (size_t i = 0; i < G_N_ELEMENTS(marks); i++)
+        if (strcmp(marks[i][0], state) == 0)
+            json_object_set_new(one, "mark", json_string(late ? "soon" : marks[i][1]));
+}
+
 DRESS(dress_issued) {
     (void)error;
     size_t index;
-    json_t *one, *items = json_object_get(view, "items");
+    json_t *one, *items = json_object_get(view, "items"), *authorities = json_object_get(view, "authorities");
+    json_array_foreach(authorities, index, one) {
+        name_authority(request, one);
+    }
+    json_object_set_new(view, "shows_authorities", json_boolean(json_array_size(authorities) > 0));
     json_array_foreach(items, index, one) {
         name_certificate(request, one);
     }

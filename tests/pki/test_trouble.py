@@ -67,6 +67,8 @@ def test_compromise():
     assert "CA Compromise" in text, text
     done = chu.openssl("verify", "-CAfile", "racine.pem", "-crl_check", "-CRLfile", "racine.crl.pem", "equipements.pem", check=False)
     assert "certificate revoked" in done.stderr, done
+    shown = [one for one in chu.json("certificates")["certificates"] if one["profile"] == "device"]
+    vigie.equal([(one["state"], one["reason"]) for one in shown], [("revoked", "cACompromise")])
     assert "revoked" in answer(chu, "pump") and "cACompromise" in answer(chu, "pump")
     done = chu.ca("issue", "--profile", "device", "--csr", chu.path("pump.csr"), "--name", "dns:y.chu.test", "--field", "organisation=CHU",
                   "--out", chu.path("y.pem"), expect=2)
