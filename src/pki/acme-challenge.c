@@ -58,9 +58,6 @@ static size_t take(char *data, size_t size, size_t count, void *into) {
 
 static void set_options(CURL *curl, GString *body) {
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -72,30 +69,67 @@ static void set_options(CURL *curl, GString *body) {
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "vigie-acme");
 }
 
-static bool look_http(const Look *look, GError **error) {
-    g_autofree char *address = address_of(look, error);
-    if (!address)
-        return false;
-    bool v6 = strchr(address, ':') != NULL;
-    const char *open = look->ip && v6 ? "[" : "", *close = look->ip && v6 ? "]" : "";
-    g_autofree char *url = g_strdup_printf("http://%s%s%s:%d/.well-known/acme-challenge/%s", open,
-                                           look->value, close, look->reach->http_port, look->token);
-    g_autofree char *pin =
-        g_strdup_printf(v6 ? "%s:%d:[%s]" : "%s:%d:%s", look->value, look->reach->http_port, address);
-    struct curl_slist *pins = look->ip ? NULL : curl_slist_append(NULL, pin);
-    g_autoptr(GString) body = g_string_new(NULL);
+/* One answer: the text, or where it sends us on. */
+static bool fetch(const char *url, const char *pin, GString *body, char **ret_next, GError **error) {
+    struct curl_slist *pins = *pin ? curl_slist_append(NULL, pin) : NULL;
+    const char *next = NULL;
     CURL *curl = curl_easy_init();
+    g_string_truncate(body, 0);
     set_options(curl, body);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_RESOLVE, pins);
     CURLcode code = curl_easy_perform(curl);
+    if (code == CURLE_OK && curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &next) == CURLE_OK)
+        *ret_next = g_strdup(next);
     curl_easy_cleanup(curl);
     curl_slist_free_all(pins);
-    if (code != CURLE_OK)
-        return refuse(error, "connection", "%s: %s", url, curl_easy_strerror(code));
-    g_strchomp(body->str);
-    return strcmp(body->str, look->key) == 0 ||
-           refuse(error, "incorrectResponse", "%s: there is another text than the key authorization", url);
+    return code == CURLE_OK || refuse(error, "connection", "%s: %s", url, curl_easy_strerror(code));
+}
+
+/* RFC 8555 10.4: whoever answers for a name sends us to servers of the web, by their names, and not round our own house. What curl
+ * is told of the address (CURLOPT_RESOLVE); "": the host is one itself. */
+static char *pin_of(const Look *look, const char *url, GError **error) {
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
+    const char *host = uri ? g_uri_get_host(uri) : NULL;
+    bool secret = uri && strcmp(g_uri_get_scheme(uri), "https") == 0;
+    int said = uri ? g_uri_get_port(uri) : -1, port = said >= 0 ? said : secret ? 443 : 80;
+    uint8_t octets[16];
+    bool address = host && (inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1);
+    bool own = host && strcmp(host, look->value) == 0;
+    g_autoptr(GError) failure = NULL;
+    if (!host || (address && !own) || (port != 80 && port != 443 && port != look->reach->http_port)) {
+        refuse(error, "connection", "%.200s: redirections lead to a name, on port 80 or 443", url);
+        return NULL;
+    }
+    if (address)
+        return g_strdup("");
+    g_autofree char *at = acme_dns_address(look->reach->resolvers, host, &failure);
+    if (at)
+        return g_strdup_printf(strchr(at, ':') ? "%s:%d:[%s]" : "%s:%d:%s", host, port, at);
+    refuse(error, "dns", "%s", failure->message);
+    return NULL;
+}
+
+static bool look_http(const Look *look, GError **error) {
+    bool v6 = look->ip && strchr(look->value, ':');
+    g_autofree char *url = g_strdup_printf(v6 ? "http://[%s]:%d/.well-known/acme-challenge/%s"
+                                              : "http://%s:%d/.well-known/acme-challenge/%s",
+                                           look->value, look->reach->http_port, look->token);
+    g_autoptr(GString) body = g_string_new(NULL);
+    for (int i = 0; i <= REDIRECTS_MAX; i++) {
+        g_autofree char *pin = pin_of(look, url, error), *next = NULL;
+        if (!pin || !fetch(url, pin, body, &next, error))
+            return false;
+        if (!next) {
+            g_strchomp(body->str);
+            return strcmp(body->str, look->key) == 0 ||
+                   refuse(error, "incorrectResponse", "%s: there is another text than the key authorization",
+                          url);
+        }
+        g_free(url);
+        url = g_steal_pointer(&next);
+    }
+    return refuse(error, "connection", "%.200s: redirected without end", url);
 }
 
 /* ---- dns-01 ---------------------------------------------------------------------------------------------------------------- */
@@ -138,7 +172,9 @@ static bool names_it(const Look *look, X509 *certificate) {
     GENERAL_NAMES_free(names);
     return one &&
            (look->ip ? X509_check_ip_asc(certificate, look->value, 0)
-                     : X509_check_host(certificate, look->value, 0, X509_CHECK_FLAG_NO_WILDCARDS, NULL)) == 1;
+                     : X509_check_host(certificate, look->value, 0,
+                                       X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+                                       NULL)) == 1;
 }
 
 /* id-pe-acmeIdentifier, critical, an OCTET STRING of the digest. */

@@ -16,7 +16,7 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EVP_PKEY, EVP_PKEY_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, X509_free)
 
-enum { ORDERS_SHOWN = 100, POLL_SECONDS = 3, WAIT_MS = 5000 };
+enum { ORDERS_SHOWN = 100, ORDERS_OPEN_MAX = 300, POLL_SECONDS = 3, WAIT_MS = 5000 };
 
 typedef struct {
     int64_t id, request;
@@ -226,6 +226,21 @@ static bool keep_order(Acme *acme, const json_t *names, bool proven, const char 
            acme_authorizations_add(acme, *ret_id, names, proven, error);
 }
 
+/* Strangers, where an enrolment is open to them, fill no disk. */
+static bool has_room(Acme *acme, bool *ret_room, GError **error) {
+    int64_t open = 0;
+    if (!store_get_int(acme->store, &open, error,
+                       "SELECT COUNT(*) FROM acme_order WHERE account = $1 AND request = 0 AND ends > $2",
+                       "ii", acme->account, acme->server->now))
+        return false;
+    *ret_room = open < ORDERS_OPEN_MAX;
+    if (*ret_room)
+        return true;
+    acme->answer->retry_after = 3600;
+    return acme_problem(acme, 429, "rateLimited",
+                        "%d orders of this account are not finalized: finish them first", ORDERS_OPEN_MAX);
+}
+
 bool acme_new_order(Acme *acme, GError **error) {
     g_autoptr(json_t) enrolment = NULL;
     if (!enrolment_of(acme, &enrolment, error))
@@ -238,7 +253,8 @@ bool acme_new_order(Acme *acme, GError **error) {
     int64_t id = 0;
     g_auto(Order) order = {0};
     g_autoptr(VigieTransaction) tx = store_begin(acme->store, error);
-    if (!tx || (replaces && !acme_may_replace(acme, replaces, names, &may, error)))
+    if (!tx || !has_room(acme, &may, error) ||
+        (may && replaces && !acme_may_replace(acme, replaces, names, &may, error)))
         return false;
     return !may ||
            (keep_order(acme, names, proven, json_string_value(replaces), &id, error) &&

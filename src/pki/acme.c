@@ -199,7 +199,14 @@ static bool nonce_use(VigieStore *store, const char *text, VigieTime now, bool *
 }
 
 bool pki_acme_forget(VigieStore *store, VigieTime now, GError **error) {
-    return store_exec(store, error, "DELETE FROM acme_nonce WHERE ends < $1", "i", now);
+    const VigieTime old = now - ACME_KEEP_SECONDS;
+    return store_exec(store, error, "DELETE FROM acme_nonce WHERE ends < $1", "i", now) &&
+           store_exec(
+               store, error,
+               "DELETE FROM acme_authorization WHERE ends < $1 AND order_id IN (SELECT id FROM acme_order "
+               "WHERE request = 0 AND ends < $1)",
+               "i", old) &&
+           store_exec(store, error, "DELETE FROM acme_order WHERE request = 0 AND ends < $1", "i", old);
 }
 
 /* ---- Who speaks ------------------------------------------------------------------------------------------------------ */

@@ -4,7 +4,12 @@
 
 #include "pki/pki.h"
 
-enum { ACME_NAMES_MAX = 100, ACME_ORDER_SECONDS = 7 * 86400, ACME_NONCE_SECONDS = 3600 };
+enum {
+    ACME_NAMES_MAX = 100,
+    ACME_ORDER_SECONDS = 7 * 86400,
+    ACME_NONCE_SECONDS = 3600,
+    ACME_KEEP_SECONDS = 30 * 86400
+};
 
 /* A message that was read and whose signature holds. */
 typedef struct {

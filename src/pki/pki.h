@@ -419,7 +419,7 @@ bool pki_acme_get(VigieStore *store, const VigieAcme *server, const char *path, 
                   GError **error);
 bool pki_acme_post(VigieStore *store, const VigieAcme *server, const char *path, VigieBytes body,
                    VigieAcmeAnswer *answer, GError **error);
-/* Forgets nonces that ended. */
+/* Forgets nonces that ended, and a month later orders that came to nothing. */
 bool pki_acme_forget(VigieStore *store, VigieTime now, GError **error);
 
 /* A challenge to be looked at: a job of this kind, payload { "authorization": id }. Speaks to the name's owner: http-01 on

@@ -399,6 +399,75 @@ def test_address():
     vigie.equal((status, done["status"]), (200, "valid"), done)
 
 
+class Redirecting:
+    """A server of names' owners: /.well-known/acme-challenge/TOKEN is answered by `answer(path)`, a text or an address to go to."""
+
+    def __init__(self, answer):
+        import http.server
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                told = answer(self.path)
+                self.send_response(302 if told.startswith("http") else 200)
+                self.send_header("Location" if told.startswith("http") else "X-Nothing", told if told.startswith("http") else "")
+                self.end_headers()
+                if not told.startswith("http"):
+                    self.wfile.write(told.encode())
+
+            def log_message(self, *words):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", HTTP), Handler)
+
+    def __enter__(self):
+        import threading
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __exit__(self, *how):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def proven(client, name, answer):
+    """What becomes of an authorization whose server answers so."""
+    from daemon import wait_for
+    order = client.order(f"dns:{name}")[1]
+    challenge = next(one for one in client.post(order["authorizations"][0], None)[1]["challenges"] if one["type"] == "http-01")
+    key = f"{challenge['token']}.{client.thumbprint()}"
+    with Redirecting(lambda path: answer(path, key)):
+        client.post(challenge["url"], {})
+
+        def decided():
+            """the authorization to be decided"""
+            told = client.post(order["authorizations"][0], None)[1]
+            return told["status"] != "pending" and told
+        return wait_for(decided, 40, 0.3)
+
+
+def test_redirections():
+    """a challenge is followed to a name's server, and not to addresses or ports of the house, nor round and round"""
+    client = Client().register()
+    told = proven(client, "inside.chu.test", lambda path, key: f"{CHU.url}/acme/directory")
+    vigie.equal((told["status"], "redirections lead" in json.dumps(told)), ("invalid", True), told)
+    told = proven(client, "address.chu.test", lambda path, key: f"http://127.0.0.1:{HTTP}/other")
+    vigie.equal(told["status"], "invalid", told)
+    told = proven(client, "round.chu.test", lambda path, key: f"http://round.chu.test:{HTTP}/again")
+    vigie.equal((told["status"], "without end" in json.dumps(told)), ("invalid", True), told)
+    told = proven(client, "far.chu.test", lambda path, key: key if path == "/there" else f"http://other.chu.test:{HTTP}/there")
+    vigie.equal(told["status"], "valid", told)
+
+
+def test_orders_without_end():
+    """an account has three hundred orders open at most; then it is told when to come again"""
+    client = Client(PLAIN, PLAIN_SECRET).register()
+    vigie.equal(client.order("dns:many.interne.chu.test")[0], 201)
+    account = client.kid.rsplit("/", 1)[1]
+    for _ in range(9):  # 1, 2, 4 … 512
+        CHU.sql("INSERT INTO acme_order (account, names, made, ends) SELECT account, names, made, ends FROM acme_order WHERE account = "
+                + account)
+    status, told, headers = client.order("dns:many.interne.chu.test")
+    vigie.equal((status, told["type"].rsplit(":", 1)[1], headers["Retry-After"]), (429, "rateLimited", "3600"), told)
+
+
 def test_key_change():
     """an account's key is replaced by one that signs for itself, and the old one opens nothing any more"""
     client, fresh = Client().register(), Client()
@@ -417,4 +486,4 @@ def test_key_change():
 
 with DNS, CHU:
     tap.run([test_certbot, test_lego, test_uacme, test_dehydrated, test_lies, test_messages, test_others, test_renewal_window,
-             test_renewal_replaces, test_renewal_revoked, test_names_once, test_key_is_strong, test_finalize_race, test_address, test_key_change])
+             test_renewal_replaces, test_renewal_revoked, test_names_once, test_key_is_strong, test_finalize_race, test_redirections, test_orders_without_end, test_address, test_key_change])
