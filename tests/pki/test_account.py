@@ -255,11 +255,31 @@ def test_doctor():
     os.chmod(CHU.path("passphrase"), 0o400)
 
 
+def test_ordinary():
+    """without an account for the signer all of it runs as one ordinary user, whose store is closed to others"""
+    CHU.daemon.stop()
+    whole, script = CHU.daemon.program, CHU.path("ordinary")
+    for path in (CHU.path("passphrase"), CHU.keys, *CHU.keys.iterdir()):
+        os.chown(path, OTHERS.pw_uid, OTHERS.pw_gid)
+    os.chmod(CHU.path("store"), 0o700)
+    os.chmod(CHU.path("store") / "vigie.db", 0o600)
+    script.write_text(f"#!/bin/sh\nexec setpriv --reuid {OTHERS.pw_name} --regid {OTHERS.pw_gid} --clear-groups {whole} \"$@\"\n")
+    script.chmod(0o755)
+    CHU.daemon.program = str(script)
+    CHU.daemon.groups["process"] = {}
+    CHU.daemon.write_config()
+    CHU.daemon.start()
+    for pid in CHU.daemon.children().values():
+        vigie.equal(status_of(pid)["Uid"].split(), [str(OTHERS.pw_uid)] * 4)
+    vigie.equal(CHU.issue("ordinary")["state"], "issued")
+    vigie.equal({oct(stat.S_IMODE(path.stat().st_mode)) for path in CHU.path("store").iterdir()}, {"0o600"})
+
+
 try:
     with CHU:
         CHU.account("c.martin", role="biomed")
         CHU.account("a.dsi", "dsi")
         tap.run([test_accounts, test_shared_store, test_files, test_doctor, test_process, test_come_back, test_reload, test_end, test_without_root,
-                 test_refused])
+                 test_refused, test_ordinary])
 finally:
     CHU.clean()
