@@ -31,7 +31,7 @@ REFUSED = {
     "verify a.crt --ca a.csr": ("racines : ", "roots: "),
     "verify a.crt --ca a.crt --purpose x": ("l’usage est server", "the purpose is server"),
     "lint": ("il faut un fichier", "FILE is wanted"),
-    "lint a.csr": ("ni un certificat ni une liste de révocation", "neither a certificate nor"),
+    "lint a.csr": ("ni certificat ni liste de révocation", "neither certificate nor"),
     "lint a.crt --waive x": ("ce contrôle n’existe pas", "there is no such check"),
     "ca show nope --config vigie.conf": ("il n’y a pas d’autorité nope", "there is no authority nope"),
     "request show 3 --config vigie.conf": ("il n’y a pas de demande 3", "there is no request 3"),
