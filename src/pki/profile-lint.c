@@ -392,8 +392,12 @@ static bool check_fields(const Check *check, Item *item) {
         tell(check, FIELD, text);
         well = false;
     }
-    if (well)
-        item->values = item_values(item, NULL);
+    g_autoptr(GError) together = NULL;
+    item->values = well ? item_values(item, &together) : NULL;
+    if (together) { /* each is well, and yet not exactly one of those of which one is wanted */
+        g_autofree char *names = check->profile->one_of ? g_strjoinv(", ", check->profile->one_of) : NULL;
+        tell(check, FIELD, names ? names : together->message);
+    }
     return item->values != NULL;
 }
 

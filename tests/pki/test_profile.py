@@ -136,6 +136,17 @@ def test_departures():
     vigie.equal(lint("device", "o.pem", "--waive", "profile.lifetime")[0], [])
 
 
+def test_one_of():
+    """of the fields of which a profile wants one, none or two are told; one, whichever it is, keeps it"""
+    person = {**WELL, "keyUsage": "critical,digitalSignature", "extendedKeyUsage": "clientAuth", "subjectAltName": "",
+              "more": "1.2.250.1.71.1.2.5 = DER:040103\n1.2.250.1.71.1.2.2 = DER:020100\n1.2.250.1.71.1.2.7 = DER:02010a\n"}
+    for more, expect in (("", ["profile.field"]), ("+CN=810000000009", []), ("+CN=0290012345", None), ("+CN=910000000009", ["profile.field"])):
+        sign({**person, "subject": "/C=FR/SN=Martin+GN=Anne" + more})
+        found, _ = lint("professional-authentication", "o.pem")
+        if expect is not None:
+            vigie.equal(found, expect, more)
+
+
 def test_requests():
     """a request is held against what the profile asks of one: key, names, proof"""
     def ask(names, *key):
