@@ -100,6 +100,9 @@ static bool check_authority(const Issuance *issuance, int64_t *ret_current, GErr
             "c.serial = $2 JOIN pki_revocation r ON r.certificate = c.id WHERE a.id = $1 AND r.reason <> 8",
             "ib", authority->id, &view.serial))
         return false;
+    if (revoked == 0 && !store_get_int(issuance->store, &revoked, error,
+                                       "SELECT revoked FROM pki_authority WHERE id = $1", "i", authority->id))
+        return false;
     if (revoked > 0)
         return deny(error, authority->name, "its certificate is revoked");
     return generation_current(issuance->store, authority->id, ret_current, error);

@@ -434,7 +434,8 @@ int64_t *ocsp_paced(VigieOcsp *ocsp) {
 static bool sign_one(VigieStore *store, const Responder *responder, VigieRows *rows, VigieTime now,
                      GError **error) {
     g_autoptr(GByteArray) singles = g_byte_array_sized_new(512), out = g_byte_array_sized_new(1536);
-    Status status = {.known = true, .reason = rows_int(rows, 2), .at = rows_int(rows, 3)};
+    Status status = {.known = true};
+    read_status(rows, 2, &status);
     VigieTime next = now + responder->hours * HOUR;
     for (int sha256 = 0; sha256 < 2; sha256++) {
         g_autoptr(GByteArray) id = g_byte_array_sized_new(128);
@@ -454,11 +455,13 @@ static bool sign_one(VigieStore *store, const Responder *responder, VigieRows *r
 /* Certificates that never had an answer, and answers one half of whose life is over: each is found by an index, so that
  * nothing is read of the many for which nothing is due. $1 the last id or the time, $2 the authority, $3 now, $4 how many. */
 static const char *const due_queries[] = {
-    "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0) FROM pki_certificate c LEFT JOIN "
+    "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0), (SELECT revoked FROM pki_authority "
+    "WHERE id = $2) FROM pki_certificate c LEFT JOIN "
     "pki_revocation r ON r.certificate = c.id WHERE c.id > $1 AND c.authority = $2 AND c.not_after >= $3 AND "
     "NOT EXISTS "
     "(SELECT 1 FROM pki_answer a WHERE a.certificate = c.id) ORDER BY c.id LIMIT $4",
-    "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0) FROM pki_answer a JOIN pki_certificate "
+    "SELECT c.id, c.serial, COALESCE(r.reason, -1), COALESCE(r.at, 0), (SELECT revoked FROM pki_authority "
+    "WHERE id = $2) FROM pki_answer a JOIN pki_certificate "
     "c ON c.id = "
     "a.certificate LEFT JOIN pki_revocation r ON r.certificate = c.id WHERE a.next_update <= $1 AND "
     "c.authority = $2 AND "

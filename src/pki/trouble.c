@@ -37,19 +37,21 @@ static GPtrArray *certificates_of(VigieStore *store, const VigieAuthority *autho
     return rows_ended(rows, &why, error) ? g_steal_pointer(&serials) : NULL;
 }
 
+#define TREE                                                                                                 \
+    "WITH RECURSIVE tree (id) AS (SELECT id FROM pki_authority WHERE id = $1 UNION SELECT a.id FROM "        \
+    "pki_authority a JOIN tree t ON a.parent = t.id) "
+
 /* Those of whom the signatures are to be doubted, issuers first. */
 static json_t *below(VigieStore *store, int64_t authority, VigieTime now, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(store, error,
-                                            "WITH RECURSIVE tree (id) AS (SELECT id FROM pki_authority WHERE "
-                                            "id = $1 UNION SELECT a.id FROM pki_authority a "
-                                            "JOIN tree t ON a.parent = t.id) "
-                                            "SELECT a.name, p.profile, COUNT(*) FROM tree t JOIN "
-                                            "pki_authority a ON a.id = t.id JOIN pki_certificate p ON "
-                                            "p.authority = a.id LEFT JOIN pki_revocation r ON r.certificate "
-                                            "= p.id WHERE p.not_after >= $2 AND (r.reason IS "
-                                            "NULL OR r.reason = 8) AND p.der <> a.certificate GROUP BY a.id, "
-                                            "a.name, p.profile ORDER BY a.id, p.profile",
-                                            "ii", authority, now);
+    g_autoptr(VigieRows) rows =
+        store_query(store, error,
+                    TREE "SELECT a.name, p.profile, COUNT(*) FROM tree t JOIN "
+                         "pki_authority a ON a.id = t.id JOIN pki_certificate p ON "
+                         "p.authority = a.id LEFT JOIN pki_revocation r ON r.certificate "
+                         "= p.id WHERE p.not_after >= $2 AND (r.reason IS "
+                         "NULL OR r.reason = 8) AND p.der <> a.certificate GROUP BY a.id, "
+                         "a.name, p.profile ORDER BY a.id, p.profile",
+                    "ii", authority, now);
     json_t *list = json_array();
     GError *why = NULL;
     while (rows && rows_next(rows, &why))
@@ -61,17 +63,20 @@ static json_t *below(VigieStore *store, int64_t authority, VigieTime now, GError
     return list;
 }
 
-/* Its lists and answers count no more, and neither do answers that were signed for what it issued. */
+/* It and all below it are of no authority any more, and answers that were signed for what they issued do not count. */
 static bool mark(VigieStore *store, const VigieAuthority *authority, const char *who, VigieTime now,
                  GError **error) {
     Journal journal;
     return journal_begin(&journal, store, who, now, error) &&
            journal_add(&journal, "compromised", authority->name, "{}", error) &&
-           store_exec(
-               store, error,
-               "UPDATE pki_answer SET next_update = 0 WHERE certificate IN (SELECT id FROM pki_certificate "
-               "WHERE authority = $1)",
-               "i", authority->id) &&
+           store_exec(store, error,
+                      "UPDATE pki_authority SET revoked = $2 WHERE revoked = 0 AND id IN (" TREE
+                      "SELECT id FROM tree)",
+                      "ii", authority->id, now) &&
+           store_exec(store, error,
+                      "UPDATE pki_answer SET next_update = 0 WHERE certificate IN (SELECT id FROM "
+                      "pki_certificate WHERE authority IN (" TREE "SELECT id FROM tree))",
+                      "i", authority->id) &&
            journal_end(&journal, NULL, 0, error) && store_wake(store, error);
 }
 

@@ -67,6 +67,7 @@ def test_compromise():
     assert "CA Compromise" in text, text
     done = chu.openssl("verify", "-CAfile", "racine.pem", "-crl_check", "-CRLfile", "racine.crl.pem", "equipements.pem", check=False)
     assert "certificate revoked" in done.stderr, done
+    chu.ca("answers", "equipements", "--passphrase-file", f"equipements-ocsp={chu.path('passphrase')}")
     shown = [one for one in chu.json("certificates")["certificates"] if one["profile"] == "device"]
     vigie.equal([(one["state"], one["reason"]) for one in shown], [("revoked", "cACompromise")])
     assert "revoked" in answer(chu, "pump") and "cACompromise" in answer(chu, "pump")
@@ -118,7 +119,12 @@ def test_root():
     with open(chu.path("hierarchy.conf"), "a", encoding="utf-8") as file:
         file.write("\n[authority racine-2]\nsucceeds = racine\ntitle = AC Racine 2\nsubject = C=FR;O=CHU de Test;CN=AC Racine CHU de Test\n")
     chu.ca("init", chu.path("hierarchy.conf"))
+    issue(chu, "pump")
     vigie.equal(len(chu.json("compromise", "racine")["revoked"]), 1)
+    vigie.equal([one["state"] for one in chu.json("list")["authorities"]], ["revoked", "revoked", "current"])
+    done = chu.ca("issue", "--profile", "device", "--csr", chu.path("pump.csr"), "--name", "dns:y.chu.test", "--field", "organisation=CHU",
+                  "--out", chu.path("y.pem"), expect=2)
+    assert "revoked" in done.stderr, done
     chu.ca("crl", "racine-2")
     chu.ca("publish", chu.path("web"))
     assert "CA Compromise" in chu.openssl("crl", "-inform", "DER", "-in", "web/racine-2.crl", "-noout", "-text").stdout
