@@ -220,8 +220,11 @@ static const char *asset_tag(const Request *request, const char *name) {
 }
 
 char *present_refusal(VigieLang lang, const char *message) {
-    char *said = lang == VIGIE_EN ? NULL : vigie_refusal(lang, message, "desk.member.");
-    return said ? said : g_utf8_make_valid(message, -1);
+    g_autofree char *said = lang == VIGIE_EN ? NULL : vigie_refusal(lang, message, "desk.member.");
+    if (!said || !*said)
+        return g_utf8_make_valid(message, -1);
+    g_autofree char *first = g_utf8_strup(said, g_utf8_next_char(said) - said); /* a sentence on a page */
+    return g_strconcat(first, g_utf8_next_char(said), NULL);
 }
 
 /* On each page, until what they issued has ended: nothing of it is accepted any more. */
