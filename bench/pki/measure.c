@@ -159,7 +159,8 @@ static GByteArray *make_request(const char *issuer_pem, const char *serial_hex, 
 
 static void ask(const char *what, VigieStore *store, VigieOcsp *ocsp, const GByteArray *request) {
     GError *error = NULL;
-    double wall = seconds(CLOCK_MONOTONIC);
+    g_autofree char *used = g_strconcat(what, ", by CPU time", NULL);
+    double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < ANSWERS; i++) {
         VigieOcspAnswer answer;
         must(pki_ocsp_answer(ocsp, store, vigie_bytes(request->data, request->len), vigie_time_now(), &answer,
@@ -168,7 +169,9 @@ static void ask(const char *what, VigieStore *store, VigieOcsp *ocsp, const GByt
         must(answer.der->len > 100, NULL);
         g_byte_array_unref(answer.der);
     }
+    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     say(what, "answers/s", ANSWERS / (seconds(CLOCK_MONOTONIC) - wall));
+    say(used, "answers/s", ANSWERS / cpu);
 }
 
 static void answers(VigieStore *store, VigieAuthority *authority, const VigieProfiles *profiles,

@@ -408,7 +408,7 @@ static bool ask_revocation(Acme *acme, const char *serial, const char *reason, G
                                      .address = acme->server->address,
                                      .proof = VIGIE_PROOF_CERTIFICATE};
     g_autoptr(GByteArray) done =
-        pki_request_ask(acme->store, acme->server->profiles, &request, acme->server->now, &failure);
+        pki_request_ask(acme->store, NULL, acme->server->profiles, &request, acme->server->now, &failure);
     if (failure)
         return acme_refusal(acme, failure, error);
     if (!done)

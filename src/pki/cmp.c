@@ -160,7 +160,8 @@ static OSSL_CMP_PKISI *answer_certificate(Exchange *exchange, const VigiePkiRequ
     if (is_used(exchange, &error))
         return reject_used();
     g_autoptr(GByteArray) der =
-        error ? NULL : pki_request_ask(exchange->store, exchange->profiles, request, exchange->now, &error);
+        error ? NULL
+              : pki_request_ask(exchange->store, NULL, exchange->profiles, request, exchange->now, &error);
     if (der && (*ret_certificate = enrol_x509(der)))
         return accept(exchange, der, ret_certificate, ret_chain, ret_authorities);
     exchange->waits = !error; /* RFC 9810 5.3.22: the client polls */
@@ -247,7 +248,8 @@ static OSSL_CMP_PKISI *on_revocation(OSSL_CMP_SRV_CTX *server, const OSSL_CMP_MS
     if (is_used(exchange, &error))
         return reject_used();
     g_autoptr(GByteArray) done =
-        error ? NULL : pki_request_ask(exchange->store, exchange->profiles, &request, exchange->now, &error);
+        error ? NULL
+              : pki_request_ask(exchange->store, NULL, exchange->profiles, &request, exchange->now, &error);
     if (error)
         return reject_for(error);
     return OSSL_CMP_STATUSINFO_new(done ? OSSL_CMP_PKISTATUS_accepted : OSSL_CMP_PKISTATUS_revocationWarning,
@@ -286,7 +288,8 @@ static bool revoke_refused(const Exchange *exchange, const X509 *certificate) {
     request.serial = json_string_value(json_object_get(shown, "serial"));
     request.reason = "cessationOfOperation";
     g_autoptr(GByteArray) done =
-        shown ? pki_request_ask(exchange->store, exchange->profiles, &request, exchange->now, &error) : NULL;
+        shown ? pki_request_ask(exchange->store, NULL, exchange->profiles, &request, exchange->now, &error)
+              : NULL;
     return error == NULL;
 }
 

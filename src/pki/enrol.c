@@ -13,13 +13,35 @@
 
 enum { WAIT_MS = 5000 };
 
-GByteArray *pki_request_ask(VigieStore *store, const VigieProfiles *profiles, const VigiePkiRequest *request,
-                            VigieTime now, GError **error) {
+typedef struct {
+    const VigieProfiles *profiles;
+    const VigiePkiRequest *request;
+    VigieTime now;
+    int64_t id;
+} Adding;
+
+static bool add(VigieStore *store, void *data, GError **error) {
+    Adding *adding = data;
+    return pki_request_add(store, adding->profiles, adding->request, adding->now, &adding->id, NULL, error);
+}
+
+/* Threads that wait for SQLite's lock one by one spend more on waiting than on their request. */
+static bool add_shared(VigieStore *store, VigieStoreGroup *group, const VigieProfiles *profiles,
+                       const VigiePkiRequest *request, VigieTime now, int64_t *ret_id, GError **error) {
+    Adding adding = {profiles, request, now, 0};
+    if (!(group ? store_group_write(group, store, add, &adding, error) : add(store, &adding, error)))
+        return false;
+    *ret_id = adding.id;
+    return true;
+}
+
+GByteArray *pki_request_ask(VigieStore *store, VigieStoreGroup *group, const VigieProfiles *profiles,
+                            const VigiePkiRequest *request, VigieTime now, GError **error) {
     int64_t id = 0;
     VigiePkiState state = VIGIE_REQUEST_WAITING;
     /* Looked for before it is added: what is repeated may have used up its enrolment. */
     if (!registration_again(store, request, now, &id, error) ||
-        (id == 0 && !pki_request_add(store, profiles, request, now, &id, NULL, error)) ||
+        (id == 0 && !add_shared(store, group, profiles, request, now, &id, error)) ||
         !pki_request_wait(store, id, WAIT_MS, &state, error))
         return NULL;
     if (state == VIGIE_REQUEST_ISSUED && request->kind == VIGIE_REQUEST_REVOKE)

@@ -100,8 +100,10 @@ GBytes *pki_evidence_get(VigieStore *store, const VigieSeal *seal, int64_t reque
     "WITH RECURSIVE based (request, certificate) AS ("                                                       \
     "SELECT q.id, COALESCE(q.issued, q.certificate) FROM pki_request q WHERE q.state = 'issued' AND "        \
     "EXISTS (SELECT 1 FROM pki_evidence e WHERE e.request = q.id AND e.name <> '') "                         \
-    "UNION SELECT b.request, r.issued FROM based b JOIN pki_request r ON r.certificate = b.certificate "     \
-    "WHERE r.kind = 'renew' AND r.issued IS NOT NULL), "                                                     \
+    "UNION SELECT b.request, n.certificate FROM based b JOIN ("                                              \
+    "SELECT old, certificate FROM pki_renewal UNION "                                                        \
+    "SELECT certificate, issued FROM pki_request WHERE kind = 'renew' AND issued IS NOT NULL) n "            \
+    "ON n.old = b.certificate), "                                                                            \
     "over (request) AS (SELECT b.request FROM based b JOIN pki_certificate c ON c.id = b.certificate "       \
     "GROUP BY b.request HAVING MAX(c.not_after) <= $1 "                                                      \
     "UNION SELECT q.id FROM pki_request q WHERE q.state = 'refused' AND q.ended <= $2) "                     \

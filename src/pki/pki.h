@@ -356,9 +356,10 @@ bool pki_root_update(VigieStore *store, const char *authority, VigieBytes known,
 
 /* ---- Enrolment protocols ---------------------------------------------------------------------------------------
  * Adds the request, waits 5 s at most for the signer, and answers the certificate, DER (of a revocation: nothing); NULL
- * without an error where it is not decided yet: the client may ask again. */
-GByteArray *pki_request_ask(VigieStore *store, const VigieProfiles *profiles, const VigiePkiRequest *request,
-                            VigieTime now, GError **error);
+ * without an error where it is not decided yet: the client may ask again. `group`, may be NULL, shares the commit with other
+ * threads' (`store` is then in no transaction). */
+GByteArray *pki_request_ask(VigieStore *store, VigieStoreGroup *group, const VigieProfiles *profiles,
+                            const VigiePkiRequest *request, VigieTime now, GError **error);
 /* SignedData without signatures (RFC 5652 5, RFC 8951 3.1): `first`, may be NULL, and the certificates of `others`. */
 GByteArray *pki_certs_only(const GByteArray *first, const GPtrArray *others);
 

@@ -99,7 +99,7 @@ static bool enrol(VigieStore *store, const VigieProfiles *profiles, const ScepMe
                     "RFC 8894 2.3: a request is signed with its own key, or with a certificate of ours");
     if (!shown && !know_by_challenge(store, message, now, &request.enrolment, error))
         return false;
-    ret_outcome->certificate = pki_request_ask(store, profiles, &request, now, &failure);
+    ret_outcome->certificate = pki_request_ask(store, NULL, profiles, &request, now, &failure);
     if (failure)
         g_propagate_error(error, failure);
     return failure == NULL;

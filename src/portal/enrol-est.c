@@ -207,7 +207,8 @@ static bool enrol(Request *request, const char *label, bool renew, GError **erro
     g_autofree guchar *csr = g_base64_decode(request->body->str, &size);
     client.wanted.csr = vigie_bytes(csr, size);
     g_autoptr(GByteArray) certificate =
-        pki_request_ask(request->store, request->portal->profiles, &client.wanted, request->now, &failure);
+        pki_request_ask(request->store, request->portal->group, request->portal->profiles, &client.wanted,
+                        request->now, &failure);
     return failure ? answer_failure(request, failure, error) : answer_certificate(request, certificate);
 }
 

@@ -157,6 +157,10 @@ def test_pages():
         adeli = CHU.request("validate", therapist, "--account", "cpam.33", "--wait", 10)
         told = CHU.sql(f"SELECT subject FROM pki_certificate WHERE id = (SELECT issued FROM pki_request WHERE id = {therapist})")[0][0]
         assert adeli["serial"] and "CN=0339012345" in told, told
+        CHU.ca("certificate", adeli["serial"], "--out", CHU.path("adeli.pem"), passphrase=False)
+        for profile, status in (("professional-authentication", 0), ("device", 1)):
+            done = vigie.run("lint", "--profile", profile, str(CHU.path("adeli.pem")), "--lang", "en")
+            vigie.equal(done.returncode, status, f"{profile}: {done.stdout}{done.stderr}")
 
 
 NUMBERS = {}
