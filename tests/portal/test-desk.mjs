@@ -98,7 +98,7 @@ const tests = {
     await open.fill("#note", "pas fini");
     await colleague.goto("/cases/2");
     await colleague.fill("#h-assignee", "head");
-    await Promise.all([colleague.waitForNavigation(), colleague.click("form[action='/cases/2/change'] button")]);
+    await Promise.all([colleague.waitForNavigation(), colleague.click("form[action='/cases/2/change']:has(#h-assignee) button")]);
     await page.waitForFunction(() => document.querySelector("#case-2 td:last-child").textContent.includes("head"), null, { timeout: 20_000 });
     equal(await page.evaluate(() => [window.kept, document.activeElement.closest("tr").id]), [true, row], "the page and the focus");
     await open.waitForSelector(".changed:not([hidden])", { timeout: 20_000 });
