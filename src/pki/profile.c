@@ -7,10 +7,6 @@
 
 enum { DAYS_MAX = 365 * 10, FIELDS_MAX = 24, LIST_MAX = 16 };
 
-struct VigieProfiles {
-    GHashTable *by_name; /* Profile */
-};
-
 typedef struct {
     const char *name, *oid;
 } Purpose;
@@ -48,7 +44,9 @@ static bool refuse(const Reading *reading, const char *member, const char *why) 
 }
 
 /* ---- Values ------------------------------------------------------------------------------------------------- */
-static bool read_list(const Reading *reading, const char *member, const json_t *value, char ***ret_list) {
+/* Each takes a member's value `into` where its row of the table says; of the type that its name tells. */
+static bool read_list(const Reading *reading, const char *member, const json_t *value, void *into) {
+    char ***ret_list = into;
     if (!json_is_array(value) || json_array_size(value) > LIST_MAX)
         return refuse(reading, member, "a list of texts is wanted, of 16 at most");
     char **list = g_new0(char *, json_array_size(value) + 1);
@@ -66,16 +64,16 @@ static bool read_list(const Reading *reading, const char *member, const json_t *
 }
 
 static bool read_words(const Reading *reading, const char *member, const json_t *value,
-                       const char *const *known, char ***ret_list) {
-    if (!read_list(reading, member, value, ret_list))
+                       const char *const *known, void *into) {
+    if (!read_list(reading, member, value, into))
         return false;
-    for (char **word = *ret_list; *word; word++)
+    for (char **word = *(char ***)into; *word; word++)
         if (!g_strv_contains(known, *word))
             return refuse(reading, member, *word);
     return true;
 }
 
-static bool read_usage(const Reading *reading, const char *member, const json_t *value, uint16_t *ret_bits) {
+static bool read_usage(const Reading *reading, const char *member, const json_t *value, void *into) {
     g_auto(GStrv) list = NULL;
     uint16_t bits = 0;
     if (!read_list(reading, member, value, &list))
@@ -88,22 +86,22 @@ static bool read_usage(const Reading *reading, const char *member, const json_t 
             return refuse(reading, member, *word);
         bits |= (uint16_t)(0x8000 >> bit);
     }
-    *ret_bits = bits;
+    *(uint16_t *)into = bits;
     return true;
 }
 
-static bool read_days(const Reading *reading, const char *member, const json_t *value, int *ret_days) {
+static bool read_days(const Reading *reading, const char *member, const json_t *value, void *into) {
     json_int_t days = json_integer_value(value);
     if (!json_is_integer(value) || days < 1 || days > DAYS_MAX)
         return refuse(reading, member, "a number of days is wanted, 3650 at most");
-    *ret_days = (int)days;
+    *(int *)into = (int)days;
     return true;
 }
 
-static bool read_bool(const Reading *reading, const char *member, const json_t *value, bool *ret_value) {
+static bool read_bool(const Reading *reading, const char *member, const json_t *value, void *into) {
     if (!json_is_boolean(value))
         return refuse(reading, member, "true or false is wanted");
-    *ret_value = json_is_true(value);
+    *(bool *)into = json_is_true(value);
     return true;
 }
 
@@ -150,7 +148,8 @@ static bool read_field(const Reading *reading, const char *name, const json_t *v
     return true;
 }
 
-static bool read_fields(const Reading *reading, const char *name, const json_t *value) {
+static bool read_fields(const Reading *reading, const char *name, const json_t *value, void *into) {
+    (void)into; /* several members of the profile */
     const char *key;
     json_t *member;
     if (!json_is_object(value) || json_object_size(value) > FIELDS_MAX)
@@ -227,38 +226,27 @@ static bool read_rows(const Reading *reading, const char *name, const json_t *va
 }
 
 /* ---- Members ------------------------------------------------------------------------------------------------ */
-static bool read_title(const Reading *reading, const char *name, const json_t *value) {
+static bool read_title(const Reading *reading, const char *name, const json_t *value, void *into) {
     if (!*vigie_text_in(VIGIE_FR, value) || !*vigie_text_in(VIGIE_EN, value))
         return refuse(reading, name, "it is wanted in fr and en");
-    reading->profile->title = json_incref((json_t *)value);
+    *(json_t **)into = json_incref((json_t *)value);
     return true;
 }
 
-static bool read_subject(const Reading *reading, const char *name, const json_t *value) {
+static bool read_subject(const Reading *reading, const char *name, const json_t *value, void *into) {
+    (void)into; /* several members of the profile */
     return read_rows(reading, name, value, read_part);
 }
 
-static bool read_extensions(const Reading *reading, const char *name, const json_t *value) {
+static bool read_extensions(const Reading *reading, const char *name, const json_t *value, void *into) {
+    (void)into; /* several members of the profile */
     return read_rows(reading, name, value, read_extension);
 }
 
-static bool read_key_usage(const Reading *reading, const char *name, const json_t *value) {
-    return read_usage(reading, name, value, &reading->profile->key_usage);
-}
-
-static bool read_key_usage_rsa(const Reading *reading, const char *name, const json_t *value) {
-    return read_usage(reading, name, value, &reading->profile->key_usage_rsa);
-}
-
-static bool read_key_usage_ec(const Reading *reading, const char *name, const json_t *value) {
-    return read_usage(reading, name, value, &reading->profile->key_usage_ec);
-}
-
-static bool read_purposes(const Reading *reading, const char *name, const json_t *value) {
-    Profile *profile = reading->profile;
-    if (!read_list(reading, name, value, &profile->purposes))
+static bool read_purposes(const Reading *reading, const char *name, const json_t *value, void *into) {
+    if (!read_list(reading, name, value, into))
         return false;
-    for (char **word = profile->purposes; *word; word++) {
+    for (char **word = *(char ***)into; *word; word++) {
         size_t i = 0;
         while (i < G_N_ELEMENTS(purposes) && strcmp(purposes[i].name, *word) != 0)
             i++;
@@ -270,19 +258,16 @@ static bool read_purposes(const Reading *reading, const char *name, const json_t
     return true;
 }
 
-static bool read_names(const Reading *reading, const char *name, const json_t *value) {
-    return read_words(reading, name, value, name_kinds, &reading->profile->names);
+static bool read_names(const Reading *reading, const char *name, const json_t *value, void *into) {
+    return read_words(reading, name, value, name_kinds, into);
 }
 
-static bool read_names_required(const Reading *reading, const char *name, const json_t *value) {
-    return read_bool(reading, name, value, &reading->profile->names_required);
+static bool read_curves(const Reading *reading, const char *name, const json_t *value, void *into) {
+    return read_words(reading, name, value, curve_names, into);
 }
 
-static bool read_curves(const Reading *reading, const char *name, const json_t *value) {
-    return read_words(reading, name, value, curve_names, &reading->profile->curves);
-}
-
-static bool read_rsa(const Reading *reading, const char *name, const json_t *value) {
+static bool read_rsa(const Reading *reading, const char *name, const json_t *value, void *into) {
+    (void)into; /* several members of the profile */
     json_int_t least = json_integer_value(json_array_get(value, 0)),
                most = json_integer_value(json_array_get(value, 1));
     if (json_array_size(value) != 2 || least < 2048 || most > 8192 || least > most)
@@ -290,34 +275,6 @@ static bool read_rsa(const Reading *reading, const char *name, const json_t *val
     reading->profile->rsa_min = (unsigned)least;
     reading->profile->rsa_max = (unsigned)most;
     return true;
-}
-
-static bool read_lifetime(const Reading *reading, const char *name, const json_t *value) {
-    return read_days(reading, name, value, &reading->profile->days);
-}
-
-static bool read_private_key_days(const Reading *reading, const char *name, const json_t *value) {
-    return read_days(reading, name, value, &reading->profile->private_key_days);
-}
-
-static bool read_hold(const Reading *reading, const char *name, const json_t *value) {
-    return read_bool(reading, name, value, &reading->profile->hold);
-}
-
-static bool read_no_check(const Reading *reading, const char *name, const json_t *value) {
-    return read_bool(reading, name, value, &reading->profile->no_check);
-}
-
-static bool read_directory(const Reading *reading, const char *name, const json_t *value) {
-    return read_bool(reading, name, value, &reading->profile->directory);
-}
-
-static bool read_server_key(const Reading *reading, const char *name, const json_t *value) {
-    return read_bool(reading, name, value, &reading->profile->server_key);
-}
-
-static bool read_dual(const Reading *reading, const char *name, const json_t *value) {
-    return read_bool(reading, name, value, &reading->profile->dual);
 }
 
 static void validator_free(ProfileValidator *validator) {
@@ -340,7 +297,8 @@ static bool read_when(const Reading *reading, const char *name, ProfileValidator
 }
 
 /* "director", or { "role": "ordre", "when": { "profession": "10|21" } }. */
-static bool read_validators(const Reading *reading, const char *name, const json_t *value) {
+static bool read_validators(const Reading *reading, const char *name, const json_t *value, void *into) {
+    (void)into; /* several members of the profile */
     if (!json_is_array(value) || json_array_size(value) > LIST_MAX)
         return refuse(reading, name, "a list of roles is wanted, of 16 at most");
     for (size_t i = 0; i < json_array_size(value); i++) {
@@ -360,14 +318,10 @@ static bool read_validators(const Reading *reading, const char *name, const json
     return true;
 }
 
-static bool read_one_of(const Reading *reading, const char *name, const json_t *value) {
-    return read_list(reading, name, value, &reading->profile->one_of);
-}
-
-static bool read_waivers(const Reading *reading, const char *name, const json_t *value) {
-    if (!read_list(reading, name, value, &reading->profile->waivers))
+static bool read_waivers(const Reading *reading, const char *name, const json_t *value, void *into) {
+    if (!read_list(reading, name, value, into))
         return false;
-    for (char **id = reading->profile->waivers; *id; id++)
+    for (char **id = *(char ***)into; *id; id++)
         if (!x509_lint_known(*id))
             return refuse(reading, name, *id);
     return true;
@@ -376,30 +330,31 @@ static bool read_waivers(const Reading *reading, const char *name, const json_t 
 static const struct {
     const char *name;
     bool required;
-    bool (*read)(const Reading *reading, const char *name, const json_t *value);
+    bool (*read)(const Reading *reading, const char *name, const json_t *value, void *into);
+    size_t into;
 } members[] = {
-    {"title", true, read_title},
-    {"fields", true, read_fields},
-    {"subject", true, read_subject},
-    {"key_usage", true, read_key_usage},
-    {"key_usage_rsa", false, read_key_usage_rsa},
-    {"key_usage_ec", false, read_key_usage_ec},
-    {"purposes", false, read_purposes},
-    {"names", false, read_names},
-    {"names_required", false, read_names_required},
-    {"curves", false, read_curves},
-    {"rsa", false, read_rsa},
-    {"days", true, read_lifetime},
-    {"private_key_days", false, read_private_key_days},
-    {"hold", true, read_hold},
-    {"no_check", false, read_no_check},
-    {"directory", false, read_directory},
-    {"server_key", false, read_server_key},
-    {"dual_control", true, read_dual},
-    {"validators", true, read_validators},
-    {"one_of", false, read_one_of},
-    {"extensions", false, read_extensions},
-    {"waivers", false, read_waivers},
+    {"title", true, read_title, offsetof(Profile, title)},
+    {"fields", true, read_fields, offsetof(Profile, fields)},
+    {"subject", true, read_subject, offsetof(Profile, parts)},
+    {"key_usage", true, read_usage, offsetof(Profile, key_usage)},
+    {"key_usage_rsa", false, read_usage, offsetof(Profile, key_usage_rsa)},
+    {"key_usage_ec", false, read_usage, offsetof(Profile, key_usage_ec)},
+    {"purposes", false, read_purposes, offsetof(Profile, purposes)},
+    {"names", false, read_names, offsetof(Profile, names)},
+    {"names_required", false, read_bool, offsetof(Profile, names_required)},
+    {"curves", false, read_curves, offsetof(Profile, curves)},
+    {"rsa", false, read_rsa, offsetof(Profile, rsa_min)},
+    {"days", true, read_days, offsetof(Profile, days)},
+    {"private_key_days", false, read_days, offsetof(Profile, private_key_days)},
+    {"hold", true, read_bool, offsetof(Profile, hold)},
+    {"no_check", false, read_bool, offsetof(Profile, no_check)},
+    {"directory", false, read_bool, offsetof(Profile, directory)},
+    {"server_key", false, read_bool, offsetof(Profile, server_key)},
+    {"dual_control", true, read_bool, offsetof(Profile, dual)},
+    {"validators", true, read_validators, offsetof(Profile, validators)},
+    {"one_of", false, read_list, offsetof(Profile, one_of)},
+    {"extensions", false, read_extensions, offsetof(Profile, extensions)},
+    {"waivers", false, read_waivers, offsetof(Profile, waivers)},
 };
 
 static bool read_members(const Reading *reading, json_t *file) {
@@ -414,7 +369,8 @@ static bool read_members(const Reading *reading, json_t *file) {
     }
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
         value = json_object_get(file, members[i].name);
-        if (value ? !members[i].read(reading, members[i].name, value) : members[i].required)
+        void *into = (char *)reading->profile + members[i].into;
+        if (value ? !members[i].read(reading, members[i].name, value, into) : members[i].required)
             return refuse(reading, members[i].name, "it is missing or wrong");
     }
     return true;
@@ -505,107 +461,4 @@ Profile *profile_parse(const char *text, size_t size, const char *name, GError *
         return NULL;
     }
     return read_members(&reading, file) && check(&reading) ? g_steal_pointer(&profile) : NULL;
-}
-
-/* ---- All of them -------------------------------------------------------------------------------------------- */
-static bool load_one(VigieProfiles *profiles, const char *file, GError **error) {
-    g_autofree char *path = g_build_filename("profiles", file, NULL);
-    g_autofree char *name = g_strndup(file, strlen(file) - strlen(".json"));
-    gsize size = 0;
-    g_autofree char *text = vigie_knowledge_text(path, &size, error);
-    Profile *profile = text ? profile_parse(text, size, name, error) : NULL;
-    if (profile)
-        g_hash_table_insert(profiles->by_name, profile->name, profile);
-    return profile != NULL;
-}
-
-VigieProfiles *pki_profiles_load(GError **error) {
-    g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), "profiles", NULL);
-    g_autoptr(GError) why = NULL;
-    g_autoptr(GDir) listing = g_dir_open(folder, 0, &why);
-    if (!listing) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "profiles: %s", why->message);
-        return NULL;
-    }
-    g_autoptr(VigieProfiles) profiles = g_new0(VigieProfiles, 1);
-    profiles->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)profile_free);
-    for (const char *file = g_dir_read_name(listing); file; file = g_dir_read_name(listing))
-        if (g_str_has_suffix(file, ".json") && !load_one(profiles, file, error))
-            return NULL;
-    return g_steal_pointer(&profiles);
-}
-
-void pki_profiles_free(VigieProfiles *profiles) {
-    if (!profiles)
-        return;
-    g_hash_table_unref(profiles->by_name);
-    g_free(profiles);
-}
-
-char **profile_in_directory(const VigieProfiles *profiles) {
-    GPtrArray *names = g_ptr_array_new();
-    GHashTableIter iter;
-    gpointer profile;
-    g_hash_table_iter_init(&iter, profiles->by_name);
-    while (g_hash_table_iter_next(&iter, NULL, &profile))
-        if (((const Profile *)profile)->directory)
-            g_ptr_array_add(names, g_strdup(((const Profile *)profile)->name));
-    g_ptr_array_add(names, NULL);
-    return (char **)g_ptr_array_free(names, FALSE);
-}
-
-const Profile *profile_find(const VigieProfiles *profiles, const char *name) {
-    return g_hash_table_lookup(profiles->by_name, name);
-}
-
-static bool decides(const ProfileValidator *validator, const json_t *fields) {
-    GHashTableIter iter;
-    gpointer field, pattern;
-    g_hash_table_iter_init(&iter, validator->when);
-    while (fields && g_hash_table_iter_next(&iter, &field, &pattern)) {
-        const char *value = json_string_value(json_object_get(fields, field));
-        if (!value || !g_regex_match(pattern, value, 0, NULL))
-            return false;
-    }
-    return true;
-}
-
-GPtrArray *profile_validators(const Profile *profile, const json_t *fields) {
-    GPtrArray *roles = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < profile->validators->len; i++) {
-        const ProfileValidator *validator = profile->validators->pdata[i];
-        if (decides(validator, fields) &&
-            !g_ptr_array_find_with_equal_func(roles, validator->role, g_str_equal, NULL))
-            g_ptr_array_add(roles, g_strdup(validator->role));
-    }
-    g_ptr_array_add(roles, NULL);
-    return roles;
-}
-
-static json_t *list_of(char **texts) {
-    json_t *list = json_array();
-    for (; texts && *texts; texts++)
-        json_array_append_new(list, json_string(*texts));
-    return list;
-}
-
-json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang) {
-    json_t *list = json_array();
-    g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(profiles->by_name), (GCompareFunc)strcmp);
-    for (const GList *name = names; name; name = name->next) {
-        const Profile *profile = profile_find(profiles, name->data);
-        g_autoptr(GPtrArray) roles = profile_validators(profile, NULL);
-        json_t *fields = json_array();
-        for (guint j = 0; j < profile->fields->len; j++) {
-            const ProfileField *field = profile->fields->pdata[j];
-            json_array_append_new(fields,
-                                  json_pack("{s:s, s:b}", "name", field->name, "optional", field->optional));
-        }
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:b, s:b, s:o, s:o, s:o}", "name",
-                                              profile->name, "title", vigie_text_in(lang, profile->title),
-                                              "days", profile->days, "hold", profile->hold, "dual_control",
-                                              profile->dual, "validators", list_of((char **)roles->pdata),
-                                              "names", list_of(profile->names), "fields", fields));
-    }
-    return list;
 }
