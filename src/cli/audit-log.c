@@ -44,7 +44,7 @@ static int verify(VigieStore *store, const char *known_path, bool json, VigieLan
 }
 
 int cli_audit_log(int argc, char **argv) {
-    g_autofree char *config_path = NULL, *known = NULL;
+    g_autofree char *config_path = NULL, *known = NULL, *reason = NULL;
     gboolean json = FALSE;
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
@@ -52,12 +52,15 @@ int cli_audit_log(int argc, char **argv) {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path, "default: /etc/vigie/vigie.conf", "FILE"},
         {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &known,
          "a checkpoint kept elsewhere, which the log must hold", "FILE"},
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "resume: what happened to the clock, for the log",
+         "TEXT"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object", NULL},
         {0},
     };
-    if (!cli_parse(&argc, &argv, entries, "verify|checkpoint",
+    if (!cli_parse(&argc, &argv, entries, "verify|checkpoint|resume",
                    "Examples:\n  vigie audit-log checkpoint > /media/usb/checkpoint\n"
-                   "  vigie audit-log verify --checkpoint /media/usb/checkpoint",
+                   "  vigie audit-log verify --checkpoint /media/usb/checkpoint\n"
+                   "  vigie audit-log resume --reason 'the machine started in 2030'",
                    &lang, &status))
         return status;
     g_autoptr(GError) error = NULL;
@@ -76,7 +79,14 @@ int cli_audit_log(int argc, char **argv) {
         fputs(text, stdout);
         return CLI_WELL;
     }
-    g_set_error_literal(&error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "verify or checkpoint is wanted, as in: vigie audit-log verify");
+    if (argc == 2 && strcmp(argv[1], "resume") == 0 && reason && *reason) {
+        if (!pki_log_resume(store, g_get_user_name(), reason, vigie_time_now(), &error))
+            return cli_fail("audit-log", error);
+        printf("%s\n", vigie_word(lang, "audit-log.resumed"));
+        return CLI_WELL;
+    }
+    g_set_error_literal(
+        &error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+        "verify, checkpoint or resume --reason TEXT is wanted, as in: vigie audit-log verify");
     return cli_fail("audit-log", error);
 }

@@ -265,8 +265,10 @@ static bool changed_since(VigieStore *store, const VigieAuthority *authority, si
     return true;
 }
 
+/* One that is of the future was made while the clock was ahead: nobody takes it. */
 static bool lapses(const Published *list, VigieTime now) {
-    return list->number == 0 || list->next_update - now < (list->next_update - list->this_update) / 4;
+    return list->number == 0 || list->this_update > now ||
+           list->next_update - now < (list->next_update - list->this_update) / 4;
 }
 
 static bool publish_shard(VigieStore *store, VigieAuthority *authority, Journal *journal, size_t shard,

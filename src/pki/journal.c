@@ -1,5 +1,6 @@
 /* journal.c: writing the log; audit.c reads it back. */
 #include "pki/journal.h"
+#include "pki/pki.h"
 
 #include <openssl/sha.h>
 #include <string.h>
@@ -26,7 +27,9 @@ void journal_hash(uint8_t hash[JOURNAL_HASH], int64_t seq, VigieTime time, const
     SHA256(line->data, line->len, hash);
 }
 
-bool journal_begin(Journal *journal, VigieStore *store, const char *who, VigieTime now, GError **error) {
+/* `ret_last`: when the last line was written; 0: there is none. */
+static bool take_end(Journal *journal, VigieStore *store, const char *who, VigieTime now, VigieTime *ret_last,
+                     GError **error) {
     Journal begun = {.store = store, .now = now, .who = who};
     if (!store_exec(store, error, "UPDATE pki_log_head SET seq = seq WHERE id = 1", ""))
         return false;
@@ -38,19 +41,48 @@ bool journal_begin(Journal *journal, VigieStore *store, const char *who, VigieTi
     VigieBytes hash = rows_blob(rows, 1);
     if (hash.size == JOURNAL_HASH)
         memcpy(begun.hash, hash.data, JOURNAL_HASH);
-    int64_t last = 0;
+    *ret_last = 0;
     if (begun.seq > 0 &&
-        !store_get_int(store, &last, error, "SELECT time FROM pki_log WHERE seq = $1", "i", begun.seq))
+        !store_get_int(store, ret_last, error, "SELECT time FROM pki_log WHERE seq = $1", "i", begun.seq))
         return false;
-    if (now + CLOCK_TOLERANCE < last) {
-        g_autofree char *when = vigie_time_rfc3339(last);
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
-                    "the clock of this machine is behind the last line of the log, %s: set it right first",
-                    when);
-        return false;
-    }
     *journal = begun;
     return true;
+}
+
+bool journal_begin(Journal *journal, VigieStore *store, const char *who, VigieTime now, GError **error) {
+    VigieTime last = 0;
+    if (!take_end(journal, store, who, now, &last, error))
+        return false;
+    if (now + CLOCK_TOLERANCE >= last)
+        return true;
+    g_autofree char *when = vigie_time_rfc3339(last);
+    g_set_error(
+        error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+        "the clock of this machine is behind the last line of the log, %s: set it right first; where it is "
+        "right and was ahead then: vigie audit-log resume",
+        when);
+    return false;
+}
+
+bool pki_log_resume(VigieStore *store, const char *who, const char *reason, VigieTime now, GError **error) {
+    Journal journal;
+    VigieTime last = 0;
+    g_autoptr(VigieTransaction) tx = store_begin(store, error);
+    if (!tx || !take_end(&journal, store, who, now, &last, error))
+        return false;
+    if (now + CLOCK_TOLERANCE >= last) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                            "no line of the log is ahead of the clock: nothing is to be resumed");
+        return false;
+    }
+    g_autofree char *when = vigie_time_rfc3339(last);
+    g_autoptr(json_t) told = json_pack("{s:s, s:s}", "ahead", when, "reason", reason);
+    g_autofree char *details = vigie_json_text(told);
+    /* Answers that were signed ahead of time nobody takes yet. */
+    return journal_add(&journal, "resumed", "log", details, error) && journal_end(&journal, NULL, 0, error) &&
+           store_exec(store, error, "UPDATE pki_answer SET next_update = 0 WHERE this_update > $1", "i",
+                      now) &&
+           store_wake(store, error) && store_commit(&tx, error);
 }
 
 bool journal_add(Journal *journal, const char *kind, const char *object, const char *details,

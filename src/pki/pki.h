@@ -484,6 +484,10 @@ json_t *pki_adopt(VigieStore *store, VigieBytes file, const char *who, VigieTime
  * other than its line says, a signature that does not hold. `known`, may be NULL, is the text of a checkpoint kept
  * elsewhere, which the log must contain. */
 json_t *pki_log_verify(VigieStore *store, const char *known, GError **error);
+/* An authority whose clock is behind the last line of its log does nothing. Where the clock was ahead when that line was
+ * written and is right now, this goes on from now: `who` and `reason` become a line of the log, and lists and answers of the
+ * future are made anew. CONFLICT where no line is ahead. */
+bool pki_log_resume(VigieStore *store, const char *who, const char *reason, VigieTime now, GError **error);
 /* The newest signed end, as text to keep elsewhere: three lines and the signature. Free with g_free. */
 char *pki_log_checkpoint(VigieStore *store, GError **error);
 

@@ -118,25 +118,47 @@ def test_divided():
     assert len(seen) > 1
 
 
+def at(chu, days, *arguments):
+    return subprocess.run(["faketime", "-f", f"{days}d", *chu.command(*arguments), "--json", "--passphrase-file", chu.path("passphrase")],
+                          capture_output=True, text=True, env={**os.environ, "ASAN_OPTIONS": "verify_asan_link_order=0"})
+
+
 def test_due():
     """a list is made again while a quarter of its life is left, though nothing changed; not before"""
     chu = Hospital()
     publish(chu)
     vigie.equal(publish(chu), [])
     for days, expected in ((0.7, []), (0.8, ["equipements-delta.crl"]), (6, ["equipements.crl", "equipements-delta.crl"])):
-        done = subprocess.run(["faketime", "-f", f"+{days}d", *chu.command("crl", "equipements"), "--json", "--passphrase-file",
-                               chu.path("passphrase")], capture_output=True, text=True,
-                              env={**os.environ, "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        done = at(chu, f"+{days}", "crl", "equipements")
         vigie.equal([one["file"] for one in json.loads(done.stdout)["lists"]], expected, done.stderr)
 
 
 def test_clock():
     """a clock that jumped behind the log makes no list and no certificate"""
     chu = Hospital()
-    done = subprocess.run(["faketime", "-f", "-1d", *chu.command("crl", "equipements"), "--passphrase-file", chu.path("passphrase")],
-                          capture_output=True, text=True, env={**os.environ, "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    done = at(chu, "-1", "crl", "equipements")
     vigie.equal(done.returncode, 2, done.stdout)
     assert "behind the last line of the log" in done.stderr, done.stderr
+
+
+def test_ahead():
+    """a clock that was ahead, and is right again: somebody says so in the log, and lists of the future are made anew"""
+    chu = Hospital()
+    issue(chu, "a")
+    publish(chu)
+    vigie.equal(at(chu, "+2", "crl", "equipements", "--full").returncode, 0)
+    assert "vigie audit-log resume" in chu.ca("crl", "equipements", expect=2).stderr
+    log = lambda *arguments: subprocess.run([vigie.PROGRAM, "audit-log", *arguments, "--config", chu.config, "--lang", "en"],
+                                            capture_output=True, text=True)
+    vigie.equal(log("resume").returncode, 2, "a reason is wanted")
+    done = log("resume", "--reason", "started in another year")
+    vigie.equal(done.returncode, 0, done.stderr)
+    vigie.equal(publish(chu), ["equipements.crl", "equipements-delta.crl"])
+    done = verify(chu, "a", "equipements")
+    vigie.equal(done.returncode, 0, done.stderr)
+    vigie.equal(log("verify").returncode, 0)
+    done = log("resume", "--reason", "again")
+    assert done.returncode == 2 and "nothing is to be resumed" in done.stderr, done.stderr
 
 
 def test_root():
@@ -154,4 +176,4 @@ def test_root():
     assert "is revoked" in done.stderr, done.stderr
 
 
-tap.run([test_full, test_delta, test_divided, test_due, test_clock, test_root])
+tap.run([test_full, test_delta, test_divided, test_due, test_clock, test_ahead, test_root])

@@ -169,7 +169,7 @@ def test_ended():
 
 
 def test_jump():
-    """a clock that jumped ahead and back: what was asked meanwhile is not signed, and nothing else is, until it is set right"""
+    """a clock that jumped ahead and back: what was asked meanwhile is not signed, and nothing else is, until somebody says it is right"""
     body("jumped"), body("later")
     before = CHU.certificates()
     assert at(2 * DAY, "est", CHU.path("jumped.der").read_bytes(), NAME, SECRET).startswith("answered")
@@ -178,6 +178,10 @@ def test_jump():
     time.sleep(2)
     vigie.equal(CHU.certificates(), before)
     assert "clock" in CHU.daemon.log(), CHU.daemon.log()
+    vigie.equal(CHU.run("audit-log", "resume", "--reason", "it was ahead").returncode, 0)
+    wait_for(lambda: CHU.certificates() == before + 1, 60, 0.5)
+    vigie.equal(post(CHU.path("later.b64"))[0], 200)
+    vigie.equal(CHU.run("audit-log", "verify").returncode, 0)
 
 
 with CHU:
