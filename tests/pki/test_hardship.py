@@ -97,9 +97,10 @@ def test_signer_dies():
         thread = threading.Thread(target=ask, args=(path,))
         thread.start()
         time.sleep(0.05)
-        os.kill(CHU.daemon.children()["signer"], signal.SIGKILL)
+        killed = CHU.daemon.children()["signer"]
+        os.kill(killed, signal.SIGKILL)
         thread.join()
-        wait_for(lambda: "signer" in CHU.daemon.children(), 30)
+        wait_for(lambda: CHU.daemon.children().get("signer", killed) != killed, 30)
     assert all(status in (200, 202) for _, (status, _) in answers), answers
     for path in paths:
         wait_for(lambda: post(path)[0] == 200, 60, 0.5)

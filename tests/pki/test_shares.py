@@ -69,10 +69,12 @@ class Shared(Hospital):
             sheet = terminal.read(r"Code +[a-z0-9 ]+\r?\n")
             code = re.search(r"Code +([a-z0-9 ]+)", sheet)[1].strip()
             assert f"given to {person}" in sheet, sheet
-            terminal.read(rf"Share {number}, from the sheet[^:]*:")
+            question = rf"Share {number}, from the sheet[^:]*:"
+            terminal.read(question)
             if spoil and number == 1:
                 terminal.say(code[:-1] + ("a" if code[-1] != "a" else "b"))
                 terminal.read(r"not that code[^\n]*\n")
+                terminal.read(question)
             terminal.say(code.upper().replace(" ", "-"))
             said = terminal.read(r"\x1b\[3J")
             assert code not in said, "what is typed is shown"

@@ -348,7 +348,7 @@ def test_full_disk():
         done = subprocess.run([vigie.PROGRAM, "survey", "--format", "jsonl", "127.0.0.1:1"], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=30)
     equal(done.returncode, 2)
-    assert "No space left" in done.stderr, done.stderr
+    assert "le disque est plein" in done.stderr, done.stderr
 
 
 tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
