@@ -3,6 +3,7 @@
 #include "pki/item.h"
 #include "pki/build.h"
 #include "pki/compose.h"
+#include "pki/link.h"
 #include "pki/name.h"
 #include "pki/revoke.h"
 #include "pki/row.h"
@@ -266,6 +267,14 @@ static bool keep_names(Item *item, GError **error) {
     return true;
 }
 
+/* By the authority that issued it, or the generation that issues in its place. */
+static bool check_generation(const Issuance *issuance, const Item *item, int64_t issuer, GError **error) {
+    int64_t current = 0;
+    return generation_current(issuance->store, issuer, &current, error) &&
+           (current == issuance->authority->id ||
+            deny(error, item->wanted->renews, "another authority issued it: that one renews it"));
+}
+
 /* The certificate that is renewed is one of ours, of this profile, and was not revoked. */
 static bool read_renewed(const Issuance *issuance, Item *item, GError **error) {
     g_autoptr(VigieRows) rows = row_of_serial(issuance->store, item->wanted->renews, error);
@@ -275,6 +284,8 @@ static bool read_renewed(const Issuance *issuance, Item *item, GError **error) {
         return deny(error, item->wanted->renews, "it is of another profile");
     if (rows_int(rows, ROW_REASON) >= 0 && rows_int(rows, ROW_REASON) != REASON_RELEASE)
         return deny(error, item->wanted->renews, "it is revoked or held: it is not renewed");
+    if (!check_generation(issuance, item, rows_int(rows, ROW_AUTHORITY), error))
+        return false;
     VigieBytes der = rows_blob(rows, ROW_DER);
     item->renewed = g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size);
     return keep_names(item, error);

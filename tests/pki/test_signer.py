@@ -154,6 +154,11 @@ def test_renewal():
     CHU.run("ca", "certificate", done["serial"], "--out", CHU.path("scanner2.pem"))
     subject = CHU.openssl("x509", "-in", "scanner2.pem", "-noout", "-subject", "-ext", "subjectAltName").stdout
     assert "O = CHU de Test, CN = scanner.chu.test" in subject and "DNS:scanner.chu.test" in subject, subject
+    other = CHU.request("renew", done["serial"], "--csr", CHU.csr("scanner4"))
+    CHU.sql(f"UPDATE pki_certificate SET authority = 1 WHERE id = (SELECT certificate FROM pki_request WHERE id = {other['id']})")
+    CHU.sql(f"UPDATE pki_request SET state = 'validated', proof = 'certificate' WHERE id = {other['id']}")
+    done = CHU.decided(other["id"])
+    assert done["state"] == "refused" and "another authority issued it" in done["refusal"], done
     CHU.run("ca", "revoke", old, "--reason", "superseded")
     refused("renew", old, "--csr", CHU.csr("scanner3"), words="revoked or held")
 
