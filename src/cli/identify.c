@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HELPERS_MAX = 15 };
-
 typedef struct {
     VigieLang lang;
     GTimeZone *zone;
@@ -194,43 +192,12 @@ static bool all_known(const json_t *answer) {
     return known;
 }
 
-/* Threads take file after file; the answers stay in the files' order. */
-typedef struct {
-    char **paths;
-    const char *password;
-    gint count, next;
-    struct {
-        json_t *answer;
-        GError *error;
-    } * files;
-} Work;
-
-static gpointer identify_some(gpointer data) {
-    Work *work = data;
-    for (gint i; (i = g_atomic_int_add(&work->next, 1)) < work->count;)
-        work->files[i].answer = identify_file(work->paths[i], work->password, &work->files[i].error);
-    return NULL;
-}
-
-static void identify_together(Work *work) {
-    GThread *threads[HELPERS_MAX];
-    guint count = MIN(MIN(g_get_num_processors(), (guint)work->count) - 1, (guint)HELPERS_MAX);
-    for (guint i = 0; i < count; i++)
-        threads[i] = g_thread_new("identify", identify_some, work);
-    identify_some(work);
-    for (guint i = 0; i < count; i++)
-        g_thread_join(threads[i]);
-}
-
 static int identify_all(char **paths, const char *password, bool json, Printing *how) {
     g_autoptr(GPtrArray) answers = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
-    Work work = {.paths = paths, .password = password, .count = (gint)g_strv_length(paths)};
     int status = CLI_WELL;
-    work.files = g_malloc0_n((gsize)work.count, sizeof *work.files);
-    identify_together(&work);
-    for (gint i = 0; i < work.count; i++) {
-        g_autoptr(GError) error = work.files[i].error;
-        json_t *answer = work.files[i].answer;
+    for (size_t i = 0; paths[i]; i++) {
+        g_autoptr(GError) error = NULL;
+        json_t *answer = identify_file(paths[i], password, &error);
         if (!answer) {
             status = cli_fail("identify", error);
             continue;
@@ -239,7 +206,6 @@ static int identify_all(char **paths, const char *password, bool json, Printing 
         if (status == CLI_WELL && !all_known(answer))
             status = CLI_WRONG;
     }
-    g_free(work.files);
     relate_files(answers);
     for (guint i = 0; i < answers->len; i++) {
         g_autofree char *text = json ? vigie_json_text(answers->pdata[i]) : NULL;

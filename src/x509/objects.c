@@ -50,7 +50,7 @@ static void set_hex(json_t *object, const char *name, const uint8_t *octets, siz
     json_object_set_new(object, name, json_string(text));
 }
 
-void identify_pkey_facts(json_t *object, const EVP_PKEY *key) {
+static void set_key(json_t *object, const EVP_PKEY *key) {
     char curve[64] = "";
     EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL);
     if (g_str_equal(curve, "prime256v1")) /* the one name that libcrypto keeps of X9.62 (SEC 2, 2.4.2) */
@@ -60,19 +60,29 @@ void identify_pkey_facts(json_t *object, const EVP_PKEY *key) {
                         json_pack("{s:s,s:i,s:o}", "type", type ? type : "unknown", "bits",
                                   EVP_PKEY_get_bits(key), "curve",
                                   *curve ? json_string(curve) : json_null()));
-    unsigned char *spki = NULL;
+}
+
+static void set_spki(json_t *object, VigieBytes spki) {
     uint8_t digest[EVP_MAX_MD_SIZE];
-    int size = i2d_PUBKEY(key, &spki);
-    if (size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, EVP_sha256(), NULL))
+    if (spki.size > 0 && EVP_Digest(spki.data, spki.size, digest, NULL, EVP_sha256(), NULL))
         set_hex(object, "spki_sha256", digest, 32);
+}
+
+void identify_pkey_facts(json_t *object, const EVP_PKEY *key) {
+    unsigned char *spki = NULL;
+    int size = i2d_PUBKEY(key, &spki);
+    set_key(object, key);
+    set_spki(object, vigie_bytes(spki, size > 0 ? (size_t)size : 0));
     OPENSSL_free(spki);
 }
 
 void identify_spki_facts(json_t *object, VigieBytes spki) {
     const unsigned char *at = spki.data;
     EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.size);
-    if (key)
-        identify_pkey_facts(object, key);
+    if (key) {
+        set_key(object, key);
+        set_spki(object, spki);
+    }
     EVP_PKEY_free(key);
 }
 
@@ -143,10 +153,13 @@ static bool try_request(Identified *found, const Where *where, const Shape *oute
     if (!object)
         return true;
     set_name(object, "subject", content.elements[1].whole);
-    identify_spki_facts(object, content.elements[2].whole);
     const unsigned char *at = octets.data;
     X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)octets.size);
     EVP_PKEY *key = request ? X509_REQ_get0_pubkey(request) : NULL;
+    if (key) {
+        set_key(object, key);
+        set_spki(object, content.elements[2].whole);
+    }
     json_object_set_new(object, "proof_of_possession",
                         json_boolean(key && X509_REQ_verify(request, key) == 1));
     X509_REQ_free(request);
