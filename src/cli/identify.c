@@ -4,6 +4,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PILE_MIN = 64, PROCESSES_MAX = 16 };
 
 typedef struct {
     VigieLang lang;
@@ -192,18 +196,110 @@ static bool all_known(const json_t *answer) {
     return known;
 }
 
+/* ---- Many files ----------------------------------------------------------------------------------------- */
+/* Processes share a pile: threads would wait for each other at libcrypto's locks. Process k of n has the k-th part of them. */
+typedef struct {
+    char **paths;
+    const char *password;
+    guint count, processes;
+    json_t **answers;
+    GError **errors;
+} Pile;
+
+/* Where the part of process `k` begins. */
+static guint part(const Pile *pile, guint k) {
+    return (guint)((guint64)pile->count * k / pile->processes);
+}
+
+static void identify_one(Pile *pile, guint i) {
+    pile->answers[i] = identify_file(pile->paths[i], pile->password, &pile->errors[i]);
+}
+
+/* A line for each file: what it is, or why it was not read. */
+static void tell_share(Pile *pile, guint k, FILE *out) {
+    for (guint i = part(pile, k); i < part(pile, k + 1); i++) {
+        identify_one(pile, i);
+        const GError *error = pile->errors[i];
+        g_autoptr(json_t) line = error
+                                     ? json_pack("{s:i, s:s}", "code", error->code, "message", error->message)
+                                     : json_incref(pile->answers[i]);
+        g_autofree char *text = vigie_json_text(line);
+        fprintf(out, "%s\n", text);
+        fflush(out); /* all that was found out is there, whatever the next file does */
+    }
+}
+
+/* What the process told; what it did not come to is done here, but for the file at which it ended. */
+static void take_share(Pile *pile, guint k, FILE *in) {
+    g_autofree char *line = NULL;
+    size_t size = 0;
+    bool ended = false;
+    for (guint i = part(pile, k); i < part(pile, k + 1); i++) {
+        g_autoptr(json_t) told = !ended && getline(&line, &size, in) > 0 ? json_loads(line, 0, NULL) : NULL;
+        if (ended)
+            identify_one(pile, i);
+        else if (!told)
+            g_set_error(&pile->errors[i], VIGIE_ERROR, VIGIE_ERROR_INTERNAL,
+                        "%s: the process that read it has ended: whether a key is in it is not known",
+                        pile->paths[i]);
+        else if (vigie_member(told, "message"))
+            g_set_error_literal(&pile->errors[i], VIGIE_ERROR,
+                                (gint)json_integer_value(json_object_get(told, "code")),
+                                vigie_member(told, "message"));
+        else
+            pile->answers[i] = g_steal_pointer(&told);
+        ended = ended || (!pile->answers[i] && !told);
+    }
+}
+
+static pid_t start_share(Pile *pile, guint k, FILE **ret_told) {
+    FILE *told = tmpfile();
+    pid_t pid = told ? fork() : -1;
+    if (pid == 0) {
+        tell_share(pile, k, told);
+        _exit(0);
+    }
+    *ret_told = told;
+    return pid;
+}
+
+static void identify_pile(Pile *pile) {
+    pid_t pids[PROCESSES_MAX] = {0};
+    FILE *told[PROCESSES_MAX] = {0};
+    pile->processes = pile->count < PILE_MIN ? 1 : MIN(g_get_num_processors(), (guint)PROCESSES_MAX);
+    for (guint k = 1; k < pile->processes; k++)
+        pids[k] = start_share(pile, k, &told[k]);
+    for (guint i = 0; i < part(pile, 1); i++)
+        identify_one(pile, i);
+    for (guint k = 1; k < pile->processes; k++) {
+        if (pids[k] > 0)
+            waitpid(pids[k], NULL, 0);
+        for (guint i = part(pile, k); pids[k] < 0 && i < part(pile, k + 1); i++)
+            identify_one(pile, i);
+        if (pids[k] > 0) {
+            rewind(told[k]);
+            take_share(pile, k, told[k]);
+        }
+        if (told[k])
+            fclose(told[k]);
+    }
+}
+
 static int identify_all(char **paths, const char *password, bool json, Printing *how) {
     g_autoptr(GPtrArray) answers = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    Pile pile = {.paths = paths, .password = password, .count = g_strv_length(paths)};
+    g_autofree json_t **found = pile.answers = g_new0(json_t *, pile.count);
+    g_autofree GError **errors = pile.errors = g_new0(GError *, pile.count);
     int status = CLI_WELL;
-    for (size_t i = 0; paths[i]; i++) {
-        g_autoptr(GError) error = NULL;
-        json_t *answer = identify_file(paths[i], password, &error);
-        if (!answer) {
+    identify_pile(&pile);
+    for (guint i = 0; i < pile.count; i++) {
+        g_autoptr(GError) error = errors[i];
+        if (!found[i]) {
             status = cli_fail("identify", error);
             continue;
         }
-        g_ptr_array_add(answers, answer);
-        if (status == CLI_WELL && !all_known(answer))
+        g_ptr_array_add(answers, found[i]);
+        if (status == CLI_WELL && !all_known(found[i]))
             status = CLI_WRONG;
     }
     relate_files(answers);

@@ -275,4 +275,21 @@ def test_key_behind_something_else():
 
 
 prepare()
+def test_pile():
+    """a pile that processes share is answered as each file alone, in its order, and one that is not there stops nothing"""
+    openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout pile.key -out pile.pem -subj /CN=pile")
+    alone = {name: one(name) for name in ("pile.key", "pile.pem")}
+    names = ["pile.pem" if i % 3 else "pile.key" for i in range(100)]
+    paths = [str(FOLDER / name) for name in names]
+    paths.insert(97, str(FOLDER / "nowhere.pem"))
+    done = vigie.run("identify", "--json", "--lang", "en", *paths)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 2 and done.stderr.count("nowhere.pem") == 1, done.stderr
+    assert [os.path.basename(answer["file"]) for answer in answers] == names
+    for name, answer in zip(names, answers):
+        for item in answer["objects"]:
+            item.pop("private_key_file", None)
+        assert answer["objects"] == [{k: v for k, v in item.items() if k != "private_key_file"} for item in alone[name]["objects"]], name
+
+
 tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
