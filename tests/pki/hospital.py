@@ -33,6 +33,20 @@ delta_urls = {publication}/{{file}}-delta.crl
 """
 
 
+# The next generation of the authority for devices, below `issuer`.
+NEXT_EQUIPEMENTS = """
+[authority equipements-2]
+issuer = {issuer}
+succeeds = equipements
+title = AC Équipements 2
+subject = C=FR;O=CHU de Test;CN=AC Équipements 2 CHU de Test
+key = P-256
+path_length = 0
+profiles = device;server-ssl;ocsp-responder;organisation-client;professional-authentication
+permitted = dns:chu.test;ip:10.0.0.0/8;ip:127.0.0.0/8
+"""
+
+
 class Hospital:
     """folder, and the commands run in it"""
 

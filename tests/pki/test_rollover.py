@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from hospital import Hospital  # noqa: E402
+from hospital import NEXT_EQUIPEMENTS, Hospital  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 NEXT = """
@@ -18,17 +18,7 @@ title = AC Racine
 subject = C=FR;O=CHU de Test;CN=AC Racine CHU de Test
 key = P-384
 years = 20
-
-[authority equipements-2]
-issuer = racine-2
-succeeds = equipements
-title = AC Équipements 2
-subject = C=FR;O=CHU de Test;CN=AC Équipements 2 CHU de Test
-key = P-256
-path_length = 0
-profiles = device;server-ssl;ocsp-responder;organisation-client;professional-authentication
-permitted = dns:chu.test;ip:10.0.0.0/8;ip:127.0.0.0/8
-"""
+""" + NEXT_EQUIPEMENTS.format(issuer="racine-2")
 
 
 def declare(chu, text=NEXT):

@@ -9,20 +9,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from hospital import Hospital  # noqa: E402
+from hospital import NEXT_EQUIPEMENTS, Hospital  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
-NEXT = """
-[authority equipements-2]
-issuer = racine
-succeeds = equipements
-title = AC Équipements 2
-subject = C=FR;O=CHU de Test;CN=AC Équipements 2 CHU de Test
-key = P-256
-path_length = 0
-profiles = device;server-ssl;ocsp-responder;organisation-client;professional-authentication
-permitted = dns:chu.test;ip:10.0.0.0/8;ip:127.0.0.0/8
-"""
+NEXT = NEXT_EQUIPEMENTS.format(issuer="racine")
 
 
 def issue(chu, name, *more):
