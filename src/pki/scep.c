@@ -97,6 +97,19 @@ GByteArray *scep_read_signed(VigieBytes der, ScepMessage *message, GError **erro
     return NULL;
 }
 
+/* Whom the envelope names is in clear: that may be answered in words. */
+static bool sealed_for(CMS_ContentInfo *cms, const VigieRegistrar *registrar) {
+    bool enveloped = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_enveloped;
+    STACK_OF(CMS_RecipientInfo) *recipients = enveloped ? CMS_get0_RecipientInfos(cms) : NULL;
+    CMS_RecipientInfo *only =
+        sk_CMS_RecipientInfo_num(recipients) == 1 ? sk_CMS_RecipientInfo_value(recipients, 0) : NULL;
+    return only && CMS_RecipientInfo_type(only) == CMS_RECIPINFO_TRANS &&
+           CMS_RecipientInfo_ktri_cert_cmp(only, registrar->certificate) == 0;
+}
+
+/* Whether it decrypts is told to nobody: who sends a caught envelope again, changed, and hears which ones do reads what is in it, the
+ * challenge, octet by octet (RSA's padding: RFC 3218; CBC's: Vaudenay, Eurocrypt 2002). What does not decrypt is an empty content,
+ * refused as any other that is no request. Without the certificate, a wrong key is replaced by chance. */
 static bool read_message(const VigieRegistrar *registrar, VigieBytes der, ScepMessage *message,
                          GError **error) {
     g_autoptr(GByteArray) inner = scep_read_signed(der, message, error);
@@ -105,16 +118,13 @@ static bool read_message(const VigieRegistrar *registrar, VigieBytes der, ScepMe
     const unsigned char *at = inner->data;
     g_autoptr(CMS_ContentInfo) cms = d2i_CMS_ContentInfo(NULL, &at, (long)inner->len);
     g_autoptr(BIO) out = BIO_new(BIO_s_mem());
-    /* Without the certificate, a key that does not decrypt is replaced by chance and fails where the content does: nobody learns
-     * anything of RSA's padding from us (RFC 3218). That tries all recipients: there is one. */
-    bool well = cms && out && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_enveloped &&
-                sk_CMS_RecipientInfo_num(CMS_get0_RecipientInfos(cms)) == 1 &&
-                CMS_decrypt(cms, registrar->key, NULL, NULL, out, CMS_BINARY) == 1;
-    if (!well)
+    if (!out || !sealed_for(cms, registrar))
         return refuse(error,
                       "RFC 8894 3.2.2: EnvelopedData for this registrar is wanted: get its certificate "
                       "anew by GetCACert");
-    message->content = drain(out);
+    bool decrypted = CMS_decrypt(cms, registrar->key, NULL, NULL, out, CMS_BINARY) == 1;
+    message->content = decrypted ? drain(out) : g_byte_array_new();
+    ERR_clear_error();
     return true;
 }
 

@@ -7,6 +7,19 @@ from der import RSA, SHA256, Certificate, integer, octets, oid, sequence, tlv, v
 ARC = "2.16.840.1.113733.1.9."
 REPLY, RENEWAL, REQUEST, POLL, CERTIFICATE, LIST = "3", "17", "19", "20", "21", "22"
 SUCCESS, FAILURE, PENDING = "0", "2", "3"
+BAD_REQUEST = "2"
+
+
+def attribute(answer, number):
+    """What an answer's attribute below VeriSign's arc says, the text of it."""
+    name = oid(ARC + number)
+    at = answer.index(name) + len(name)
+    return value(value(answer[at:])).decode()
+
+
+def reason(answer):
+    """failInfo"""
+    return attribute(answer, "4")
 
 
 class Scep:
@@ -62,8 +75,7 @@ class Scep:
         self.chu.path("answer").write_bytes(answer)
         self.chu.openssl("cms", "-verify", "-in", "answer", "-inform", "DER", "-CAfile", "anchors.pem", "-purpose", "any", "-binary", "-out",
                          "inner")
-        at = answer.index(oid(ARC + "3")) + len(oid(ARC + "3"))
-        status = value(value(answer[at:])).decode()
+        status = attribute(answer, "3")
         if status != SUCCESS:
             return status, ""
         self.chu.openssl("cms", "-decrypt", "-binary", "-in", "inner", "-inform", "DER", "-inkey", self.key, "-out", "opened")

@@ -130,6 +130,20 @@ def test_scep_spoilt():
     vigie.equal(CHU.certificates(), before)
 
 
+def test_scep_oracle():
+    """nothing in an answer says whether a changed envelope decrypted: its padding would give the challenge away"""
+    device = Scep(CHU, "caught")
+    csr = device.csr("DNS:caught.chu.test", challenge=CHALLENGE)
+    envelope = device.seal(csr)
+    padded = 16 - len(csr) % 16  # PKCS #7's padding: each octet of it is its length
+    answers = set()
+    for padding in (0, 1, 17, 255):  # 1 decrypts
+        last = bytes([envelope[-17] ^ padded ^ padding])
+        answer = device.post(device.sign(scep.REQUEST, envelope[:-17] + last + envelope[-16:]))
+        answers.add((device.read(answer)[0], scep.reason(answer)))
+    vigie.equal(answers, {(scep.FAILURE, scep.BAD_REQUEST)})
+
+
 # ---- CMP --------------------------------------------------------------------------------------------------------
 def key(name):
     CHU.openssl("genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{name}.key")
@@ -268,5 +282,5 @@ def test_registrar():
 
 with CHU:
     tap.run([test_scep_envelope, test_scep_repeated, test_scep_transaction, test_scep_poll, test_scep_renewal, test_scep_get,
-             test_scep_spoilt, test_cmp_transaction, test_cmp_confirmed, test_cmp_possession,
+             test_scep_spoilt, test_scep_oracle, test_cmp_transaction, test_cmp_confirmed, test_cmp_possession,
              test_cmp_protection, test_cmp_revocation, test_cmp_general, test_registrar])
