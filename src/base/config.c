@@ -49,6 +49,9 @@ static const Key keys[] = {
     {"pki.registrar", TYPE_TEXT, "", "/etc/vigie/pki/registrar.pem",
      "key and certificate (profile registrar, RSA), PEM, by which the portal answers CMP and SCEP; empty: it "
      "does not"},
+    {"pki.operator_mail", TYPE_TEXT, "", "igc@chu.example",
+     "who is told by mail what the authorities will want: a next generation, a list made with a key that is "
+     "locked away, a certificate of a responder or a registrar; empty: nobody"},
     {"pki.evidence_key", TYPE_TEXT, "", "/etc/vigie/evidence-key",
      "a file of 32 random octets that seals at rest what comes beside requests, as copies of identity papers "
      "(openssl rand -out FILE 32), or of several keys, the newest first; mode 0640 at most; empty: no "

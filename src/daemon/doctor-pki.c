@@ -59,12 +59,21 @@ static void check_signer(Doctor *doctor, const json_t *life) {
                     before, NULL);
 }
 
+/* Mails go out, and none of them would say what the authorities will want. */
+static void check_told(Doctor *doctor, const json_t *lives) {
+    const VigieConfig *config = doctor->settings->config;
+    if (json_array_size(lives) > 0 && doctor->settings->server &&
+        !*vigie_config_text(config, "pki.operator_mail"))
+        doctor_tell(doctor, "generations", DOCTOR_SOON, "generations.nobody", NULL);
+}
+
 static void check_generations(Doctor *doctor) {
     g_autoptr(VigieProfiles) profiles = pki_profiles_load(NULL);
     g_autoptr(json_t) lives =
         profiles ? pki_authority_lives(doctor->store, profiles, doctor->now, NULL) : NULL;
     size_t index;
     json_t *life;
+    check_told(doctor, lives);
     json_array_foreach(lives, index, life) {
         check_life(doctor, life);
         check_signer(doctor, life);

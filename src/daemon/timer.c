@@ -123,7 +123,7 @@ static const struct {
     {"mailboxes", mailbox_slot, worker_ask_polls}, {"follow", follow_slot, worker_ask_follow},
     {"case-words", words_slot, worker_ask_words},  {"case-anchor", anchor_slot, worker_ask_anchor},
     {"cleaning", cleaning_slot, ask_cleaning},     {"certificates-end", hour_slot, worker_remind},
-    {"directory", directory_slot, ask_directory},
+    {"directory", directory_slot, ask_directory},  {"authorities", hour_slot, worker_tell_deadlines},
 };
 
 /* ---- Claiming ---- */

@@ -55,3 +55,5 @@ bool worker_mail_words(const char *name, const json_t *view, VigieLang lang, cha
                        char **ret_text, GError **error);
 /* Queues the reminders that are due of certificates that end. */
 bool worker_remind(const Lane *lane, VigieTime now, GError **error);
+/* Queues one mail to pki.operator_mail with all that the authorities will want, where something new is due. */
+bool worker_tell_deadlines(const Lane *lane, VigieTime now, GError **error);

@@ -453,6 +453,13 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
  *     it issues, 0: nothing, "roll_over_by": from when on what it issues would outlive it, or null, "late": that has come } ],
  * issuers first. */
 json_t *pki_authority_lives(VigieStore *store, const VigieProfiles *profiles, VigieTime now, GError **error);
+/* What is to be told now to those who run the authorities: [ { "kind", "name", "title": of the authority, "at": by when, "days": so
+ * many before, 0: that has come } ], each once it was said to be told no more. Kinds: "generation", the next one is wanted, and
+ * "end", it ends (180, 90, 30, 7 days); "responder", "registrar", "cross": that certificate ends, `name` of a registrar its
+ * subject, of a certificate for another's authority its published name (90, 30, 7); "list": the full ones lapse (30, 14, 7, 1). Nothing
+ * before a quarter of the life is left, at which a resident signer makes anew by itself. */
+json_t *pki_deadlines_due(VigieStore *store, const VigieProfiles *profiles, VigieTime now, GError **error);
+bool pki_deadline_told(VigieStore *store, const json_t *deadline, VigieTime now, GError **error);
 /* Those revoked below which something has not ended: [ { "name", "title", "revoked": time, "successor": name or null } ]. Cheap:
  * each page asks. */
 json_t *pki_authority_revoked(VigieStore *store, VigieTime now, GError **error);
