@@ -244,7 +244,8 @@ static void answer_resource(Request *request, GError **error) {
     g_autoptr(json_t) resource = request->route->resource(request, error);
     if (!resource || request->file) /* a file is the answer as it is */
         return;
-    if (request->api) {
+    bool no_page = !request->route->page && !request->go;
+    if (request->api || no_page) {
         answer_json(request, request->status, "application/json", resource);
     } else if (request->go) {
         request->status = 303;

@@ -2,6 +2,7 @@
 """The portal as programs and strangers meet it: a real server over a filled store, spoken to by HTTP and raw sockets."""
 import html
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -348,6 +349,18 @@ def openapi():
     for page in PAGES:
         data = "/api" + re.sub(r"/\d+", "/{id}", page.split("?")[0])
         assert page == "/" or data in document["paths"], f"{page} has no data at {data}"
+
+
+def every_address():
+    """Every address of the OpenAPI document, as data and as a page, asked and sent an empty form, by everybody, is answered"""
+    paths = json.loads(hospital.ask("GET", "/api/openapi.json").text)["paths"]
+    for role in ("biomed", "head", "admin"):
+        browser = hospital.browser(role)
+        for path, methods in paths.items():
+            for number, method, where in itertools.product(("1", "999999999"), methods, (path, path.removeprefix("/api"))):
+                asked = where.replace("{id}", number)
+                answer = browser.get(asked) if method == "get" else browser.post(asked)
+                assert answer.status < 500, f"{role} {method} {asked}: {answer.status} {answer.text}"
 
 
 def security_headers():
@@ -697,4 +710,4 @@ with Hospital("--desk") as hospital:
              forms_are_ours, lock_out, known_browser, timing, roles, acknowledge, clock_first, confined, tokens, survey_page, filters_by_address,
              language, sessions_end, new_password, empty_store, openapi, security_headers, errors_in_words,
              ambiguous_requests, many_requests_a_connection, nothing_behind_a_refusal,
-             browsers_keep_the_connection, uploads, one_peers_share, slow_and_many, at_once, behind_a_proxy, behind_nginx])
+             browsers_keep_the_connection, uploads, one_peers_share, slow_and_many, at_once, behind_a_proxy, behind_nginx, every_address])
