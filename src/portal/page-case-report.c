@@ -2,15 +2,18 @@
 #include "csirt/report.h"
 #include "portal/page-case.h"
 
+static int this_year(const Request *request) {
+    g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(request->now);
+    g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, request->portal->zone);
+    return g_date_time_get_year(local);
+}
+
 /* ?year=2025, else this one. */
 static int asked_year(const Request *request) {
     const char *asked = request_query(request, "year");
-    g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(request->now);
-    g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, request->portal->zone);
     gint64 year = 0;
-    return asked && g_ascii_string_to_signed(asked, 10, 2000, 9998, &year, NULL)
-               ? (int)year
-               : g_date_time_get_year(local);
+    return asked && g_ascii_string_to_signed(asked, 10, 2000, 9998, &year, NULL) ? (int)year
+                                                                                 : this_year(request);
 }
 
 RESOURCE(page_case_report) {
@@ -30,7 +33,8 @@ DRESS(dress_case_report) {
         return false;
     json_object_set_new(view, "html", json_string(html));
     json_object_set_new(view, "before", json_integer(year - 1));
-    json_object_set_new(view, "after", json_integer(year + 1));
+    if (year < this_year(request))
+        json_object_set_new(view, "after", json_integer(year + 1));
     json_object_set_new(view, "at_report", json_true());
     return true;
 }
