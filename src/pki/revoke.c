@@ -10,31 +10,27 @@
 
 enum { KEY_COMPROMISE = 1, CA_COMPROMISE = 2, HOLD = REASON_HOLD, RELEASE = REASON_RELEASE };
 
-/* RFC 5280 5.3.1 */
-static const char *const reasons[] = {
-    "unspecified",   "keyCompromise",        "cACompromise",    "affiliationChanged",
-    "superseded",    "cessationOfOperation", "certificateHold", NULL,
-    "removeFromCRL", "privilegeWithdrawn",   "aACompromise"};
-
 const char *revoke_reason_name(int64_t reason) {
-    return reason >= 0 && reason < (int64_t)G_N_ELEMENTS(reasons) && reasons[reason] ? reasons[reason]
-                                                                                     : "unspecified";
+    const char *name = x509_reason_name(reason);
+    return name ? name : x509_reason_name(0);
 }
 
 const char *revoke_reason_given(int64_t number) {
     static const int64_t given[] = {0, KEY_COMPROMISE, 3, 4, 5};
     for (size_t i = 0; i < G_N_ELEMENTS(given); i++)
         if (given[i] == number)
-            return reasons[number];
+            return x509_reason_name(number);
     return NULL;
 }
 
 bool revoke_reason_parse(const char *text, int *ret_reason, GError **error) {
-    for (int i = 0; i < (int)G_N_ELEMENTS(reasons); i++)
-        if (reasons[i] && g_ascii_strcasecmp(reasons[i], text) == 0) {
+    for (int i = 0; i < X509_REASONS_MAX; i++) {
+        const char *name = x509_reason_name(i);
+        if (name && g_ascii_strcasecmp(name, text) == 0) {
             *ret_reason = i;
             return true;
         }
+    }
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                 "reason %s: one of unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, "
                 "cessationOfOperation, "
@@ -161,7 +157,7 @@ bool pki_revoke(VigieStore *store, const VigieProfiles *profiles, const char *se
     if (!tx || !journal_begin(&journal, store, who, now, error) || !find(store, serial, &found, error) ||
         !allowed(&found, profiles, reason, error))
         return false;
-    g_autofree char *details = g_strdup_printf("{\"reason\":\"%s\"}", reasons[reason]);
+    g_autofree char *details = g_strdup_printf("{\"reason\":\"%s\"}", x509_reason_name(reason));
     VigieBytes octets = vigie_bytes(found.serial->data, found.serial->len);
     g_autofree char *object = vigie_hex_text(octets);
     return journal_add(&journal, "revoked", object, details, error) &&

@@ -320,15 +320,19 @@ static List *delta_of(const Evidence *evidence, const List *base) {
 }
 
 /* ---- What a list says (6.3.3 i to k) ---- */
-static const char *reason_of(X509_REVOKED *entry) {
-    static const char *const names[] = {
+const char *x509_reason_name(int64_t reason) {
+    static const char *const names[X509_REASONS_MAX] = {
         "unspecified",   "keyCompromise",        "cACompromise",    "affiliationChanged",
         "superseded",    "cessationOfOperation", "certificateHold", NULL,
         "removeFromCRL", "privilegeWithdrawn",   "aACompromise"};
+    return reason >= 0 && reason < X509_REASONS_MAX ? names[reason] : NULL;
+}
+
+static const char *reason_of(X509_REVOKED *entry) {
     ASN1_ENUMERATED *reason = X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, NULL, NULL);
     long value = reason ? ASN1_ENUMERATED_get(reason) : -1;
     ASN1_ENUMERATED_free(reason);
-    return value >= 0 && value < (long)G_N_ELEMENTS(names) ? names[value] : NULL;
+    return x509_reason_name(value);
 }
 
 /* Is it in the list? 2: taken out of it again. */

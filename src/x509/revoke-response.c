@@ -125,19 +125,6 @@ static int time_failure(ASN1_GENERALIZEDTIME *from, ASN1_GENERALIZEDTIME *until,
     return (until ? X509_cmp_time(until, &late) : X509_cmp_time(from, &undated)) > 0 ? 0 : TOO_LATE;
 }
 
-static const char *reason_of(int reason) {
-    return reason == OCSP_REVOKED_STATUS_NOSTATUS ? NULL
-           : reason == 1                          ? "keyCompromise"
-           : reason == 2                          ? "cACompromise"
-           : reason == 3                          ? "affiliationChanged"
-           : reason == 4                          ? "superseded"
-           : reason == 5                          ? "cessationOfOperation"
-           : reason == 6                          ? "certificateHold"
-           : reason == 9                          ? "privilegeWithdrawn"
-           : reason == 10                         ? "aACompromise"
-                                                  : "unspecified";
-}
-
 static int response_failure(Evidence *evidence, const Response *response, STACK_OF(X509) * path, int depth,
                             Revocation *ret_told) {
     X509 *certificate = sk_X509_value(path, depth), *issuer = sk_X509_value(path, depth + 1);
@@ -159,7 +146,7 @@ static int response_failure(Evidence *evidence, const Response *response, STACK_
     *ret_told = (Revocation){.status = good ? REVOKE_GOOD : REVOKE_REVOKED,
                              .by = "ocsp",
                              .source = response->source,
-                             .reason = good ? NULL : reason_of(reason),
+                             .reason = good ? NULL : x509_reason_name(reason),
                              .clause = good ? NULL : "RFC 6960 2.2: it is revoked"};
     return 0;
 }

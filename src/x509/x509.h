@@ -194,6 +194,10 @@ bool x509_list_find(VigieBytes file, GByteArray **ret_decoded, VigieBytes *ret_l
 /* Is there such a check? */
 bool x509_lint_known(const char *id);
 
+/* A CRLReason (RFC 5280 5.3.1) by its name, "keyCompromise" …, static; NULL: there is none of this number. */
+enum { X509_REASONS_MAX = 11 }; /* numbers are below */
+const char *x509_reason_name(int64_t reason);
+
 /* ---- Keys that we make ----------------------------------------------------------------------------------
  * and how each signs: ECDSA with the digest of its strength, RSA with SHA-256 and PKCS #1 v1.5. */
 typedef enum {
