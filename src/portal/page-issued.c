@@ -102,12 +102,7 @@ DRESS(dress_issued) {
         name_certificate(request, one);
     }
     const char *q = request_query(request, "q");
-    g_autofree char *before =
-        g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(view, "next")));
-    g_autofree char *older = request_link(request, "/issued", "before", before, NULL);
-    json_object_set_new(view, "older",
-                        json_is_null(json_object_get(view, "next")) ? json_null() : json_string(older));
-    json_object_set_new(view, "empty", json_boolean(json_array_size(items) == 0));
+    registration_say_older(request, view);
     json_object_set_new(view, "q", json_string(q ? q : ""));
     json_object_set_new(view, "narrowed", json_boolean(q && *q));
     return true;

@@ -84,22 +84,6 @@ static json_t *columns(const Request *request, const json_t *view, const Column 
     return array;
 }
 
-static json_t *organisation_options(Request *request, GError **error) {
-    VigieFleetFilter filter = {.page_size = FLEET_PAGE_SIZE_MAX};
-    g_autoptr(json_t) found = fleet_organisation_list(request->store, &filter, request->now, error);
-    const char *selected = request_query(request, "organisation");
-    json_t *options = json_array(), *item;
-    size_t index;
-    json_array_foreach(json_object_get(found, "items"), index, item) {
-        g_autofree char *id =
-            g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "id")));
-        json_array_append_new(options, json_pack("{s:s, s:O, s:b}", "value", id, "label",
-                                                 json_object_get(item, "name"), "selected",
-                                                 g_strcmp0(id, selected) == 0));
-    }
-    return options;
-}
-
 static json_t *options_of(const Request *request, const Select *select) {
     const char *selected = request_query(request, select->name);
     return select->values ? present_options(request, select->words, select->values, selected)
@@ -109,7 +93,7 @@ static json_t *options_of(const Request *request, const Select *select) {
 static json_t *filters(Request *request, const Table *table, GError **error) {
     json_t *array = json_array();
     if (table->organisations && !request->reader.organisation) {
-        json_t *options = organisation_options(request, error);
+        json_t *options = present_organisations(request, request_query(request, "organisation"), error);
         if (json_array_size(options) > 1)
             json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "name", "organisation", "label",
                                                    label(request, "organisation"), "options", options));

@@ -73,13 +73,8 @@ DRESS(dress_requests) {
         name_request(request, one);
     }
     const char *state = request_query(request, "state");
-    g_autofree char *before =
-        g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(view, "next")));
-    g_autofree char *older = request_link(request, "/requests", "before", before, NULL);
-    json_object_set_new(view, "older",
-                        json_is_null(json_object_get(view, "next")) ? json_null() : json_string(older));
     json_object_set_new(view, "states", present_options(request, "request.state.", states, state));
-    json_object_set_new(view, "empty", json_boolean(json_array_size(items) == 0));
+    registration_say_older(request, view);
     json_object_set_new(view, "narrowed", json_boolean(state && *state));
     registration_say_waiting(request, view);
     return true;

@@ -332,3 +332,17 @@ json_t *present_kinds(const Request *request, const char *list, const char *sele
     }
     return options;
 }
+
+json_t *present_organisations(const Request *request, const char *selected, GError **error) {
+    const VigieFleetFilter filter = {.organisation = request->reader.organisation,
+                                     .page_size = FLEET_PAGE_SIZE_MAX};
+    g_autoptr(json_t) found = fleet_organisation_list(request->store, &filter, request->now, error);
+    json_t *options = found ? json_array() : NULL, *item;
+    size_t index;
+    json_array_foreach(json_object_get(found, "items"), index, item) {
+        g_autofree char *id =
+            g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "id")));
+        add_option(options, id, json_string_value(json_object_get(item, "name")), selected);
+    }
+    return options;
+}

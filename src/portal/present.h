@@ -24,5 +24,7 @@ char *present_refusal(VigieLang lang, const char *message);
 /* [ { "value", "label", "selected": bool } ] for a <select>: words of `prefix` + value. */
 json_t *present_options(const Request *request, const char *prefix, const char *const *values,
                         const char *selected);
+/* The same of the organisations that the reader may see, by their numbers; NULL where the store refuses. */
+json_t *present_organisations(const Request *request, const char *selected, GError **error);
 /* The same of a list of knowledge/fleet-classes.json: "classes", "owners", "criticalities". */
 json_t *present_kinds(const Request *request, const char *list, const char *selected);

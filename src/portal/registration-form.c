@@ -74,20 +74,9 @@ void registration_say_validators(const Request *request, json_t *profile) {
 }
 
 static bool add_organisations(Request *request, json_t *view, GError **error) {
-    VigieFleetFilter all = {.organisation = request->reader.organisation, .page_size = FLEET_PAGE_SIZE_MAX};
     const char *chosen = json_string_value(json_object_get(json_object_get(view, "values"), "organisation"));
-    g_autoptr(json_t) found = fleet_organisation_list(request->store, &all, request->now, error);
-    json_t *options = json_array(), *item;
-    size_t index;
-    json_array_foreach(json_object_get(found, "items"), index, item) {
-        g_autofree char *id =
-            g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "id")));
-        json_array_append_new(options, json_pack("{s:s, s:O, s:b}", "value", id, "label",
-                                                 json_object_get(item, "name"), "selected",
-                                                 g_strcmp0(id, chosen) == 0));
-    }
-    json_object_set_new(view, "organisations", options);
-    return found != NULL;
+    json_t *options = present_organisations(request, chosen, error);
+    return options && json_object_set_new(view, "organisations", options) == 0;
 }
 
 DRESS(dress_request_form) {

@@ -87,6 +87,15 @@ char *registration_profile_title(const Request *request, const char *name) {
     return g_strdup(title ? title : name ? name : "");
 }
 
+void registration_say_older(const Request *request, json_t *view) {
+    const json_t *next = json_object_get(view, "next");
+    g_autofree char *before = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(next));
+    g_autofree char *older =
+        json_is_null(next) ? NULL : request_link(request, request->path, "before", before, NULL);
+    json_object_set_new(view, "older", older ? json_string(older) : json_null());
+    json_object_set_new(view, "empty", json_boolean(json_array_size(json_object_get(view, "items")) == 0));
+}
+
 void registration_say_waiting(Request *request, json_t *view) {
     enum { LOOKED_AT = 50 };
     const VigiePkiFilter filter = {

@@ -22,6 +22,9 @@ char *registration_profile_title(const Request *request, const char *name);
  * "waiting_text" and "waiting_next", or nothing where none does. */
 void registration_say_waiting(Request *request, json_t *view);
 
+/* Of a list, { "items", "next": the number to go on before, or null }: "older", the link to the next page or null, and "empty". */
+void registration_say_older(const Request *request, json_t *view);
+
 /* registration-form.c */
 /* { "profiles": those that some authority issues to others, "profile": the chosen one or null, "values": what was typed,
  * "problem": text }, for dress_request_form. */
