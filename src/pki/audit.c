@@ -5,7 +5,6 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -29,18 +28,13 @@ static void fault(Audit *audit, int64_t seq, const char *what) {
         json_array_append_new(audit->faults, json_pack("{s:I, s:s}", "seq", (json_int_t)seq, "fault", what));
 }
 
-static void to_hex(VigieBytes octets, char *text) {
-    for (size_t i = 0; i < octets.size && i < 32; i++)
-        g_snprintf(text + 2 * i, 3, "%02x", octets.data[i]);
-    if (octets.size == 0)
-        text[0] = '\0';
+static char *sha256_text(VigieBytes octets) {
+    return g_compute_checksum_for_data(G_CHECKSUM_SHA256, octets.data, octets.size);
 }
 
 /* ---- The chain ---------------------------------------------------------------------------------------------- */
 static void check_issued(Audit *audit, int64_t seq, const char *object, const char *text, VigieBytes serial,
                          VigieBytes der) {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    char of_store[65], of_serial[65];
     g_autoptr(json_t) details = json_loads(text, 0, NULL);
     const char *told = json_string_value(json_object_get(details, "sha256"));
     audit->certificates++;
@@ -48,22 +42,16 @@ static void check_issued(Audit *audit, int64_t seq, const char *object, const ch
         fault(audit, seq, "a certificate of the log is not in the store");
         return;
     }
-    SHA256(der.data, der.size, digest);
-    to_hex(vigie_bytes(digest, sizeof digest), of_store);
-    to_hex(serial, of_serial);
+    g_autofree char *of_store = sha256_text(der), *of_serial = vigie_hex_text(serial);
     if (g_strcmp0(told, of_store) != 0 || strcmp(object, of_serial) != 0)
         fault(audit, seq, "the certificate in the store is not the one that was issued");
 }
 
 /* Of some no more than the number is known. */
 static void check_adopted(Audit *audit, int64_t seq, const char *text, VigieBytes der) {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    char of_store[65] = "";
     g_autoptr(json_t) details = json_loads(text, 0, NULL);
     const char *told = json_string_value(json_object_get(details, "sha256"));
-    SHA256(der.data, der.size, digest);
-    if (der.size > 0)
-        to_hex(vigie_bytes(digest, sizeof digest), of_store);
+    g_autofree char *of_store = der.size > 0 ? sha256_text(der) : g_strdup("");
     if (strcmp(told ? told : "", of_store) != 0)
         fault(audit, seq, "the certificate in the store is not the one that was adopted");
 }
@@ -132,9 +120,8 @@ static bool check_head(Audit *audit, GError **error) {
 
 /* ---- Revocations -------------------------------------------------------------------------------------------- */
 static void check_revocation(Audit *audit, VigieRows *rows) {
-    char serial[65];
     int64_t entry = rows_int(rows, 1);
-    to_hex(rows_blob(rows, 0), serial);
+    g_autofree char *serial = vigie_hex_text(rows_blob(rows, 0));
     const int64_t *last = g_hash_table_lookup(audit->revoked, serial);
     g_autofree char *told = g_strdup_printf("{\"reason\":\"%s\"}", revoke_reason_name(rows_int(rows, 2)));
     if (!last || *last != entry || g_strcmp0(told, rows_text(rows, 3)) != 0)
@@ -241,7 +228,6 @@ static bool check_checkpoints(Audit *audit, GError **error) {
 static bool check_known(Audit *audit, const char *known, GError **error) {
     g_auto(GStrv) lines = g_strsplit(known, "\n", 8);
     int64_t seq = 0, authority = 0;
-    char hash[65];
     if (g_strv_length(lines) < 6 || strcmp(lines[0], "Vigie log checkpoint 1") != 0 ||
         !g_ascii_string_to_signed(lines[1], 10, 1, INT64_MAX, &seq, NULL)) {
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
@@ -262,10 +248,8 @@ static bool check_known(Audit *audit, const char *known, GError **error) {
         store_query(audit->store, error, "SELECT hash FROM pki_log WHERE seq = $1", "i", seq);
     if (!rows)
         return false;
-    hash[0] = '\0';
-    if (rows_next(rows, NULL))
-        to_hex(rows_blob(rows, 0), hash);
-    if (strcmp(hash, lines[3]) != 0)
+    g_autofree char *hash = rows_next(rows, NULL) ? vigie_hex_text(rows_blob(rows, 0)) : NULL;
+    if (g_strcmp0(hash, lines[3]) != 0)
         fault(audit, seq, "the log does not hold the checkpoint that was kept: it was cut or rewritten");
     return true;
 }
@@ -289,9 +273,8 @@ json_t *pki_log_verify(VigieStore *store, const char *known, GError **error) {
         json_decref(audit.faults);
         return NULL;
     }
-    char hash[65];
-    to_hex(vigie_bytes(audit.hash, JOURNAL_HASH), hash);
-    g_autofree char *when = vigie_time_rfc3339(audit.time);
+    g_autofree char *hash = vigie_hex_text(vigie_bytes(audit.hash, JOURNAL_HASH)),
+                    *when = vigie_time_rfc3339(audit.time);
     return json_pack("{s:I, s:I, s:I, s:{s:I, s:s, s:s}, s:o}", "entries", (json_int_t)audit.seq,
                      "certificates", (json_int_t)audit.certificates, "checkpoints",
                      (json_int_t)audit.checkpoints, "last", "seq", (json_int_t)audit.seq, "time", when,

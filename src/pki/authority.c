@@ -182,9 +182,7 @@ static json_t *tell(VigieRows *rows, GError **error) {
     g_autoptr(VigieCertificate) certificate = x509_certificate_new(rows_blob(rows, 3), error);
     if (!certificate)
         return NULL;
-    char sha256[65];
-    for (size_t i = 0; i < sizeof certificate->sha256; i++)
-        g_snprintf(sha256 + 2 * i, 3, "%02x", certificate->sha256[i]);
+    g_autofree char *sha256 = vigie_hex_text(vigie_bytes(certificate->sha256, sizeof certificate->sha256));
     g_autofree char *from = vigie_time_rfc3339(certificate->not_before),
                     *to = vigie_time_rfc3339(certificate->not_after);
     g_autofree char *key = g_strdup_printf("%s %u", x509_key_name(certificate->key), certificate->key_bits);

@@ -98,13 +98,8 @@ bool journal_add(Journal *journal, const char *kind, const char *object, const c
 }
 
 char *journal_statement(int64_t seq, VigieTime time, const uint8_t hash[JOURNAL_HASH]) {
-    g_autofree char *when = vigie_time_rfc3339(time);
-    GString *text = g_string_new(NULL);
-    g_string_append_printf(text, "Vigie log checkpoint 1\n%" G_GINT64_FORMAT "\n%s\n", seq, when);
-    for (size_t i = 0; i < JOURNAL_HASH; i++)
-        g_string_append_printf(text, "%02x", hash[i]);
-    g_string_append_c(text, '\n');
-    return g_string_free(text, FALSE);
+    g_autofree char *when = vigie_time_rfc3339(time), *text = vigie_hex_text(vigie_bytes(hash, JOURNAL_HASH));
+    return g_strdup_printf("Vigie log checkpoint 1\n%" G_GINT64_FORMAT "\n%s\n%s\n", seq, when, text);
 }
 
 bool journal_end(Journal *journal, Signer *signer, int64_t authority, GError **error) {

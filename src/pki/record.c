@@ -12,11 +12,9 @@ static void append_member(GString *out, const char *name, const char *text) {
 }
 
 static char *details_of(const IssuedRecord *record) {
-    char sha256[65];
     const VigieCertificate *certificate = record->certificate;
+    g_autofree char *sha256 = vigie_hex_text(vigie_bytes(certificate->sha256, sizeof certificate->sha256));
     GString *text = g_string_sized_new(384);
-    for (size_t i = 0; i < sizeof certificate->sha256; i++)
-        g_snprintf(sha256 + 2 * i, 3, "%02x", certificate->sha256[i]);
     g_string_append_c(text, '{');
     append_member(text, "authority", record->authority->name);
     append_member(text, "profile", record->profile);
