@@ -10,17 +10,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     OcspQuestion question, again = {.magic = QUESTION_MAGIC};
     if (!question_parse(vigie_bytes(data, size), &question))
         return 0;
-    if (size != sizeof question || question.serial_size == 0 ||
-        question.serial_size > sizeof question.serial || question.nonce_size > sizeof question.nonce)
+    if (size != sizeof question || question.count == 0 || question.count > OCSP_ASKED_MAX ||
+        question.nonce_size > sizeof question.nonce)
         abort();
     /* Written again from what counts, it is the same. */
-    again.sha256 = question.sha256 != 0;
-    again.serial_size = question.serial_size;
+    again.count = question.count;
     again.nonce_size = question.nonce_size;
     again.id = question.id;
     again.asked = question.asked;
     again.authority = question.authority;
-    memcpy(again.serial, question.serial, question.serial_size);
+    for (size_t i = 0; i < question.count; i++) {
+        const QuestionSerial *serial = &question.serials[i];
+        if (serial->size == 0 || serial->size > sizeof serial->octets)
+            abort();
+        again.serials[i].sha256 = serial->sha256 != 0;
+        again.serials[i].size = serial->size;
+        memcpy(again.serials[i].octets, serial->octets, serial->size);
+    }
     memcpy(again.nonce, question.nonce, question.nonce_size);
     if (memcmp(&again, data, size) != 0)
         abort();

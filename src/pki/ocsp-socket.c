@@ -1,5 +1,6 @@
 /* ocsp-socket.c: the asking end, which many threads share, one at a time; and the answering end. */
 #include "pki/ocsp-socket.h"
+#include "pki/ocsp-responder.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,8 +21,8 @@ struct VigieOcspClient {
 };
 
 /* ---- Questions ------------------------------------------------------------------------------------------------ */
-bool question_paced(int64_t *paced, int64_t now_us) {
-    int64_t next = MAX(*paced, now_us - (int64_t)AT_ONCE * INTERVAL_US) + INTERVAL_US;
+bool question_paced(int64_t *paced, size_t certificates, int64_t now_us) {
+    int64_t next = MAX(*paced, now_us - (int64_t)AT_ONCE * INTERVAL_US) + (int64_t)certificates * INTERVAL_US;
     if (next > now_us)
         return false;
     *paced = next;
@@ -35,17 +36,25 @@ static bool blank(const uint8_t *octets, size_t from, size_t size) {
     return true;
 }
 
+static bool serial_fits(const QuestionSerial *serial) {
+    return serial->sha256 <= 1 && serial->size > 0 && serial->size <= QUESTION_SERIAL_MAX &&
+           blank(serial->octets, serial->size, sizeof serial->octets);
+}
+
 bool question_parse(VigieBytes packet, OcspQuestion *ret_question) {
     OcspQuestion question;
     if (packet.size != sizeof question)
         return false;
     memcpy(&question, packet.data, sizeof question);
-    if (question.magic != QUESTION_MAGIC || question.sha256 > 1 || question.zero != 0 ||
-        question.authority <= 0 || question.serial_size == 0 || question.serial_size > QUESTION_SERIAL_MAX ||
-        question.nonce_size > OCSP_NONCE_MAX ||
-        !blank(question.serial, question.serial_size, sizeof question.serial) ||
-        !blank(question.nonce, question.nonce_size, sizeof question.nonce))
+    if (question.magic != QUESTION_MAGIC || question.zero != 0 || question.authority <= 0 ||
+        question.count == 0 || question.count > OCSP_ASKED_MAX || question.nonce_size > OCSP_NONCE_MAX ||
+        !blank(question.nonce, question.nonce_size, sizeof question.nonce) ||
+        !blank((const uint8_t *)question.serials, question.count * sizeof(QuestionSerial),
+               sizeof question.serials))
         return false;
+    for (size_t i = 0; i < question.count; i++)
+        if (!serial_fits(&question.serials[i]))
+            return false;
     *ret_question = question;
     return true;
 }
@@ -85,10 +94,11 @@ static bool take_reply(int fd, uint64_t id, int64_t until, OcspReply *reply) {
     return false;
 }
 
-static bool take_turn(VigieOcspClient *client, int64_t until, uint64_t *ret_id) {
+static bool take_turn(VigieOcspClient *client, size_t certificates, int64_t until, uint64_t *ret_id) {
     int64_t now = g_get_monotonic_time();
     g_mutex_lock(&client->lock);
-    bool may = now >= client->rest_until && client->waiting < WAITERS && question_paced(&client->paced, now);
+    bool may = now >= client->rest_until && client->waiting < WAITERS &&
+               question_paced(&client->paced, certificates, now);
     if (may) {
         client->waiting++;
         while (client->asking && g_cond_wait_until(&client->turn, &client->lock, until))
@@ -113,22 +123,35 @@ static void end_turn(VigieOcspClient *client, bool answered) {
     g_mutex_unlock(&client->lock);
 }
 
-bool ocsp_client_ask(VigieOcspClient *client, int64_t authority, const OcspAsked *asked, VigieBytes nonce,
+static bool put_question(OcspQuestion *question, int64_t authority, const OcspRequest *request) {
+    *question = (OcspQuestion){.magic = QUESTION_MAGIC,
+                               .count = (uint8_t)request->count,
+                               .nonce_size = (uint8_t)request->nonce.size,
+                               .asked = g_get_monotonic_time(),
+                               .authority = authority};
+    for (size_t i = 0; i < request->count; i++) {
+        const OcspAsked *asked = &request->asked[i];
+        QuestionSerial *serial = &question->serials[i];
+        if (asked->serial.size > sizeof serial->octets)
+            return false;
+        serial->sha256 = asked->sha256;
+        serial->size = (uint8_t)asked->serial.size;
+        memcpy(serial->octets, asked->serial.data, asked->serial.size);
+    }
+    if (request->nonce.size > 0)
+        memcpy(question->nonce, request->nonce.data, request->nonce.size);
+    return true;
+}
+
+bool ocsp_client_ask(VigieOcspClient *client, int64_t authority, const OcspRequest *request,
                      VigieOcspAnswer *answer) {
-    OcspQuestion question = {.magic = QUESTION_MAGIC,
-                             .sha256 = asked->sha256,
-                             .serial_size = (uint8_t)asked->serial.size,
-                             .nonce_size = (uint8_t)nonce.size,
-                             .asked = g_get_monotonic_time(),
-                             .authority = authority};
-    int64_t until = question.asked + QUESTION_WAIT_US;
+    OcspQuestion question;
     OcspReply reply;
-    if (asked->serial.size > QUESTION_SERIAL_MAX || nonce.size > OCSP_NONCE_MAX ||
-        !take_turn(client, until, &question.id))
+    if (!put_question(&question, authority, request))
         return false;
-    memcpy(question.serial, asked->serial.data, asked->serial.size);
-    if (nonce.size > 0)
-        memcpy(question.nonce, nonce.data, nonce.size);
+    int64_t until = question.asked + QUESTION_WAIT_US;
+    if (!take_turn(client, request->count, until, &question.id))
+        return false;
     bool answered = send(client->fd, &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 &&
                     take_reply(client->fd, question.id, until, &reply);
     end_turn(client, answered);
@@ -146,21 +169,32 @@ static bool late(const OcspQuestion *question) {
     return now - question->asked > QUESTION_WAIT_US || question->asked > now;
 }
 
+/* Views into the question. */
+static OcspRequest request_of(const OcspQuestion *question) {
+    OcspRequest request = {.count = question->count,
+                           .nonce = vigie_bytes(question->nonce, question->nonce_size)};
+    for (size_t i = 0; i < request.count; i++)
+        request.asked[i] =
+            (OcspAsked){.sha256 = question->serials[i].sha256 != 0,
+                        .serial = vigie_bytes(question->serials[i].octets, question->serials[i].size)};
+    return request;
+}
+
 /* A flood fills the sender's own queue: what comes is taken no faster than an honest portal asks. Descriptors sent along are
  * closed by the kernel, for none are asked for. */
 bool pki_ocsp_serve(VigieOcsp *ocsp, VigieStore *store, int fd, VigieTime now, GError **error) {
     uint8_t packet[sizeof(OcspQuestion) + 1];
     OcspQuestion question;
     ssize_t size = recv(fd, packet, sizeof packet, MSG_DONTWAIT);
-    while (!question_paced(ocsp_paced(ocsp), g_get_monotonic_time()))
+    bool parsed = size > 0 && question_parse(vigie_bytes(packet, (size_t)size), &question);
+    while (!question_paced(&ocsp->paced, parsed ? question.count : 1, g_get_monotonic_time()))
         g_usleep(INTERVAL_US);
-    if (size <= 0 || !question_parse(vigie_bytes(packet, (size_t)size), &question) || late(&question))
+    if (!parsed || late(&question))
         return true;
     g_autoptr(GByteArray) der = g_byte_array_sized_new(1024);
     VigieOcspAnswer answer = {.der = der};
-    bool well = ocsp_answer_serial(ocsp, store, question.authority, question.sha256 != 0,
-                                   vigie_bytes(question.serial, question.serial_size),
-                                   vigie_bytes(question.nonce, question.nonce_size), now, &answer, error);
+    const OcspRequest request = request_of(&question);
+    bool well = ocsp_answer_serials(ocsp, store, question.authority, &request, now, &answer, error);
     guint length = well && der->len <= REPLY_MAX ? der->len : 0;
     OcspReply reply = {.magic = QUESTION_MAGIC,
                        .size = length,

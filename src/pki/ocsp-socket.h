@@ -15,12 +15,19 @@ enum {
 };
 
 typedef struct {
+    uint8_t sha256, size;
+    uint8_t octets[QUESTION_SERIAL_MAX];
+} QuestionSerial;
+
+typedef struct {
     uint32_t magic;
-    uint8_t sha256, serial_size, nonce_size, zero;
+    uint8_t count, nonce_size;
+    uint16_t zero;
     uint64_t id;       /* comes back with the answer */
     int64_t asked;     /* monotonic, µs */
     int64_t authority; /* the store's number */
-    uint8_t serial[QUESTION_SERIAL_MAX], nonce[OCSP_NONCE_MAX];
+    QuestionSerial serials[OCSP_ASKED_MAX];
+    uint8_t nonce[OCSP_NONCE_MAX];
 } OcspQuestion;
 
 typedef struct {
@@ -31,11 +38,12 @@ typedef struct {
 } OcspReply;
 #define REPLY_HEAD offsetof(OcspReply, der)
 
-/* A thousand a second, two hundred at once: who asks keeps to it, and who answers makes it so. `paced` begins as 0. */
-bool question_paced(int64_t *paced, int64_t now_us);
+/* A thousand certificates a second, two hundred at once: who asks keeps to it, and who answers makes it so. `paced` begins as 0. */
+bool question_paced(int64_t *paced, size_t certificates, int64_t now_us);
 /* False: no such question as ours would ask. */
 bool question_parse(VigieBytes packet, OcspQuestion *ret_question);
 
-/* Asks, and waits for the answer as long as that may take. False: no answer, and `answer` is as it was. */
-bool ocsp_client_ask(VigieOcspClient *client, int64_t authority, const OcspAsked *asked, VigieBytes nonce,
+/* Asks about all that the request asks of this authority, and waits for the answer as long as that may take. False: no answer, and
+ * `answer` is as it was. */
+bool ocsp_client_ask(VigieOcspClient *client, int64_t authority, const OcspRequest *request,
                      VigieOcspAnswer *answer);

@@ -6,7 +6,7 @@
 enum { OCSP_ASKED_MAX = 16, OCSP_REQUEST_MAX = 8192, OCSP_NONCE_MAX = 128 };
 
 typedef struct {
-    VigieBytes id; /* CertID, DER */
+    VigieBytes id; /* CertID, DER; empty: made of our own hashes */
     bool sha256;   /* else SHA-1 */
     VigieBytes name_hash, key_hash, serial;
 } OcspAsked;
@@ -19,10 +19,9 @@ typedef struct {
 
 /* Views into `der`. */
 bool ocsp_request_parse(VigieBytes der, OcspRequest *ret_request);
-/* An answer about one serial number, whose CertID is made of our own hashes, onto answer->der; nothing where the authority's key
- * was not given. */
-bool ocsp_answer_serial(VigieOcsp *ocsp, VigieStore *store, int64_t authority, bool sha256, VigieBytes serial,
-                        VigieBytes nonce, VigieTime now, VigieOcspAnswer *answer, GError **error);
-int64_t *ocsp_paced(VigieOcsp *ocsp);
+/* An answer about serial numbers of this authority onto answer->der, their CertIDs made of our own hashes (of request->asked[i] only
+ * sha256 and serial count); nothing where the authority's key was not given. */
+bool ocsp_answer_serials(VigieOcsp *ocsp, VigieStore *store, int64_t authority, const OcspRequest *request,
+                         VigieTime now, VigieOcspAnswer *answer, GError **error);
 /* Was it given the key of this authority's responder? */
 bool ocsp_has_key(const VigieOcsp *ocsp, const char *authority);

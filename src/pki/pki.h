@@ -555,8 +555,8 @@ typedef struct {
 bool pki_ocsp_answer(VigieOcsp *ocsp, VigieStore *store, VigieBytes request, VigieTime now,
                      VigieOcspAnswer *ret_answer, GError **error);
 /* A process without keys asks one that has them, over a pair of sockets (SOCK_SEQPACKET) that both keep: for an answer with a
- * nonce, and about what was not signed beforehand. It waits 250 ms at most, for one answer at a time, a thousand a second; where
- * none comes it answers as without keys. Any thread. `fd` is borrowed. */
+ * nonce, about several certificates, and about what was not signed beforehand. It waits 250 ms at most, for one answer at a time, a
+ * thousand certificates a second; where none comes it answers as without keys. Any thread. `fd` is borrowed. */
 typedef struct VigieOcspClient VigieOcspClient;
 VigieOcspClient *pki_ocsp_client_new(int fd);
 void pki_ocsp_client_free(VigieOcspClient *client);

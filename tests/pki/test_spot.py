@@ -20,7 +20,7 @@ CHU = Registrar()
 UNKNOWN = "0x40000000000000000000000000000001"
 MALFORMED = bytes([0x30, 3, 0x0A, 1, 1])
 # ocsp-socket.h
-MAGIC, QUESTION, SERIAL_MAX, NONCE_MAX = 0x51504356, "=IBBBBQqq32s128s", 32, 128
+MAGIC, QUESTION, SERIALS_MAX = 0x51504356, "=IBBHQqq544s128s", 16
 
 
 def issued(name):
@@ -108,6 +108,19 @@ def test_not_yet():
     assert "unauthorized" in ask("-issuer", "racine.pem", "-cert", "good.pem", "-nonce").lower()
 
 
+def test_several():
+    """several certificates, sixteen at most, good, revoked and unknown, have one answer with one nonce, by both digests"""
+    for digest in ("-sha1", "-sha256"):
+        told = ask("-cert", "good.pem", "-cert", "bad.pem", "-serial", UNKNOWN, "-nonce", digest=digest)
+        assert "good.pem: good" in told and "bad.pem: revoked" in told and f"{UNKNOWN}: unknown" in told and signed(told), told
+    many = [f"0x4{i:031x}" for i in range(SERIALS_MAX)]
+    asked = [word for one in many for word in ("-serial", one)]
+    told = ask(*asked, "-nonce")
+    assert all(f"{one}: unknown" in told for one in many) and signed(told), told
+    assert "malformed" in ask(*asked, "-serial", UNKNOWN, "-nonce").lower(), "one too many"
+    assert "unauthorized" in ask("-cert", "good.pem", "-issuer", "racine.pem", "-cert", "equipements.pem").lower(), "of two authorities"
+
+
 def test_length():
     """a nonce of 1 to 128 octets comes back as it was, any other is malformed (RFC 9654 2.1)"""
     make, line = with_nonce(b""), Line()
@@ -130,6 +143,7 @@ def without_signer():
     told = ask("-cert", "good.pem", "-nonce")
     assert "good.pem: good" in told and "no nonce in response" in told, told
     assert "unauthorized" in ask("-serial", UNKNOWN, "-no_nonce").lower()
+    assert "trylater" in ask("-cert", "good.pem", "-cert", "bad.pem", "-no_nonce").lower(), "no answer to several was signed beforehand"
 
 
 def test_away():
@@ -195,9 +209,13 @@ def descriptor(role):
     return socket.socket(fileno=copy)
 
 
+def serial(octets=b"\x40" + bytes(14) + b"\x01", sha256=0, size=None):
+    return struct.pack("BB32s", sha256, len(octets) if size is None else size, octets)
+
+
 def question(**other):
-    parts = {"magic": MAGIC, "sha256": 0, "serial_size": 16, "nonce_size": 16, "zero": 0, "id": 7,
-             "asked": time.monotonic_ns() // 1000, "authority": 2, "serial": b"\x40" + bytes(14) + b"\x01", "nonce": b"n" * 16, **other}
+    parts = {"magic": MAGIC, "count": 1, "nonce_size": 16, "zero": 0, "id": 7, "asked": time.monotonic_ns() // 1000, "authority": 2,
+             "serials": serial(), "nonce": b"n" * 16, **other}
     return struct.pack(QUESTION, *parts.values())
 
 
@@ -223,9 +241,11 @@ def test_forged_questions():
     try:
         answer = reply_to(line, right)
         assert answer and b"n" * 16 in answer, "the form is right, and so what follows is refused for what is wrong with it"
-        wrong = [b"", b"x", right[:-1], right + b"x", question(magic=1), question(authority=0), question(authority=-1), question(sha256=2),
-                 question(serial_size=0), question(serial_size=33), question(serial_size=255), question(nonce_size=129),
-                 question(nonce_size=255), question(zero=1), question(serial=b"\x01" * 32), question(nonce=b"n" * 128),
+        wrong = [b"", b"x", right[:-1], right + b"x", question(magic=1), question(authority=0), question(authority=-1), question(count=0),
+                 question(count=2), question(count=17), question(count=255), question(nonce_size=129), question(nonce_size=255),
+                 question(zero=1), question(nonce=b"n" * 128), question(serials=serial(sha256=2)), question(serials=serial(size=0)),
+                 question(serials=serial(size=33)), question(serials=serial(size=255)), question(serials=serial(size=8)),
+                 question(serials=serial() + serial()), question(serials=serial() + bytes(509) + b"x"),
                  question(asked=0), question(asked=2**62), question(asked=-2**62)]
         for packet in wrong[1:] + [os.urandom(len(right)) for _ in range(50)]:
             vigie.equal(reply_to(line, packet, 0.02), None, packet)
@@ -271,4 +291,4 @@ with CHU:
     issued("good")
     CHU.run("ca", "revoke", issued("bad"), "--reason", "keyCompromise")
     settled()
-    tap.run([test_nonce, test_unknown, test_length, test_not_yet, test_away, test_flood, test_forged_questions, test_forged_answers])
+    tap.run([test_nonce, test_unknown, test_several, test_length, test_not_yet, test_away, test_flood, test_forged_questions, test_forged_answers])
