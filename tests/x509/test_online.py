@@ -22,7 +22,7 @@ from support import tap, vigie  # noqa: E402
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-online-"))
 FILES = FOLDER / "made"
-WEB, TLS, NGINX, OCSP, CLOSED = [free_port() for _ in range(5)]
+WEB, TLS, NGINX, CLOSED = [free_port() for _ in range(4)]
 HITS = []
 
 
@@ -46,8 +46,8 @@ def cdp(*urls):
 
 
 NAMED = {
-    "good": [aia([f"http://127.0.0.1:{OCSP}"])],
-    "revoked": [aia([f"http://127.0.0.1:{OCSP}"])],
+    "good": [aia([web("ocsp/by-delegate")])],
+    "revoked": [aia([web("ocsp/by-delegate")])],
     "listed": [cdp(web("ca.crl"))],
     "list-revoked": [cdp(web("ca.crl"))],
     "fallback": [aia([f"http://127.0.0.1:{CLOSED}"]), cdp(web("ca.crl"))],
@@ -103,11 +103,12 @@ SPEC = {"made": {
 
 
 # ---- Servers ----
-def respond(request, signer, *options, before=(), issuer="ca"):
+def respond(request, signer, *options, before=()):
+    """By openssl ocsp, whose own server would listen at every address of the machine."""
     (FILES / "request.der").write_bytes(request)
-    ca_file = "other-root.pem" if signer == "other-root" else f"{issuer}.pem"
-    openssl("ocsp", "-index", "index.txt", "-CA", "ca.pem" if signer != "other-root" else ca_file, "-rsigner", f"{signer}.pem", "-rkey",
-            f"{signer}-key.pem", "-reqin", "request.der", "-respout", "response.der", *options, before=before)
+    authority = "other-root.pem" if signer == "other-root" else "ca.pem"
+    openssl("ocsp", "-index", "index.txt", "-CA", authority, "-rsigner", f"{signer}.pem", "-rkey", f"{signer}-key.pem", "-reqin", "request.der",
+            "-respout", "response.der", *options, before=before)
     return (FILES / "response.der").read_bytes()
 
 
@@ -212,23 +213,6 @@ class StaticNginx(Server):
         return ["/usr/sbin/nginx", "-e", "stderr", "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)]
 
 
-class Responder(Server):
-    def __init__(self):
-        super().__init__()
-        self.port = OCSP
-
-    def wait_for(self, port):
-        """By its own word: a connection that asks nothing stops it."""
-        end = time.monotonic() + 30
-        while "waiting for OCSP client" not in self.output():
-            assert self.process.poll() is None and time.monotonic() < end, self.output()
-            time.sleep(0.05)
-
-    def command(self):
-        return ["openssl", "ocsp", "-index", str(FILES / "index.txt"), "-CA", str(FILES / "ca.pem"), "-rsigner", str(FILES / "by-delegate.pem"),
-                "-rkey", str(FILES / "by-delegate-key.pem"), "-port", str(self.port), "-nmin", "60"]
-
-
 # ---- Asking ----
 def ask(name, *more, given=("ca",), root_name="root", expect=None):
     HITS.clear()
@@ -266,7 +250,7 @@ def test_responder():
     """openssl ocsp tells good and revoked of the leaf, with its reason; nginx has the list of the authority"""
     answer = online("good", "valid", "good")
     told = [step["revocation"] and (step["revocation"]["status"], step["revocation"]["by"], step["revocation"]["source"]) for step in answer["path"]]
-    vigie.equal(told, [("good", "ocsp", f"http://127.0.0.1:{OCSP}"), ("good", "crl", f"http://127.0.0.1:{NGINX}/root.crl"), None])
+    vigie.equal(told, [("good", "ocsp", web("ocsp/by-delegate")), ("good", "crl", f"http://127.0.0.1:{NGINX}/root.crl"), None])
     vigie.equal({(one["kind"], one["outcome"]) for one in answer["fetches"]}, {("ocsp", "fetched"), ("crl", "fetched")})
     answer = online("revoked", "refused", "revoked")
     vigie.equal(answer["path"][0]["revocation"]["reason"], "keyCompromise")
@@ -448,7 +432,7 @@ def prepare():
 
 
 prepare()
-with StaticNginx(), Responder():
+with StaticNginx():
     try:
         tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
     except SystemExit as end:
