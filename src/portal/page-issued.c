@@ -154,9 +154,12 @@ DRESS(dress_issued_one) {
     name_certificate(request, view);
     json_object_set_new(view, "title", json_incref(json_object_get(view, "name")));
     json_object_set_new(view, "reasons", options);
-    json_object_set_new(view, "revocable", json_boolean(held || strcmp(state, "good") == 0));
-    json_object_set_new(view, "renewable",
-                        json_boolean(strcmp(state, "good") == 0 || strcmp(state, "expired") == 0));
+    /* An authority's own certificate has no profile to ask by: its next, and its end, are ceremonies. */
+    json_object_set_new(view, "by_ceremony", json_boolean(!profile));
+    json_object_set_new(view, "revocable", json_boolean(profile && (held || strcmp(state, "good") == 0)));
+    json_object_set_new(
+        view, "renewable",
+        json_boolean(profile && (strcmp(state, "good") == 0 || strcmp(state, "expired") == 0)));
     if (reason) {
         g_autofree char *key = g_strconcat("request.reason.", reason, NULL);
         json_object_set_new(view, "reason_text", json_string(vigie_word(request->lang, key)));

@@ -26,6 +26,7 @@ CHU.account("a.dsi", "dsi", role="biomed", organisation=ORGANISATION)
 CHU.account("x.autre", "dsi", organisation=ELSEWHERE)
 CHU.account("o.ordre", "ordre")
 CHU.account("g.guichet", "registration")
+CHU.account("s.op", "operator")
 CHU.account("nobody")
 
 
@@ -117,6 +118,14 @@ def test_revoke():
     assert "It is done" in martin.get(done.headers["Location"]).plain
     vigie.equal(martin.json(page)["state"], "revoked", "state")
     assert "name=\"reason\"" not in martin.get(page).text
+
+
+def test_authority():
+    """an authority's own certificate is neither renewed nor revoked by a form: its page says how"""
+    operator = person("s.op")
+    one = next(one for one in operator.json("/issued")["items"] if one["profile"] == "authority")
+    page = operator.get(f"/issued/{one['id']}")
+    assert "in a ceremony" in page.plain and "/revoke" not in page.text and "/renew" not in page.text, page.plain
 
 
 def test_renew():
@@ -233,5 +242,5 @@ def test_cross_site():
 
 
 with CHU:
-    tap.run([test_ask_and_validate, test_mistake, test_evidence, test_revoke, test_renew, test_device_csr, test_device_key,
+    tap.run([test_ask_and_validate, test_mistake, test_evidence, test_revoke, test_authority, test_renew, test_device_csr, test_device_key,
              test_api, test_enrolment, test_schemas, test_cross_site])
