@@ -97,8 +97,13 @@ def get_certificate():
     return biomed.post(f"{request}/key", request, password=SECRET, format="pkcs12")
 
 
+def acknowledged(address):
+    """the acknowledgement in what the hospital's relay was given"""
+    return [mail for mail in (FOLDER / "var/lab/mail").glob("*.eml") if f"To: {address}".encode() in mail.read_bytes()]
+
+
 def test_first():
-    """the first start prints four accounts, and everybody finds their work: fleet, cases, requests"""
+    """the first start prints four accounts, and everybody finds their work: fleet, cases, requests; who declared is answered by mail"""
     with Start(FOLDER, "fr_FR.UTF-8") as start:
         accounts.update(re.findall(r"^ +(\w+) +((?:\w{6}-){3}\w{6})  ", start.told, re.M))
         assert sorted(accounts) == ["admin", "biomed", "csirt", "dsi"] and "Se connecter" in start.told, start.told
@@ -109,6 +114,7 @@ def test_first():
         file = get_certificate()
         assert file.status == 200, file.text
         (FOLDER / "device.p12").write_bytes(file.body)
+        wait_for(lambda: acknowledged("y.legoff@ch-landevant.test"), 60)
     done = subprocess.run(["openssl", "pkcs12", "-in", FOLDER / "device.p12", "-passin", f"pass:{SECRET}", "-nokeys"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.count("BEGIN CERTIFICATE") == 2, done
     wait_for(lambda: not start.left(), 10)
