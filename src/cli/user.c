@@ -27,7 +27,7 @@ static const char example[] =
     "  vigie user list [--json]\n"
     "  vigie user password NAME\n"
     "  vigie user disable NAME | enable NAME\n"
-    "  vigie user token NAME --scope read|act|case|metrics|calendar --label TEXT [--days 365]\n"
+    "  vigie user token NAME --scope read|act|fleet|case|metrics|calendar --label TEXT [--days 365]\n"
     "  vigie user grant NAME ROLE [--organisation ID] [--profession CODE] [--department NUMBER]\n"
     "                                                      a role in the registration of certificates\n"
     "  vigie user withdraw NAME [ROLE [as it was granted]]\n"
@@ -298,7 +298,7 @@ int cli_user(int argc, char **argv) {
         {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin,
          "the password is a line of standard input", NULL},
         {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, "make a password and print it once", NULL},
-        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, "of a token: read, act, case, metrics, calendar",
+        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, "of a token: read, act, fleet, case, metrics, calendar",
          "SCOPE"},
         {"label", 0, 0, G_OPTION_ARG_STRING, &user.label, "what a token is for", "TEXT"},
         {"days", 0, 0, G_OPTION_ARG_INT, &user.days, "a token's life", "N"},

@@ -143,6 +143,8 @@ json_t *fleet_organisation_list(VigieStore *store, const VigieFleetFilter *filte
  * id or null, "manufacturer": a vendor's, or null } ]. */
 json_t *fleet_organisation_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                                GError **error);
+/* One contact, as above, with "organisation": { "id", "name" }. */
+json_t *fleet_contact_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, GError **error);
 
 /* Event, newest first: { "id", "time", "kind", "organisation": id, "device": { "id", "name" }, "endpoint": {
  * "id", "target" } or null, "certificate": id or null, "finding": id or null, "by": who, or null: the
@@ -184,6 +186,19 @@ bool fleet_device_save(VigieStore *store, int64_t id, const json_t *fields, cons
 bool fleet_endpoint_save(VigieStore *store, int64_t id, const json_t *fields, const char *by, VigieTime now,
                          int64_t *ret_id, json_t **ret_problem, GError **error);
 bool fleet_endpoint_remove(VigieStore *store, int64_t id, const char *by, VigieTime now, GError **error);
+/* Endpoints of a device as a GMAO's column has them, "443/https 2762 host:8443": added, each; all or none. */
+bool fleet_device_endpoints_add(VigieStore *store, int64_t device, const char *text, const char *by,
+                                VigieTime now, json_t **ret_problem, GError **error);
+/* Devices that have the gmao, serial, fqdn or ip of `fields`, too, retired ones among them, within the filter's
+ * organisation; `id` is left out: [ { "field", "device": { "id", "name", "gmao", "retired": bool } } ], three a field at
+ * most. */
+json_t *fleet_device_alike(VigieStore *store, const VigieFleetFilter *filter, int64_t id,
+                           const json_t *fields, GError **error);
+/* What of a thing is not as `was` says, a form's values as they were when it was opened: { "location": { "before": as it is
+ * now, "after": as it was } }. In a transaction: until its end nobody else changes the thing. */
+typedef enum { FLEET_ORGANISATION, FLEET_CONTACT, FLEET_DEVICE, FLEET_ENDPOINT } VigieFleetThing;
+json_t *fleet_meanwhile(VigieStore *store, VigieFleetThing thing, int64_t id, const json_t *was,
+                        GError **error);
 /* A problem in words ("Numéro de série : 200 caractères au plus"). Free with g_free. */
 char *fleet_problem_text(VigieLang lang, const json_t *problem);
 

@@ -165,13 +165,14 @@ static bool read_text(const Field *field, const json_t *value, FieldValue *out, 
 }
 
 static bool read_flag(const json_t *value, FieldValue *out, const Report *to) {
+    static const char *const yes[] = {"true", "yes", "on", "1", NULL}, *const no[] = {"false", "no", "", "0",
+                                                                                      NULL};
     const char *text = json_string_value(value);
     if (json_is_boolean(value))
         out->number = json_is_true(value);
-    else if (text && (g_str_equal(text, "true") || g_str_equal(text, "on") || g_str_equal(text, "1")))
+    else if (text && g_strv_contains(yes, text))
         out->number = 1;
-    else if (json_is_null(value) ||
-             (text && (g_str_equal(text, "false") || g_str_equal(text, "") || g_str_equal(text, "0"))))
+    else if (json_is_null(value) || (text && g_strv_contains(no, text)))
         out->number = 0;
     else
         return report(to, "not-boolean", -1, text);

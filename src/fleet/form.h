@@ -83,7 +83,8 @@ void form_merge(const Form *form, const FormValues *before, FormValues *values);
 /* ---- Devices and endpoints, for the import too (save.c, place.c) -------------------------------------------- */
 typedef enum { WRITE_CREATED, WRITE_UPDATED, WRITE_UNCHANGED } Written;
 
-extern const Form organisation_form, device_form, endpoint_form;
+enum { FLEET_ENDPOINTS_MAX = 64 }; /* of a device, given at once */
+extern const Form organisation_form, contact_form, device_form, endpoint_form;
 
 bool device_write(VigieStore *store, int64_t id, const json_t *fields, const char *by, VigieTime now,
                   int64_t *ret_id, Written *ret_written, json_t **ret_problem, GError **error);
@@ -92,5 +93,9 @@ bool endpoint_write(VigieStore *store, int64_t id, const json_t *fields, const c
 /* The endpoints of a device follow it: to a new address, a new name, a new organisation, out of service. */
 bool endpoints_follow(VigieStore *store, int64_t device, const FormValues *before, const FormValues *after,
                       const char *by, VigieTime now, GError **error);
+/* "443", "443/https", "host:443/https", "[::1]:443": false where it is none of them. No host or protocol: NULL. */
+bool place_parse(const char *text, char **ret_host, int64_t *ret_port, char **ret_protocol);
+/* The fields of an endpoint there; `connect` "": resolve the host; `protocol` NULL: that of the port. */
+json_t *place_fields(const char *host, int64_t port, const char *protocol, const char *connect);
 /* "host:port/protocol", an IPv6 address in brackets. */
 char *target_text(const char *host, int64_t port, const char *protocol);

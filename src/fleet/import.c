@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 500, PROBLEMS_SHOWN = 1000, ENDPOINTS_PER_DEVICE = 64 };
+enum { ROWS_AT_ONCE = 500, PROBLEMS_SHOWN = 1000 };
 
 typedef struct {
     VigieStore *store;
@@ -225,26 +225,6 @@ static bool write_device(Import *in, int64_t id, json_t *fields, int64_t *ret_id
 }
 
 /* ---- Its endpoints ------------------------------------------------------------------------------------------ */
-/* "443", "443/https", "host:443/https", "[::1]:443": false where it is none of them. */
-static bool parse_endpoint(const char *text, char **ret_host, int64_t *ret_port, char **ret_protocol) {
-    const char *slash = strchr(text, '/');
-    g_autofree char *place = slash ? g_strndup(text, (gsize)(slash - text)) : g_strdup(text);
-    char *colon = strrchr(place, ':');
-    guint64 port = 0;
-    if (!g_ascii_string_to_unsigned(colon ? colon + 1 : place, 10, 1, 65535, &port, NULL))
-        return false;
-    *ret_host = NULL;
-    if (colon) {
-        *colon = '\0';
-        size_t size = strlen(place);
-        bool bracketed = size > 2 && place[0] == '[' && place[size - 1] == ']';
-        *ret_host = bracketed ? g_strndup(place + 1, size - 2) : g_strdup(place);
-    }
-    *ret_port = (int64_t)port;
-    *ret_protocol = slash ? g_ascii_strdown(slash + 1, -1) : NULL;
-    return true;
-}
-
 /* The endpoint of a device that a row means: at this port, by its name or its address, removed or not. */
 static bool find_endpoint(const Import *in, int64_t device, const char *host, const char *ip, int64_t port,
                           int64_t *ret_id, bool *ret_removed, GError **error) {
@@ -270,7 +250,7 @@ static bool write_endpoint(Import *in, int64_t device, const char *item, const c
     int64_t port = 0, id = 0;
     bool removed = false, own = false;
     size_t column = column_of(in, MAP_ENDPOINTS);
-    if (!parse_endpoint(item, &host, &port, &protocol)) {
+    if (!place_parse(item, &host, &port, &protocol)) {
         complain(in, column, "endpoints", "not-endpoint", NULL, item, false);
         return true;
     }
@@ -285,11 +265,7 @@ static bool write_endpoint(Import *in, int64_t device, const char *item, const c
         return false;
     if (removed) /* somebody here decided that it is not watched */
         return true;
-    g_autoptr(json_t) fields = json_pack("{s:s, s:I}", "host", host, "port", (json_int_t)port);
-    if (own && *fqdn && *ip)
-        json_object_set_new(fields, "connect", json_string(ip));
-    if (protocol)
-        json_object_set_new(fields, "protocol", json_string(protocol));
+    g_autoptr(json_t) fields = place_fields(host, port, protocol, own && *fqdn ? ip : "");
     if (!id)
         json_object_set_new(fields, "device", json_integer(device));
     Written written = WRITE_UNCHANGED;
@@ -321,7 +297,7 @@ static bool write_endpoints(Import *in, int64_t device, bool *ret_changed, GErro
     for (char **item = items; *item; item++) {
         if (!**item)
             continue;
-        if (++count > ENDPOINTS_PER_DEVICE) {
+        if (++count > FLEET_ENDPOINTS_MAX) {
             complain(in, column_of(in, MAP_ENDPOINTS), "endpoints", "too-many-endpoints", NULL, *item, false);
             return true;
         }

@@ -116,6 +116,31 @@ static json_t *contacts_of(VigieStore *store, int64_t organisation, GError **err
     return query_array(store, query, contact_columns, 0, error);
 }
 
+json_t *fleet_contact_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(
+        store, error,
+        "SELECT x.organisation_id FROM contact x WHERE x.id = $1 AND ($2 = 0 OR x.organisation_id = "
+        "$2)",
+        "ii", id, filter->organisation);
+    if (!rows_first(rows, "contact", id, error))
+        return NULL;
+    int64_t organisation = rows_int(rows, 0);
+    g_clear_pointer(&rows, rows_free);
+    g_autoptr(json_t) whole = list_one(store, &organisation_list, filter, organisation, 0, error),
+                      all = whole ? contacts_of(store, organisation, error) : NULL;
+    json_t *contact, *found = NULL;
+    size_t index;
+    json_array_foreach(all, index, contact) {
+        if (json_integer_value(json_object_get(contact, "id")) == id)
+            found = json_incref(contact);
+    }
+    if (found)
+        json_object_set_new(found, "organisation",
+                            json_pack("{s:O, s:O}", "id", json_object_get(whole, "id"), "name",
+                                      json_object_get(whole, "name")));
+    return found;
+}
+
 json_t *fleet_organisation_get(VigieStore *store, const VigieFleetFilter *filter, int64_t id, VigieTime now,
                                GError **error) {
     g_autoptr(json_t) organisation = list_one(store, &organisation_list, filter, id, now, error);

@@ -21,6 +21,34 @@ char *target_text(const char *host, int64_t port, const char *protocol) {
                            port, protocol);
 }
 
+bool place_parse(const char *text, char **ret_host, int64_t *ret_port, char **ret_protocol) {
+    const char *slash = strchr(text, '/');
+    g_autofree char *place = slash ? g_strndup(text, (gsize)(slash - text)) : g_strdup(text);
+    char *colon = strrchr(place, ':');
+    guint64 port = 0;
+    if (!g_ascii_string_to_unsigned(colon ? colon + 1 : place, 10, 1, 65535, &port, NULL))
+        return false;
+    *ret_host = NULL;
+    if (colon) {
+        *colon = '\0';
+        size_t size = strlen(place);
+        bool bracketed = size > 2 && place[0] == '[' && place[size - 1] == ']';
+        *ret_host = bracketed ? g_strndup(place + 1, size - 2) : g_strdup(place);
+    }
+    *ret_port = (int64_t)port;
+    *ret_protocol = slash ? g_ascii_strdown(slash + 1, -1) : NULL;
+    return true;
+}
+
+json_t *place_fields(const char *host, int64_t port, const char *protocol, const char *connect) {
+    json_t *fields = json_pack("{s:s, s:I}", "host", host, "port", (json_int_t)port);
+    if (*connect)
+        json_object_set_new(fields, "connect", json_string(connect));
+    if (protocol)
+        json_object_set_new(fields, "protocol", json_string(protocol));
+    return fields;
+}
+
 /* What an endpoint repeats of its device. */
 typedef struct {
     int64_t organisation, criticality, retired;

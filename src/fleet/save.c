@@ -23,7 +23,7 @@ static const Field contact_fields[] = {
     {"manufacturer", "manufacturer", FIELD_LINE, false, LINE, NULL, NULL},
 };
 
-static const Form contact_form = {"contact", false, contact_fields, G_N_ELEMENTS(contact_fields)};
+const Form contact_form = {"contact", false, contact_fields, G_N_ELEMENTS(contact_fields)};
 
 static const Field device_fields[] = {
     {"organisation", "organisation_id", FIELD_REFERENCE, true, 0, NULL, "organisation"},

@@ -17,13 +17,14 @@ static const struct {
     unsigned may;
 } roles[VIGIE_ROLES] = {
     [VIGIE_ROLE_READER] = {"reader", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER)},
-    [VIGIE_ROLE_BIOMED] = {"biomed", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT)},
+    [VIGIE_ROLE_BIOMED] = {"biomed", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
+                                         BIT(MAY_KEEP)},
     [VIGIE_ROLE_ANALYST] = {"analyst", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
                                            BIT(MAY_METRICS) | BIT(MAY_CASE)},
     [VIGIE_ROLE_HEAD] = {"head", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
                                      BIT(MAY_METRICS) | BIT(MAY_CASE) | BIT(MAY_HEAD)},
     [VIGIE_ROLE_ADMIN] = {"admin", BIT(MAY_READ) | BIT(MAY_CALENDAR) | BIT(MAY_REGISTER) | BIT(MAY_ACT) |
-                                       BIT(MAY_METRICS) | BIT(MAY_AUDIT)},
+                                       BIT(MAY_METRICS) | BIT(MAY_AUDIT) | BIT(MAY_KEEP) | BIT(MAY_ACCOUNTS)},
 };
 
 static const struct {
@@ -32,7 +33,7 @@ static const struct {
 } scopes[] = {
     {"read", BIT(MAY_READ)},         {"act", BIT(MAY_READ) | BIT(MAY_ACT) | BIT(MAY_REGISTER)},
     {"case", BIT(MAY_CASE)},         {"metrics", BIT(MAY_METRICS)},
-    {"calendar", BIT(MAY_CALENDAR)},
+    {"calendar", BIT(MAY_CALENDAR)}, {"fleet", BIT(MAY_READ) | BIT(MAY_KEEP)},
 };
 
 unsigned account_role_may(VigieRole role) {
@@ -201,9 +202,10 @@ bool portal_user_password(VigieStore *store, const char *name, const char *passw
            store_exec(store, error, "UPDATE account SET password = $2 WHERE id = $1", "it", id, hash) &&
            store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
            store_exec(store, error, "DELETE FROM known_browser WHERE account = $1", "i", id) &&
-           store_exec(store, error,
-                      "DELETE FROM api_token WHERE account = $1 AND scope IN ('read', 'act', 'case')", "i",
-                      id) &&
+           store_exec(
+               store, error,
+               "DELETE FROM api_token WHERE account = $1 AND scope IN ('read', 'act', 'fleet', 'case')", "i",
+               id) &&
            audit_add(store, now, by, NULL, "password-changed", name, NULL, error) && store_commit(&tx, error);
 }
 

@@ -209,7 +209,7 @@ RESOURCE(page_token_remove) {
 
 DRESS(dress_account) {
     (void)error;
-    static const char *const all[] = {"read", "act", "case", "metrics", "calendar", NULL};
+    static const char *const all[] = {"read", "act", "fleet", "case", "metrics", "calendar", NULL};
     static const char *const languages[] = {"fr", "en", NULL};
     const char *mine[G_N_ELEMENTS(all)] = {0};
     size_t count = 0;

@@ -40,10 +40,45 @@ static void order_findings(json_t *view) {
         json_array_append(findings, items->pdata[i]);
 }
 
+/* What a change of a record was, field by field, in words. */
+static void say_fields(Request *request, json_t *event) {
+    json_t *changed = json_array(), *change;
+    const char *name;
+    json_object_foreach(json_object_get(event, "details"), name, change) {
+        const json_t *values[] = {json_object_get(change, "before"), json_object_get(change, "after")};
+        char *texts[2] = {0};
+        bool plain = json_is_object(change) && values[0] && values[1];
+        g_autofree char *key = g_strconcat("fleet.field.", name, NULL);
+        for (size_t i = 0; plain && i < 2; i++) {
+            json_t *one = json_pack("{s:O}", name, values[i]);
+            present(request, one);
+            g_autofree char *said = g_strconcat(name, "_text", NULL);
+            const char *text = json_string_value(json_object_get(one, said));
+            plain = json_is_string(values[i]) || json_is_null(values[i]);
+            texts[i] = g_strdup(text                      ? text
+                                : json_is_null(values[i]) ? vigie_word(request->lang, "portal.nothing")
+                                                          : json_string_value(values[i]));
+            json_decref(one);
+        }
+        if (plain)
+            json_array_append_new(changed,
+                                  json_pack("{s:s, s:s, s:s}", "label", vigie_word(request->lang, key),
+                                            "before", texts[0], "after", texts[1]));
+        g_free(texts[0]);
+        g_free(texts[1]);
+    }
+    json_object_set_new(event, "changed", changed);
+}
+
 DRESS(dress_device) {
-    (void)error, (void)request;
+    (void)error;
+    json_t *event;
+    size_t index;
     set_title(view, "name");
     order_findings(view);
+    json_array_foreach(json_object_get(view, "history"), index, event) {
+        say_fields(request, event);
+    }
     return true;
 }
 

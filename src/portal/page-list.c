@@ -13,6 +13,7 @@ typedef struct {
     const char *name;  /* of the query, and its label's word: portal.column.NAME */
     const char *words; /* the prefix of the values' words, or a list of knowledge/fleet-classes.json */
     const char *const *values; /* NULL: those of the list */
+    const char *blank;         /* the word of none of them; NULL: "all" */
 } Select;
 
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
 
 static const char *const states[] = {"broken", "soon", "unknown", "well", NULL};
 static const char *const lives[] = {"active", "open", "acknowledged", "reopened", "mended", NULL};
+static const char *const retired[] = {"true", NULL};
 static const char *const severities[] = {"critical", "high", "medium", "low", "info", NULL};
 
 static const Column device_columns[] = {{"name", false},      {"state", false},       {"class", false},
@@ -45,20 +47,26 @@ static const Column finding_columns[] = {{"kind", false},
 static const Column certificate_columns[] = {{"subject", false},    {"issuer", false},   {"not_after", false},
                                              {"first_seen", false}, {"endpoints", true}, {0}};
 
-static const Select device_selects[] = {{"state", "fleet.state.", states},
-                                        {"class", "classes", NULL},
-                                        {"owner", "owners", NULL},
-                                        {"criticality", "criticalities", NULL},
+static const Select device_selects[] = {{"state", "fleet.state.", states, NULL},
+                                        {"class", "classes", NULL, NULL},
+                                        {"owner", "owners", NULL, NULL},
+                                        {"criticality", "criticalities", NULL, NULL},
+                                        {"retired", "keep.retired.", retired, "keep.retired.without"},
                                         {0}};
-static const Select finding_selects[] = {{"state", "fleet.life.", lives},
-                                         {"severity", "fleet.severity.", severities},
-                                         {"class", "classes", NULL},
-                                         {"owner", "owners", NULL},
+static const Select endpoint_selects[] = {{"state", "fleet.state.", states, NULL},
+                                          {"class", "classes", NULL, NULL},
+                                          {"owner", "owners", NULL, NULL},
+                                          {"criticality", "criticalities", NULL, NULL},
+                                          {0}};
+static const Select finding_selects[] = {{"state", "fleet.life.", lives, NULL},
+                                         {"severity", "fleet.severity.", severities, NULL},
+                                         {"class", "classes", NULL, NULL},
+                                         {"owner", "owners", NULL, NULL},
                                          {0}};
 static const Select no_selects[] = {{0}};
 
 static const Table device_table = {device_columns, device_selects, true};
-static const Table endpoint_table = {endpoint_columns, device_selects, true};
+static const Table endpoint_table = {endpoint_columns, endpoint_selects, true};
 static const Table finding_table = {finding_columns, finding_selects, true};
 static const Table certificate_table = {certificate_columns, no_selects, true};
 
@@ -101,9 +109,10 @@ static json_t *filters(Request *request, const Table *table, GError **error) {
             json_decref(options);
     }
     for (const Select *select = table->selects; select->name; select++)
-        json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "name", select->name, "label",
-                                               label(request, select->name), "options",
-                                               options_of(request, select)));
+        json_array_append_new(
+            array, json_pack("{s:s, s:s, s:o, s:s}", "name", select->name, "label",
+                             label(request, select->name), "options", options_of(request, select), "blank",
+                             select->blank ? vigie_word(request->lang, select->blank) : ""));
     return array;
 }
 

@@ -50,6 +50,20 @@ RESOURCE(page_survey_request);
 DRESS(dress_surveys);
 DRESS(dress_survey);
 
+/* page-keep.c */
+RESOURCE(page_device_new);
+RESOURCE(page_device_form);
+RESOURCE(page_device_add);
+RESOURCE(page_device_change);
+RESOURCE(page_device_retire);
+RESOURCE(page_device_return);
+RESOURCE(page_endpoints_add);
+RESOURCE(page_endpoint_form);
+RESOURCE(page_endpoint_change);
+RESOURCE(page_endpoint_remove);
+DRESS(dress_device_form);
+DRESS(dress_endpoint_form);
+
 /* page-account.c */
 RESOURCE(page_login);
 RESOURCE(page_login_form);

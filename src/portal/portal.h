@@ -69,7 +69,7 @@ json_t *portal_user_certificate_list(VigieStore *store, GError **error);
 /* A password of 24 random letters and digits (more than 120 bits), easy to read aloud. Free with g_free. */
 char *portal_password_generate(void);
 
-/* `scope` is one of: read, act (read, acknowledge, survey), case (the CSIRT's desk), metrics, calendar. `seconds` of life. The token
+/* `scope` is one of: read, act (read, acknowledge, survey), fleet (read, keep the fleet), case (the CSIRT's desk), metrics, calendar. `seconds` of life. The token
  * is told here once; a hash of it is kept. Free with g_free. */
 char *portal_token_add(VigieStore *store, const char *user, const char *name, const char *scope,
                        int64_t seconds, VigieTime now, GError **error);

@@ -62,6 +62,8 @@ typedef enum {
     MAY_CASE,
     MAY_HEAD,
     MAY_REGISTER,
+    MAY_KEEP,     /* the fleet: devices, endpoints, organisations, contacts */
+    MAY_ACCOUNTS, /* who may come in */
     MAYS
 } May;
 

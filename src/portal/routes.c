@@ -64,6 +64,9 @@ static const char *const enrolment_form_names[] = {"profile", "label",     "name
                                                    "days",    "challenge", "open",  "field.NAME",   NULL};
 static const char *const issued_query[] = {"q", "device", "before", NULL};
 static const char *const reason_form[] = {"reason", NULL};
+static const char *const device_form_names[] = {"$DeviceForm", NULL};
+static const char *const endpoint_form_names[] = {"$EndpointForm", NULL};
+static const char *const endpoints_form[] = {"endpoints", NULL};
 static const char *const csr_form[] = {"csr", NULL};
 static const char *const device_certificate_form[] = {"mode", "csr", "key", "password", NULL};
 static const char *const key_form[] = {"password", "format", NULL};
@@ -76,10 +79,30 @@ const Route routes[] = {
      "DeviceList", "Devices, worst first"},
     {"GET", "/devices/{id}", "device", MAY_READ, true, page_device, dress_device, NULL, NULL, "DeviceDetail",
      "A device, with its endpoints, findings and history"},
+    {"GET", "/devices/new", "device-form", MAY_KEEP, false, page_device_new, dress_device_form, NULL, NULL,
+     NULL, NULL},
+    {"POST", "/devices", "device-form", MAY_KEEP, true, page_device_add, dress_device_form, NULL,
+     device_form_names, "DeviceDetail", "Add a device, with its endpoints"},
+    {"GET", "/devices/{id}/change", "device-form", MAY_KEEP, false, page_device_form, dress_device_form, NULL,
+     NULL, NULL, NULL},
+    {"POST", "/devices/{id}/change", "device-form", MAY_KEEP, true, page_device_change, dress_device_form,
+     NULL, device_form_names, "DeviceDetail", "Change what is given of a device"},
+    {"POST", "/devices/{id}/retire", NULL, MAY_KEEP, true, page_device_retire, NULL, NULL, NULL,
+     "DeviceDetail", "Retire a device: it is not watched any more, its history stays"},
+    {"POST", "/devices/{id}/return", NULL, MAY_KEEP, true, page_device_return, NULL, NULL, NULL,
+     "DeviceDetail", "Put a retired device back into service"},
+    {"POST", "/devices/{id}/endpoints", "device", MAY_KEEP, true, page_endpoints_add, dress_device, NULL,
+     endpoints_form, "DeviceDetail", "Add endpoints to a device, as in 443/https 2762/dicom"},
     {"GET", "/endpoints", "endpoints", MAY_READ, true, page_endpoints, dress_endpoints, NULL, endpoint_query,
      "EndpointList", "Endpoints, worst first"},
     {"GET", "/endpoints/{id}", "endpoint", MAY_READ, true, page_endpoint, dress_endpoint, NULL, NULL,
      "EndpointDetail", "An endpoint, with its last record, certificates and history"},
+    {"GET", "/endpoints/{id}/change", "endpoint-form", MAY_KEEP, false, page_endpoint_form,
+     dress_endpoint_form, NULL, NULL, NULL, NULL},
+    {"POST", "/endpoints/{id}/change", "endpoint-form", MAY_KEEP, true, page_endpoint_change,
+     dress_endpoint_form, NULL, endpoint_form_names, "EndpointDetail", "Change what is given of an endpoint"},
+    {"POST", "/endpoints/{id}/remove", NULL, MAY_KEEP, true, page_endpoint_remove, NULL, NULL, NULL,
+     "DeviceDetail", "Watch an endpoint no longer; what was seen there stays"},
     {"GET", "/findings", "findings", MAY_READ, true, page_findings, dress_findings, NULL, finding_query,
      "FindingList", "Findings, worst first"},
     {"GET", "/findings/{id}", "finding", MAY_READ, true, page_finding, dress_finding, NULL, NULL, "Finding",

@@ -119,7 +119,7 @@ static bool check_token(VigieStore *store, int64_t account, const char *name, Vi
     if (!*name || strlen(name) > 200)
         problem = "a token's name has 1 to 200 characters: say what it is for";
     else if (!account_scope_may(scope, &may))
-        problem = "a token's scope is read, act, case, metrics or calendar";
+        problem = "a token's scope is read, act, fleet, case, metrics or calendar";
     else if ((may & account_role_may(role)) != may)
         problem = "the role does not give what this scope would";
     else if (seconds <= 0 || seconds > TOKEN_SECONDS_MAX)

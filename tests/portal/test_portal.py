@@ -325,7 +325,7 @@ def empty_store():
     with Hospital("--empty") as own:
         browser = own.browser("admin")
         page = browser.get("/").text
-        assert "vigie fleet import" in page and "Aucun équipement" in page
+        assert "/devices/new" in page and "Aucun équipement" in page
         for path in PAGES + ["/audit"]:
             assert browser.get(path).status in ((404,) if path[-1] == "1" else (200,)), path
 
