@@ -7,29 +7,7 @@
 
 /* ---- What is chosen from ------------------------------------------------------------------------------------ */
 json_t *keep_organisations(Request *request, const char *selected, GError **error) {
-    VigieFleetFilter filter = {.organisation = request->reader.organisation,
-                               .page_size = FLEET_PAGE_SIZE_MAX};
-    json_t *options = json_array(), *item;
-    size_t index;
-    int64_t pages = 1;
-    for (filter.page = 1; filter.page <= pages; filter.page++) {
-        g_autoptr(json_t) found = fleet_organisation_list(request->store, &filter, request->now, error);
-        if (!found) {
-            json_decref(options);
-            return NULL;
-        }
-        pages = json_integer_value(json_object_get(found, "pages"));
-        json_array_foreach(json_object_get(found, "items"), index, item) {
-            g_autofree char *id =
-                g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "id")));
-            if (!filter.organisation ||
-                json_integer_value(json_object_get(item, "id")) == filter.organisation)
-                json_array_append_new(options, json_pack("{s:s, s:O, s:b}", "value", id, "label",
-                                                         json_object_get(item, "name"), "selected",
-                                                         strcmp(id, selected) == 0));
-        }
-    }
-    return options;
+    return present_organisations(request, selected, error);
 }
 
 static json_t *classes(Request *request, const char *selected, GError **error) {
