@@ -30,8 +30,8 @@ static const char example[] =
     "  vigie request evidence NUMBER FILE [--type TYPE]\n"
     "  vigie request list [--state requested|validated|issued|refused] [--json]\n"
     "  vigie request show NUMBER [--json]\n"
-    "  vigie request validate NUMBER\n"
-    "  vigie request refuse NUMBER --reason TEXT\n"
+    "  vigie request validate NUMBER …\n"
+    "  vigie request refuse NUMBER … --reason TEXT\n"
     "  vigie request enrol --profile PROFILE --name dns:DOMAIN [--uses N] [--days N] [--challenge [--open]]\n"
     "  vigie request enrolments [--json]\n"
     "  vigie request end NUMBER\n"
@@ -173,8 +173,61 @@ static bool run_evidence(Args *args, GError **error) {
 }
 
 /* ---- Deciding ----------------------------------------------------------------------------------------------- */
+/* What came of one of many; what was decided is as `tell` has it, but for those that the signer refused since. */
+static bool tell_result(Args *args, json_t *result, bool refusing, GError **error) {
+    int64_t id = json_integer_value(json_object_get(result, "id"));
+    bool done = json_is_true(json_object_get(result, "done"));
+    VigiePkiState state = VIGIE_REQUEST_WAITING;
+    if (done && args->wait > 0 && !refusing &&
+        !pki_request_wait(args->store, id, args->wait * 1000, &state, error))
+        return false;
+    g_autoptr(json_t) request = done ? pki_request_get(args->store, args->profiles, id, error) : NULL;
+    if (done && !request)
+        return false;
+    const char *serial = json_string_value(json_object_get(request, "serial"));
+    bool refused = g_strcmp0(vigie_member(request, "state"), "refused") == 0;
+    json_object_set(result, "state", request ? json_object_get(request, "state") : json_null());
+    json_object_set_new(result, "serial", serial ? json_string(serial) : json_null());
+    args->wrong = args->wrong || !done || (refused && !refusing);
+    if (args->json)
+        return true;
+    g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, id);
+    g_autofree char *key =
+        g_strconcat("request.now.", request ? text_of(request, "state") : "undecided", NULL);
+    g_autofree char *line =
+        vigie_words(args->lang, key, "number", number, "serial", serial ? serial : "–", "reason",
+                    request ? text_of(request, "refusal") : text_of(result, "why"), "file", "", NULL);
+    printf("%s\n", line);
+    return true;
+}
+
+/* Several numbers: all that may be is done, and of the others it is said why not. */
+static bool decide_many(Args *args, int count, const char *reason, GError **error) {
+    g_autofree int64_t *ids = g_new(int64_t, count);
+    const VigiePkiDecision decision = {ids, (size_t)count, args->account, reason};
+    for (int i = 0; i < count; i++)
+        if (!number_of(args->rest[i], &ids[i], error))
+            return false;
+    if (args->out)
+        return refuse(error, "--out is for one request");
+    g_autoptr(json_t) results = pki_request_decide(args->store, args->profiles, &decision, args->now, error);
+    size_t index;
+    json_t *result;
+    json_array_foreach(results, index, result) {
+        if (!tell_result(args, result, reason != NULL, error))
+            return false;
+    }
+    if (results && args->json) {
+        g_autoptr(json_t) object = json_pack("{s:O}", "requests", results);
+        print_json(object);
+    }
+    return results != NULL;
+}
+
 static bool run_validate(Args *args, GError **error) {
     int64_t id = 0;
+    if (args->rest[1])
+        return decide_many(args, (int)g_strv_length(args->rest), NULL, error);
     return number_of(args->rest[0], &id, error) &&
            pki_request_validate(args->store, args->profiles, id, args->account, args->now, error) &&
            tell(args, id, error);
@@ -184,6 +237,8 @@ static bool run_refuse(Args *args, GError **error) {
     int64_t id = 0;
     if (!args->reason)
         return refuse(error, "--reason is wanted: it is told to who asked");
+    if (args->rest[1])
+        return decide_many(args, (int)g_strv_length(args->rest), args->reason, error);
     if (!number_of(args->rest[0], &id, error) ||
         !pki_request_refuse(args->store, args->profiles, id, args->account, args->reason, args->now, error) ||
         !tell(args, id, error))
@@ -334,18 +389,20 @@ static const struct {
     const char *name;
     bool (*run)(Args *args, GError **error);
     int count; /* of what follows */
+    bool more; /* or more of it */
 } commands[] = {
-    {"add", run_add, 0},           {"renew", run_renew, 1},
-    {"revoke", run_revoke, 1},     {"evidence", run_evidence, 2},
-    {"list", run_list, 0},         {"show", run_show, 1},
-    {"validate", run_validate, 1}, {"refuse", run_refuse, 1},
-    {"enrol", run_enrol, 0},       {"enrolments", run_enrolments, 0},
-    {"end", run_end, 1},
+    {"add", run_add, 0, false},          {"renew", run_renew, 1, false},
+    {"revoke", run_revoke, 1, false},    {"evidence", run_evidence, 2, false},
+    {"list", run_list, 0, false},        {"show", run_show, 1, false},
+    {"validate", run_validate, 1, true}, {"refuse", run_refuse, 1, true},
+    {"enrol", run_enrol, 0, false},      {"enrolments", run_enrolments, 0, false},
+    {"end", run_end, 1, false},
 };
 
 static bool run(Args *args, int argc, char **argv, GError **error) {
     for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
-        if (strcmp(commands[i].name, argv[1]) != 0 || argc - 2 != commands[i].count)
+        if (strcmp(commands[i].name, argv[1]) != 0 || argc - 2 < commands[i].count ||
+            (argc - 2 > commands[i].count && !commands[i].more))
             continue;
         g_autoptr(VigieConfig) config = vigie_config_load(args->config, error);
         g_autoptr(VigieProfiles) profiles = config ? pki_profiles_load(error) : NULL;

@@ -250,6 +250,7 @@ typedef struct {
     int64_t device;      /* 0: any */
     int64_t before;      /* of a number less than this one: the next page; 0: from the newest */
     int limit;           /* 0: 100 */
+    const char *requester, *profile; /* NULL: any */
 } VigiePkiFilter;
 /* [ as above without "evidence" ], newest first. */
 json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const VigiePkiFilter *filter,
@@ -261,6 +262,20 @@ bool pki_request_validate(VigieStore *store, const VigieProfiles *profiles, int6
 /* By who may validate, or by who asked. */
 bool pki_request_refuse(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
                         const char *reason, VigieTime now, GError **error);
+/* Those that wait and that `account` may decide, newest first, `limit` (which is said) at most; of the newest 5,000. */
+json_t *pki_request_queue(VigieStore *store, const VigieProfiles *profiles, const VigiePkiFilter *filter,
+                          GError **error);
+/* Many in one action, each by the rules above, in one commit: [ { "id", "done": bool, "why": text or null } ], in their order.
+ * NULL where none was looked at: INVALID without a reason, or where there are too many. */
+enum { PKI_DECIDE_MAX = 500 };
+typedef struct {
+    const int64_t *ids;
+    size_t count;
+    const char *account;
+    const char *reason; /* they are refused with it; NULL: validated */
+} VigiePkiDecision;
+json_t *pki_request_decide(VigieStore *store, const VigieProfiles *profiles, const VigiePkiDecision *decision,
+                           VigieTime now, GError **error);
 /* May this account see it (asked, validates, or has another role over its organisation), decide it? */
 bool pki_request_may(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
                      bool *ret_see, bool *ret_decide, GError **error);

@@ -141,20 +141,22 @@ json_t *pki_request_get(VigieStore *store, const VigieProfiles *profiles, int64_
 
 json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const VigiePkiFilter *filter,
                          GError **error) {
-    g_autofree char *folded = filter->account ? vigie_text_fold(filter->account) : NULL;
+    g_autofree char *folded = filter->account ? vigie_text_fold(filter->account) : NULL,
+                    *asker = filter->requester ? vigie_text_fold(filter->requester) : NULL;
     const char *state =
         filter->state >= 0 && filter->state < (int)G_N_ELEMENTS(states) ? states[filter->state] : NULL;
     g_autoptr(VigieRows) rows = store_query(
         store, error,
         REQUEST_COLUMNS
         "WHERE ($1 IS NULL OR q.state = $1) AND ($3 = 0 OR q.device = $3) AND ($4 = 0 OR q.id < $4) AND "
+        "($6 IS NULL OR q.requester_fold = $6) AND ($7 IS NULL OR q.profile = $7) AND "
         "($2 IS NULL OR q.requester_fold = $2 OR EXISTS (SELECT 1 FROM pki_grant g WHERE g.account = $2 AND "
         "(g.organisation = 0 OR g.organisation = q.organisation) AND (g.profession = '' OR g.profession = "
         "q.profession) AND (g.department = '' OR g.department = q.department) AND (g.role IN "
         "('registration', 'operator') "
         "OR q.validators LIKE '%|' || g.role || '|%'))) ORDER BY q.id DESC LIMIT $5",
-        "ttiii", state, folded, filter->device, filter->before,
-        (int64_t)(filter->limit > 0 ? filter->limit : 100));
+        "ttiiitt", state, folded, filter->device, filter->before,
+        (int64_t)(filter->limit > 0 ? filter->limit : 100), asker, filter->profile);
     g_autoptr(json_t) list = json_array();
     GError *why = NULL;
     if (!rows)

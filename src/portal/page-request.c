@@ -37,40 +37,12 @@ RESOURCE(page_requests) {
     return json_pack("{s:O, s:O?}", "items", items, "next", last);
 }
 
-/* What a person calls it: its first name, who it is for, or which certificate. */
-static void name_request(const Request *request, json_t *one) {
-    const json_t *names = json_object_get(one, "names"), *fields = json_object_get(one, "fields");
-    const char *first = json_string_value(json_array_get(names, 0));
-    const char *surname = json_string_value(json_object_get(fields, "surname"));
-    const char *given = json_string_value(json_object_get(fields, "given_name"));
-    const char *service = json_string_value(json_object_get(fields, "service"));
-    const char *replaces = json_string_value(json_object_get(one, "replaces"));
-    g_autofree char *title = surname    ? g_strdup_printf("%s %s", given ? given : "", surname)
-                             : first    ? g_strdup(strchr(first, ':') ? strchr(first, ':') + 1 : first)
-                             : service  ? g_strdup(service)
-                             : replaces ? g_strdup_printf("%.16s…", replaces)
-                                        : g_strdup("–");
-    g_autofree char *kind =
-        g_strconcat("request.kind.", json_string_value(json_object_get(one, "kind")), NULL);
-    g_autofree char *profile =
-        registration_profile_title(request, json_string_value(json_object_get(one, "profile")));
-    static const char *const marks[][2] = {
-        {"requested", "soon"}, {"validated", "unknown"}, {"issued", "well"}, {"refused", "broken"}};
-    const char *state = json_string_value(json_object_get(one, "state"));
-    for (size_t i = 0; i < G_N_ELEMENTS(marks); i++)
-        if (strcmp(marks[i][0], state) == 0)
-            json_object_set_new(one, "mark", json_string(marks[i][1]));
-    json_object_set_new(one, "subject_text", json_string(g_strstrip(title)));
-    json_object_set_new(one, "kind_text", json_string(vigie_word(request->lang, kind)));
-    json_object_set_new(one, "profile_text", json_string(profile));
-}
-
 DRESS(dress_requests) {
     (void)error;
     size_t index;
     json_t *one, *items = json_object_get(view, "items");
     json_array_foreach(items, index, one) {
-        name_request(request, one);
+        registration_name_request(request, one);
     }
     const char *state = request_query(request, "state");
     json_object_set_new(view, "states", present_options(request, "request.state.", states, state));
@@ -274,7 +246,7 @@ static void add_ways(const Request *request, json_t *view, const char *state) {
 DRESS(dress_request) {
     (void)error;
     const char *reason = json_string_value(json_object_get(view, "reason"));
-    name_request(request, view);
+    registration_name_request(request, view);
     registration_say_validators(request, view);
     set_word(request, view, "proof_text", "request.proof.",
              json_string_value(json_object_get(view, "proof")));

@@ -173,6 +173,8 @@ RAW(feed_asset);
 
 /* page-request.c */
 RESOURCE(page_requests);
+RESOURCE(page_requests_queue);
+RESOURCE(page_requests_decide);
 RESOURCE(page_request);
 RESOURCE(page_request_form);
 RESOURCE(page_request_add);
@@ -183,6 +185,7 @@ RESOURCE(page_request_key);
 RAW(file_request_evidence);
 RAW(file_request_certificate);
 DRESS(dress_requests);
+DRESS(dress_requests_queue);
 DRESS(dress_request);
 DRESS(dress_request_form);
 

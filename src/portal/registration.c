@@ -96,6 +96,33 @@ void registration_say_older(const Request *request, json_t *view) {
     json_object_set_new(view, "empty", json_boolean(json_array_size(json_object_get(view, "items")) == 0));
 }
 
+void registration_name_request(const Request *request, json_t *one) {
+    const json_t *names = json_object_get(one, "names"), *fields = json_object_get(one, "fields");
+    const char *first = json_string_value(json_array_get(names, 0));
+    const char *surname = json_string_value(json_object_get(fields, "surname"));
+    const char *given = json_string_value(json_object_get(fields, "given_name"));
+    const char *service = json_string_value(json_object_get(fields, "service"));
+    const char *replaces = json_string_value(json_object_get(one, "replaces"));
+    g_autofree char *title = surname    ? g_strdup_printf("%s %s", given ? given : "", surname)
+                             : first    ? g_strdup(strchr(first, ':') ? strchr(first, ':') + 1 : first)
+                             : service  ? g_strdup(service)
+                             : replaces ? g_strdup_printf("%.16s…", replaces)
+                                        : g_strdup("–");
+    g_autofree char *kind =
+        g_strconcat("request.kind.", json_string_value(json_object_get(one, "kind")), NULL);
+    g_autofree char *profile =
+        registration_profile_title(request, json_string_value(json_object_get(one, "profile")));
+    static const char *const marks[][2] = {
+        {"requested", "soon"}, {"validated", "unknown"}, {"issued", "well"}, {"refused", "broken"}};
+    const char *state = json_string_value(json_object_get(one, "state"));
+    for (size_t i = 0; i < G_N_ELEMENTS(marks); i++)
+        if (strcmp(marks[i][0], state) == 0)
+            json_object_set_new(one, "mark", json_string(marks[i][1]));
+    json_object_set_new(one, "subject_text", json_string(g_strstrip(title)));
+    json_object_set_new(one, "kind_text", json_string(vigie_word(request->lang, kind)));
+    json_object_set_new(one, "profile_text", json_string(profile));
+}
+
 void registration_say_waiting(Request *request, json_t *view) {
     enum { LOOKED_AT = 50 };
     const VigiePkiFilter filter = {
@@ -124,4 +151,5 @@ void registration_say_waiting(Request *request, json_t *view) {
     g_autofree char *text = vigie_words(request->lang, "request.waiting", "n", n, NULL);
     json_object_set_new(view, "waiting_text", json_string(text));
     json_object_set_new(view, "waiting_next", json_integer(next));
+    json_object_set_new(view, "waiting_many", json_boolean(count > 1));
 }

@@ -18,8 +18,11 @@ json_t *registration_profile(const Request *request, const char *name);
 /* The title of a profile, "authority" among them; its name where there is none. Free with g_free. */
 char *registration_profile_title(const Request *request, const char *name);
 
+/* What people call a request: its first name, who it is for, or which certificate: "subject_text"; and "mark", "kind_text",
+ * "profile_text". */
+void registration_name_request(const Request *request, json_t *one);
 /* How many requests wait for the reader's decision, of the newest 50, and the next of them after this one: into the view,
- * "waiting_text" and "waiting_next", or nothing where none does. */
+ * "waiting_text", "waiting_next" and "waiting_many", or nothing where none does. */
 void registration_say_waiting(Request *request, json_t *view);
 
 /* Of a list, { "items", "next": the number to go on before, or null }: "older", the link to the next page or null, and "empty". */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PAIRS_MAX = 200 };
+enum { PAIRS_MAX = 256 };
 
 char *portal_date(VigieTime time) {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

@@ -133,5 +133,5 @@ void request_cookie(Request *request, const char *name, const char *value, int64
 char *portal_date(VigieTime time);
 /* Decodes %XX and + in a form's text; NULL where it is not UTF-8, has a NUL, or a broken escape. */
 char *portal_url_decode(const char *text, gsize size, bool plus);
-/* name=value&… into a table; false where it cannot be decoded or has more than 200 pairs. */
+/* name=value&… into a table; false where it cannot be decoded or has more than 256 pairs. */
 bool portal_form_parse(GHashTable *table, const char *text, gsize size);

@@ -58,6 +58,8 @@ static const char *const case_done_form[] = {"task", "outcome", NULL};
 static const char *const year_query[] = {"year", NULL};
 static const char *const page_query[] = {"page", NULL};
 static const char *const request_query_names[] = {"state", "device", "before", NULL};
+static const char *const queue_query[] = {"requester", "profile", NULL};
+static const char *const decide_form[] = {"requests", "decision", "reason", NULL};
 static const char *const request_form_names[] = {"profile", "csr",        "names", "organisation",
                                                  "mail",    "field.NAME", NULL};
 static const char *const enrolment_form_names[] = {"profile", "label",     "names", "organisation", "uses",
@@ -135,6 +137,12 @@ const Route routes[] = {
      NULL, NULL, NULL},
     {"POST", "/requests", "request-new", MAY_REGISTER, ROUTE_API | ROUTE_FILES, page_request_add,
      dress_request_form, NULL, request_form_names, "Request", "Ask for a certificate"},
+    {"GET", "/requests/decide", "requests-decide", MAY_REGISTER, true, page_requests_queue,
+     dress_requests_queue, NULL, queue_query, "RequestQueue", "Requests that one may decide, newest first"},
+    {"POST", "/requests/decide", "requests-decide", MAY_REGISTER, true, page_requests_decide,
+     dress_requests_queue, NULL, decide_form, "RequestQueue",
+     "Validate many requests, or refuse them with one reason, each for its own: what came of each, and what "
+     "is left"},
     {"GET", "/requests/{id}", "request", MAY_READ, true, page_request, dress_request, NULL, NULL, "Request",
      "A request, with its evidence"},
     {"POST", "/requests/{id}/validate", NULL, MAY_REGISTER, true, page_request_validate, NULL, NULL, NULL,

@@ -9,7 +9,7 @@ const axe = readFileSync(new URL("../portal/node_modules/axe-core/axe.min.js", i
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 await open(kind);
 
-const everywhere = ["/", "/requests", "/requests/new", "/requests/new?profile=device", "/enrolments", "/enrolments/new",
+const everywhere = ["/", "/requests", "/requests/new", "/requests/new?profile=device", "/requests/decide", "/enrolments", "/enrolments/new",
   "/enrolments/new?profile=device", "/issued", "/requests/99999"];
 const filled = ["/requests/1", "/requests/2", "/requests/3", "/requests/4", "/requests?state=refused", "/issued/3", "/devices/1",
   "/devices/2", "/devices/1/certificate"];
@@ -92,6 +92,24 @@ if (kind === "full")
         await page.waitForSelector("button:text('Validate')");
       }
     }
+  };
+
+if (kind === "many")
+  tests["several are refused at once, with the keyboard, without script; two hundred stand on one page"] = async () => {
+    const page = await reader({ javaScriptEnabled: false, locale: "en-GB" }, "a.dsi");
+    await page.goto("/");
+    await tabTo(page, "Decide several");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Requests shown: 200");
+    await page.locator("input[type=checkbox]").first().focus();
+    for (const key of ["Space", "Tab", "Tab", "Space"]) await page.keyboard.press(key);
+    equal(await page.locator("input[type=checkbox]:checked").count(), 2, "picked");
+    await page.locator("input[value=refuse]").focus();
+    for (const key of ["Space", "Tab"]) await page.keyboard.press(key);
+    await page.keyboard.type("Not of this order");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Requests refused: 2");
+    equal(await page.locator("input[type=checkbox]:checked").count(), 0, "nothing stays picked");
   };
 
 await run(tests);
