@@ -71,8 +71,10 @@ char *vigie_text_fill(const char *text, const json_t *values);
 const char *vigie_text_in(VigieLang lang, const json_t *texts);
 
 /* What a GError says, in the reader's language: the entry "refusal.…" of the catalogues whose English is the message, its
- * placeholders what the message has in their places. {member} is said by the word `names`MEMBER where there is one, {why} is
- * a refusal of its own. NULL where there is no entry: then only the English is known. Free with g_free. */
+ * placeholders what the message has in their places; of several that fit, the one that says most itself. {member} is said by
+ * the word `names`MEMBER where there is one, {why} is a refusal of its own. {member} and {cause}, which is another program's or
+ * the system's word, are said where there is an entry for them, else left as they are.
+ * NULL where there is no entry: then only the English is known. Free with g_free. */
 char *vigie_refusal(VigieLang lang, const char *message, const char *names);
 
 /* "3 déc. 2026", "3 Dec 2026": the day in the given time zone. Free with g_free. */

@@ -158,6 +158,57 @@ static bool load_file(GHashTable *words, const char *name, GError **error) {
     return true;
 }
 
+/* ---- Refusals, from the catalogue ----------------------------------------------------------------------------------------------- */
+#define REFUSAL "refusal."
+enum { REFUSAL_DEPTH = 4 }; /* a refusal within a refusal: {why} */
+
+typedef struct {
+    char *message;   /* in English, as the sources write it */
+    size_t says;     /* octets of it that are no placeholder */
+    json_t *texts;   /* borrowed of the catalogue */
+    const char *key; /* the same */
+} Refusal;
+
+static GPtrArray *refusals; /* of Refusal, what says most first */
+
+/* Sources write ' and ", catalogues what typography has for them. */
+static char *plain(const char *text) {
+    static const char *const quotes[][2] = {{"’", "'"}, {"“", "\""}, {"”", "\""}};
+    GString *out = g_string_new(text);
+    for (size_t i = 0; i < G_N_ELEMENTS(quotes); i++)
+        g_string_replace(out, quotes[i][0], quotes[i][1], 0);
+    return g_string_free(out, FALSE);
+}
+
+static char *say_nothing(const char *name, void *data) {
+    (void)name, (void)data;
+    return g_strdup("");
+}
+
+static int says_more(const void *a, const void *b) {
+    const Refusal *one = *(Refusal *const *)a, *other = *(Refusal *const *)b;
+    return one->says != other->says ? (one->says < other->says ? 1 : -1) : strcmp(one->key, other->key);
+}
+
+static GPtrArray *refusals_of(GHashTable *words) {
+    GPtrArray *list = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer key, texts;
+    g_hash_table_iter_init(&iter, words);
+    while (g_hash_table_iter_next(&iter, &key, &texts)) {
+        if (!g_str_has_prefix(key, REFUSAL))
+            continue;
+        Refusal *refusal = g_new(Refusal, 1);
+        *refusal = (Refusal){.message = plain(vigie_text_in(VIGIE_EN, texts)), .texts = texts, .key = key};
+        g_autofree char *said = fill(refusal->message, say_nothing, NULL);
+        refusal->says = strlen(said);
+        g_ptr_array_add(list, refusal);
+    }
+    g_ptr_array_sort(list, says_more);
+    return list;
+}
+
+/* ---- Loading ------------------------------------------------------------------------------------------------ */
 bool vigie_words_load(GError **error) {
     if (catalogue)
         return true;
@@ -173,21 +224,18 @@ bool vigie_words_load(GError **error) {
         if (g_str_has_suffix(name, ".json") && !load_file(words, name, error))
             return false;
     catalogue = g_steal_pointer(&words);
+    refusals = refusals_of(catalogue);
     return true;
 }
 
-/* ---- Refusals ----------------------------------------------------------------------------------------------- */
-#define REFUSAL "refusal."
-enum { REFUSAL_DEPTH = 3 }; /* a refusal within a refusal: {why} */
-
+/* ---- Refusals are said --------------------------------------------------------------------------------------- */
 /* What stands in `message` for the placeholders of `pattern`, each the shortest that fits, one at the beginning without a
- * colon: that is another's prefix. NULL where it is another message. *ret_literal: how much of it the pattern itself says. */
-static json_t *read_message(const char *pattern, const char *message, size_t *ret_literal) {
-    g_autoptr(json_t) values = json_object();
+ * colon: that is another's prefix. NULL where it is another message. */
+static json_t *read_message(const char *pattern, const char *message) {
     size_t brace = strcspn(pattern, "{");
-    *ret_literal = brace;
     if (strncmp(pattern, message, brace) != 0)
         return NULL;
+    g_autoptr(json_t) values = json_object();
     for (pattern += brace, message += brace; *pattern;) {
         size_t size = 0;
         const char *name = placeholder(pattern, &size);
@@ -206,56 +254,39 @@ static json_t *read_message(const char *pattern, const char *message, size_t *re
         json_object_set_new(values, key, json_stringn_nocheck(message, (size_t)(found - message)));
         message = found + literal;
         pattern += literal;
-        *ret_literal += literal;
     }
     return *message ? NULL : g_steal_pointer(&values);
 }
 
-/* Sources write ' and ", catalogues what typography has for them. */
-static char *plain(const char *text) {
-    static const char *const quotes[][2] = {{"’", "'"}, {"“", "\""}, {"”", "\""}};
-    GString *out = g_string_new(text);
-    for (size_t i = 0; i < G_N_ELEMENTS(quotes); i++)
-        g_string_replace(out, quotes[i][0], quotes[i][1], 0);
-    return g_string_free(out, FALSE);
-}
-
 static char *say_refusal(VigieLang lang, const char *message, const char *names, int depth);
 
-/* {member} by its word, {why} as the refusal that it is. False where the latter is not known. */
+/* {member} by its word, {why} and {cause} as the refusals that they are. False where {why} is not known. */
 static bool say_values(VigieLang lang, json_t *values, const char *names, int depth) {
+    static const char *const nested[] = {"why", "cause", "member"};
     const char *member = json_string_value(json_object_get(values, "member"));
-    const char *why = json_string_value(json_object_get(values, "why"));
     g_autofree char *key = g_strconcat(names, member, NULL);
-    if (member && catalogue && g_hash_table_contains(catalogue, key))
+    if (member && g_hash_table_contains(catalogue, key))
         json_object_set_new(values, "member", json_string(vigie_word(lang, key)));
-    g_autofree char *said = why && depth < REFUSAL_DEPTH ? say_refusal(lang, why, names, depth + 1) : NULL;
-    if (said)
-        json_object_set_new(values, "why", json_string(said));
-    return !why || said;
+    for (size_t i = 0; i < G_N_ELEMENTS(nested); i++) {
+        const char *text = json_string_value(json_object_get(values, nested[i]));
+        g_autofree char *said =
+            text && depth < REFUSAL_DEPTH ? say_refusal(lang, text, names, depth + 1) : NULL;
+        if (said)
+            json_object_set_new(values, nested[i], json_string(said));
+        else if (text && i == 0)
+            return false;
+    }
+    return true;
 }
 
-/* Of the entries that fit, the one that says most itself. */
 static char *say_refusal(VigieLang lang, const char *message, const char *names, int depth) {
-    GHashTableIter iter;
-    gpointer key, texts;
-    size_t best = 0;
-    char *said = NULL;
-    if (!catalogue)
-        return NULL;
-    g_hash_table_iter_init(&iter, catalogue);
-    while (g_hash_table_iter_next(&iter, &key, &texts)) {
-        size_t literal = 0;
-        g_autofree char *pattern =
-            g_str_has_prefix(key, REFUSAL) ? plain(vigie_text_in(VIGIE_EN, texts)) : NULL;
-        g_autoptr(json_t) values = pattern ? read_message(pattern, message, &literal) : NULL;
-        if (!values || literal < best || !say_values(lang, values, names, depth))
-            continue;
-        best = literal;
-        g_free(said);
-        said = vigie_text_fill(vigie_text_in(lang, texts), values);
+    for (guint i = 0; refusals && i < refusals->len; i++) {
+        const Refusal *refusal = g_ptr_array_index(refusals, i);
+        g_autoptr(json_t) values = read_message(refusal->message, message);
+        if (values && say_values(lang, values, names, depth))
+            return vigie_text_fill(vigie_text_in(lang, refusal->texts), values);
     }
-    return said;
+    return NULL;
 }
 
 char *vigie_refusal(VigieLang lang, const char *message, const char *names) {

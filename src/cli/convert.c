@@ -91,7 +91,7 @@ static bool write_file(const GPtrArray *objects, const Options *options, VigieFi
 /* The certificate beside its key, which was made in the token. */
 static bool store_in_token(const GPtrArray *objects, const Options *options, VigieLang lang, GError **error) {
     g_auto(CliSecret) pin = cli_pin_get(options->out, options->out_password_file, lang, error);
-    const VigieTokenAccess access = {.uri = options->out, .pin = pin, .write = true, .lang = lang};
+    const VigieTokenAccess access = {.uri = options->out, .pin = pin, .write = true};
     g_autoptr(VigieTokenKey) key = pin ? token_key_open(&access, error) : NULL;
     return key && token_key_keep(key, objects, error);
 }

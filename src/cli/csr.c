@@ -186,7 +186,7 @@ static GPtrArray *make_in_token(const Options *options, const VigieRequest *requ
     g_auto(CliSecret) pin = cli_pin_get(uri, options->password_file, options->lang, error);
     if (!pin)
         return NULL;
-    const VigieTokenAccess access = {.uri = uri, .pin = pin, .lang = options->lang};
+    const VigieTokenAccess access = {.uri = uri, .pin = pin};
     g_autoptr(VigieTokenKey) key = options->key_out
                                        ? token_key_make(&access, x509_key_kind(request->key), error)
                                        : token_key_open(&access, error);

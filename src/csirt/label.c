@@ -70,8 +70,10 @@ static bool is_white(const char *text) {
 
 static void refuse(const char *text, const char *labels, GError **error) {
     g_autofree char *printable = g_utf8_make_valid(text, (gssize)strnlen(text, 40));
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "“%s” is no label: %s%s", printable, labels,
-                is_white(text) ? "; what was WHITE is CLEAR since TLP 2.0" : "");
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                is_white(text) ? "“%s” is no label: %s; what was WHITE is CLEAR since TLP 2.0"
+                               : "“%s” is no label: %s",
+                printable, labels);
 }
 
 bool csirt_tlp_parse(const char *text, VigieTlp *ret_tlp, GError **error) {

@@ -211,7 +211,7 @@ static bool check_answers(const json_t *answers, GError **error) {
     const char *name = NULL;
     json_t *value = NULL;
     if (!json_is_object(answers))
-        return rules_refuse(error, "SSVC", "answers are an object, as { \"exploitation\": \"active\" }");
+        return rules_refuse(error, "SSVC", "answers are wanted by point, as in \"exploitation\": \"active\"");
     json_object_foreach((json_t *)answers, name, value) {
         const json_t *point = json_object_get(points(), name), *from = json_object_get(point, "from");
         g_autofree char *where = g_strdup_printf("SSVC, “%.40s”", name);

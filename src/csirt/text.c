@@ -13,13 +13,14 @@ bool csirt_invalid(GError **error, const char *format, ...) {
     return false;
 }
 
-static bool limit(const char *member, size_t most, const char *unit, GError **error) {
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: %zu %s at most", member, most, unit);
+static bool limit(const char *member, size_t most, bool octets, GError **error) {
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT,
+                octets ? "%s: %zu octets at most" : "%s: %zu characters at most", member, most);
     return false;
 }
 
 bool csirt_size_check(const char *member, const char *text, size_t most, GError **error) {
-    return !text || strnlen(text, most + 1) <= most || limit(member, most, "octets", error);
+    return !text || strnlen(text, most + 1) <= most || limit(member, most, true, error);
 }
 
 bool csirt_length_check(const char *member, const char *text, size_t most, GError **error) {
@@ -27,7 +28,7 @@ bool csirt_length_check(const char *member, const char *text, size_t most, GErro
     size_t size = text ? strnlen(text, most * UTF8_MAX + 1) : 0, characters = 0;
     for (size_t i = 0; i < size; i++)
         characters += (text[i] & 0xC0) != 0x80;
-    return (size <= most * UTF8_MAX && characters <= most) || limit(member, most, "characters", error);
+    return (size <= most * UTF8_MAX && characters <= most) || limit(member, most, false, error);
 }
 
 bool csirt_line_check(const char *member, const char *text, size_t most, GError **error) {

@@ -29,14 +29,14 @@ static Signer *signer_of(VigieTokenKey *key, const char *uri, GError **error) {
 }
 
 Signer *signer_token_open(const char *uri, const char *pin, GError **error) {
-    const VigieTokenAccess access = {.uri = uri, .pin = pin, .lang = VIGIE_EN};
+    const VigieTokenAccess access = {.uri = uri, .pin = pin};
     return signer_of(token_key_open(&access, error), uri, error);
 }
 
 /* A key of that name and kind is taken as it is: a ceremony that was broken off goes on with it. */
 Signer *signer_token_make(const char *uri, const char *type, const char *pin, GError **error) {
     const VigieKeyKind *wanted = signer_kind(type);
-    const VigieTokenAccess access = {.uri = uri, .pin = pin, .lang = VIGIE_EN};
+    const VigieTokenAccess access = {.uri = uri, .pin = pin};
     g_autoptr(GError) why = NULL;
     VigieTokenKey *key = wanted ? token_key_open(&access, &why) : NULL;
     if (!key && g_error_matches(why, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND))

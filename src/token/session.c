@@ -9,8 +9,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(P11KitUri, p11_kit_uri_free)
 
 /* ---- Refusals -------------------------------------------------------------------------------------------- */
 bool p11_refuse(const Session *session, VigieErrorCode code, const char *word, GError **error) {
-    g_autofree char *key = g_strconcat("token.", word, NULL);
-    g_autofree char *text = vigie_words(session->lang, key, "uri", session->shown, NULL);
+    g_autofree char *key = g_strconcat("refusal.token.", word, NULL);
+    g_autofree char *text = vigie_words(VIGIE_EN, key, "uri", session->shown, NULL);
     g_set_error_literal(error, VIGIE_ERROR, (gint)code, text);
     return false;
 }
@@ -52,8 +52,8 @@ bool p11_fail(const Session *session, const char *function, CK_RV code, GError *
                               strcmp(known[i].word, "pin-wrong") == 0 ? pin_word(session) : known[i].word,
                               error);
     g_autofree char *number = g_strdup_printf("0x%lx", code);
-    g_autofree char *text = vigie_words(session->lang, "token.other", "uri", session->shown, "function",
-                                        function, "why", p11_kit_strerror(code), "code", number, NULL);
+    g_autofree char *text = vigie_words(VIGIE_EN, "refusal.token.other", "uri", session->shown, "function",
+                                        function, "cause", p11_kit_strerror(code), "code", number, NULL);
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, text);
     return false;
 }
@@ -104,14 +104,14 @@ static bool load(Session *session, GError **error) {
         return true;
     const char *why = session->module ? p11_kit_strerror(code) : p11_kit_message();
     g_autofree char *text =
-        vigie_words(session->lang, "token.module", "path", path, "why", why ? why : "", NULL);
+        vigie_words(VIGIE_EN, "refusal.token.module", "path", path, "cause", why ? why : "", NULL);
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, text);
     return false;
 }
 
 static bool several(const Session *session, const GString *serials, GError **error) {
     g_autofree char *text =
-        vigie_words(session->lang, "token.several", "uri", session->shown, "serials", serials->str, NULL);
+        vigie_words(VIGIE_EN, "refusal.token.several", "uri", session->shown, "serials", serials->str, NULL);
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, text);
     return false;
 }
@@ -157,7 +157,6 @@ static bool log_in(Session *session, const VigieTokenAccess *access, GError **er
 }
 
 bool p11_open(Session *session, const VigieTokenAccess *access, GError **error) {
-    session->lang = access->lang;
     return read_uri(session, access->uri, error) && load(session, error) && find_slot(session, error) &&
            log_in(session, access, error);
 }

@@ -13,7 +13,6 @@ typedef struct {
     CK_SESSION_HANDLE handle;
     P11KitUri *uri;
     char *shown; /* the URI as it was given, up to its query: who it is in messages */
-    VigieLang lang;
     bool begun, open;
 } Session;
 

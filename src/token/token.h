@@ -10,8 +10,7 @@
 typedef struct {
     const char *uri;
     const char *pin;
-    bool write;     /* something is to be stored there */
-    VigieLang lang; /* of what a refusal says */
+    bool write; /* something is to be stored there */
 } VigieTokenAccess;
 
 /* Is it such a URI, by its beginning? */

@@ -337,7 +337,7 @@ VigieCertificate *x509_certificate_new(VigieBytes der, GError **error) {
     }
     if (!x509_view(der, &view)) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "not a certificate in DER: %s",
-                    view.clause ? view.clause : "empty");
+                    view.clause ? view.clause : "it is empty");
         return NULL;
     }
     Certificate *whole = g_atomic_rc_box_new0(Certificate);

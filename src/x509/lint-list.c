@@ -314,11 +314,13 @@ json_t *x509_lint_list(VigieBytes der, const char *const *waived, GError **error
     const char *clause = NULL;
     g_autofree ListLint *list = g_new0(ListLint, 1);
     if (der.size > X509_LIST_MAX) {
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "a revocation list of more than 128 MiB");
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT,
+                            "a revocation list of more than 128 MiB is not read");
         return NULL;
     }
     if (!read_frame(list, der, &clause)) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "this is no revocation list (%s)",
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "this is no revocation list (%s); vigie identify tells what it is",
                     clause ? clause : "RFC 5280 5.1");
         return NULL;
     }

@@ -153,7 +153,7 @@ bool x509_roots_add_system(VigieRoots *roots, GError **error) {
     if (add_file(roots, path ? path : "/etc/ssl/certs/ca-certificates.crt", NULL, NULL, &reason))
         return true;
     g_set_error(error, VIGIE_ERROR, (int)reason->code,
-                "%s (Debian's package ca-certificates brings the system's roots)", reason->message);
+                "the system's roots, of Debian's package ca-certificates: %s", reason->message);
     return false;
 }
 

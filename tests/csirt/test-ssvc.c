@@ -131,7 +131,7 @@ static void refused(const char *tree, const char *answers, const char *why) {
 
 static void test_refusals(void) {
     refused("nobody", "{}", "nobody");
-    refused("deployer", "[]", "object");
+    refused("deployer", "[]", "by point");
     refused("deployer", "{\"weather\": \"fine\"}", "no such question");
     refused("deployer", "{\"exploitation\": \"maybe\"}", "none of its values");
     refused("deployer", "{\"exploitation\": 3}", "none of its values");
