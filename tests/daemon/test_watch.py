@@ -235,7 +235,7 @@ def told_once():
 def killed_while_sending():
     """a worker killed between a message and the server's answer does not send it again; the doctor tells of it"""
     with Devices(*certificate("urgent", 1)) as devices, smtp.Server() as server:
-        server.handler.delay = 3
+        server.handler.delay = 60
         mail = {"server": "smtp://127.0.0.1:%d" % server.port, "tls": "none", "from": "Vigie <vigie@chu.test>"}
         with Daemon(mail=mail, process={"lease": "3 s"}) as daemon:
             fleet = Fleet(daemon)

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import postfix
 import smtp
 import tap
+from postgresql import free_port
 
 logging.disable(logging.CRITICAL)
 TOOL = sys.argv[1]
@@ -136,9 +137,7 @@ def refused():
 
 def down_then_up():
     """a server that is down is tried again, for days if need be; in the end it is told as failed"""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     client = Client(port)
     client.add(key="a")
     client.run()
@@ -160,11 +159,11 @@ def down_then_up():
 def kill_while_waiting():
     """killed between the final dot and the answer: told as unknown, never sent again"""
     with smtp.Server() as server:
-        server.handler.delay = 2
+        server.handler.delay = 60
         client = Client(server.port)
         client.add()
         child = subprocess.Popen([TOOL, client.config, "run", "0"])
-        if not server.handler.delivered.wait(20):
+        if not server.handler.delivered.wait(60):
             raise AssertionError("nothing arrived")
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
@@ -189,8 +188,8 @@ def silence_after_dot():
 
 def kill_before_dot():
     """killed before the message was given whole: sent by the next try, once"""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as listener:
         client = Client(port)
         client.add()
         child = subprocess.Popen([TOOL, client.config, "run", "0"])

@@ -7,6 +7,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from enrolling import Enrolling  # noqa: E402
+from daemon import wait_for  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 CHU = Enrolling(registrar=True)
@@ -102,6 +103,7 @@ def test_polling():
     """while the signer stands still openssl cmp is told to wait, polls, and then has its certificate; a revocation is announced"""
     signer = CHU.daemon.children()["signer"]
     initial("leaving")
+    before = CHU.requests()
     os.kill(signer, signal.SIGSTOP)
     try:
         waiting = subprocess.Popen(["openssl", "cmp", "-cmd", "ir", "-server", CHU.url.removeprefix("http://"), "-path", ".well-known/cmp",
@@ -109,6 +111,7 @@ def test_polling():
                                     "polled.pem", "-total_timeout", "60"], cwd=CHU.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    text=True)
         cmp("rr", *signed("leaving"), "-oldcert", "leaving.pem", "-revreason", "5")
+        wait_for(lambda: CHU.requests() > before, 60)
         time.sleep(3)
         assert waiting.poll() is None, waiting.communicate()
     finally:

@@ -31,7 +31,8 @@ class Server:
     def __init__(self, *certificate):
         self.process = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{PORT}", "-www", "-quiet", *map(str, certificate)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(100):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", PORT), 1).close()
                 return

@@ -81,7 +81,7 @@ def test_reissue():
     with open(chu.path("hierarchy.conf"), "a", encoding="utf-8") as file:
         file.write(NEXT)
     chu.ca("init", chu.path("hierarchy.conf"))
-    process = subprocess.Popen([*chu.command("reissue", "equipements", "--out", chu.path("again"), "--rate", 10), "--passphrase-file",
+    process = subprocess.Popen([*chu.command("reissue", "equipements", "--out", chu.path("again"), "--rate", 1), "--passphrase-file",
                                 str(chu.path("passphrase"))], stdout=subprocess.DEVNULL, start_new_session=True)
     end = time.monotonic() + 30
     while not chu.json("certificates", "--authority", "equipements-2")["certificates"] and time.monotonic() < end:

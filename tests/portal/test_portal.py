@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import certificates
 import servers
 import tap
+from daemon import wait_for
 from hospital import Browser, Hospital, equal
 from schema import fits
 
@@ -299,8 +300,9 @@ def sessions_end():
     browser.cookies = kept
     equal(browser.get("/").status, 303)
     with Hospital("--empty", "--set", "portal.session_idle=4 s") as own:
+        began = time.monotonic()
         browser = own.browser("reader")
-        equal(browser.get("/").status, 200)
+        assert browser.get("/").status == 200 or time.monotonic() - began > 4, "it ended early"
         time.sleep(5.1)
         equal(browser.get("/").status, 303)
 
@@ -542,20 +544,18 @@ def uploads():
         for connection in slow:
             connection.sendall(b"POST /requests HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
                                b"Content-Length: 3145728\r\n\r\n--x\r\n")
-        time.sleep(0.2)
-        equal(status("/requests", form(("f", "f.bin", million)))[0], 503)
+        wait_for(lambda: status("/requests", form(("f", "f.bin", million)))[0] == 503)
         equal(status("/requests", form(("f", "f.bin", b"small")))[0], 303)
         for connection in slow:
             connection.close()
-        time.sleep(0.2)
-        equal(status("/requests", form(("f", "f.bin", million)))[0], 303)
+        wait_for(lambda: status("/requests", form(("f", "f.bin", million)))[0] == 303)
 
 
 def one_peers_share():
     """Whoever opens connections without end closes its own: others keep theirs"""
     with Hospital("--empty") as own:
         def connect(source):
-            return socket.create_connection((own.host, own.port), timeout=5, source_address=(source, 0))
+            return socket.create_connection((own.host, own.port), timeout=30, source_address=(source, 0))
         other = connect("127.0.0.3")
         mine = [connect("127.0.0.2") for _ in range(300)]
         equal(own.ask("GET", "/healthz").status, 200)

@@ -111,7 +111,7 @@ static void test_shared(void) {
     }
     while (g_atomic_int_get(&arrived) < THREADS)
         g_usleep(1000);
-    g_usleep(200000);
+    g_usleep(G_USEC_PER_SEC);
     g_assert_cmpint(count_rows(store), ==, 0);
     store_commit(&lock, &error);
     g_assert_no_error(error);

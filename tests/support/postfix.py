@@ -84,7 +84,7 @@ class Postfix:
     def mails(self):
         return [path.read_bytes() for path in sorted((self.folder / "mail").glob("biomed/new/*"))]
 
-    def wait_for_mail(self, seconds=20):
+    def wait_for_mail(self, seconds=60):
         for _ in range(seconds * 10):
             if self.mails():
                 return self.mails()

@@ -8,6 +8,7 @@ import glob
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -38,10 +39,25 @@ def unprivileged():
     raise SystemExit('Bail out! PostgreSQL does not run as root, and there is no user postgres or nobody')
 
 
+# Below those that Linux gives to connections, which come and go as they please.
+PORTS = range(16384, 32768)
+HELD = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, and that no other test is given until this process ends."""
+    while True:
+        port = random.choice(PORTS)
+        holder = socket.socket(socket.AF_UNIX)
+        try:
+            holder.bind(f'\0vigie-test-port-{port}')
+            with socket.socket() as probe:
+                probe.bind(('', port))
+        except OSError:
+            holder.close()
+            continue
+        HELD.append(holder)
+        return port
 
 
 class Cluster:
@@ -113,7 +129,7 @@ class Cluster:
 
     def answers(self):
         ready = [os.path.join(self.bin, 'pg_isready'), '-q', '-h', self.folder, '-p', str(self.port), '-t', '1']
-        for _ in range(300):
+        for _ in range(600):
             if self.process.poll() is not None:
                 return False
             if subprocess.run(ready, check=False).returncode == 0:

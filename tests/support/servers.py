@@ -19,7 +19,7 @@ import time
 import postgresql
 
 free_port = postgresql.free_port
-STARTS_WITHIN = 30
+STARTS_WITHIN = 60
 
 
 def user_name():

@@ -6,13 +6,13 @@ import subprocess
 PROGRAM = os.environ.get("VIGIE", "vigie")
 
 
-def run(*arguments, input=None, timeout=60, env=None):
+def run(*arguments, input=None, timeout=180, env=None):
     """The finished process: returncode, stdout, stderr."""
     return subprocess.run([PROGRAM, *arguments], input=input, capture_output=True, text=True, timeout=timeout,
                           env={**os.environ, **(env or {})})
 
 
-def survey(*targets, depth="full", options=(), timeout=60):
+def survey(*targets, depth="full", options=(), timeout=180):
     """The records of the targets, in their order. A record names its protocol, "tls" where the target did not."""
     done = run("survey", "--format", "jsonl", "--depth", depth, *options, *targets, timeout=timeout)
     assert done.returncode in (0, 1), f"vigie survey left with {done.returncode}: {done.stderr}"

@@ -122,7 +122,7 @@ def test_rate():
         vigie.run("survey", "--format", "jsonl", "--depth", "certificate", "--rate", "20", "-t", "-",
                   input=f"127.0.0.1:{server.port}/tls\n" * 21)
     took = time.monotonic() - started
-    assert 0.9 < took < 10, took
+    assert 0.9 < took < 30, took
 
 
 def test_fragile_to_long_hellos():
@@ -159,19 +159,19 @@ def test_version_intolerant():
 def test_takes_a_breath():
     """A device that takes no connection for a moment is asked again, and the list of its suites is whole"""
     with servers.OpenSSL(rsa, "-tls1_2", ciphers="AES128-SHA:AES256-SHA:@SECLEVEL=0") as real:
-        with socket.create_server(("127.0.0.1", 0)) as place:
-            port = place.getsockname()[1]
-            place.settimeout(10)
+        port = servers.free_port()
+        with socket.create_server(("127.0.0.1", port)) as place:
+            place.settimeout(60)
             relay(real.port, *hello_from(place, program := start(f"127.0.0.1:{port}/tls")))
         time.sleep(0.7)  # nothing listens
         with socket.create_server(("127.0.0.1", port)) as place:
-            place.settimeout(3)
-            try:
-                while program.poll() is None:
+            place.settimeout(0.2)
+            while program.poll() is None:
+                try:
                     relay(real.port, *hello_from(place, program))
-            except TimeoutError:
-                pass
-            output, _ = program.communicate(timeout=20)
+                except TimeoutError:
+                    pass
+            output, _ = program.communicate()
     equal(sorted(json.loads(output)["suites"]["TLSv1.2"]),
           ["TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_256_CBC_SHA"])
 
@@ -305,11 +305,11 @@ def test_resume_after_kill():
     count = 400
     with servers.OpenSSL(rsa, "-tls1_2") as server:
         (work / "targets").write_text("".join(f"127.0.{n // 250}.{1 + n % 250}:{server.port}/tls\n" for n in range(count)))
-        command = [vigie.PROGRAM, "survey", "--format", "jsonl", "--depth", "certificate", "--rate", "120", "-t",
+        command = [vigie.PROGRAM, "survey", "--format", "jsonl", "--depth", "certificate", "--rate", "40", "-t",
                    str(work / "targets"), "--resume", str(work / "journal")]
         with open(work / "records", "ab") as records:
             process = subprocess.Popen(command, stdout=records, stderr=subprocess.DEVNULL)
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while len(lines_of(work / "journal")) < 20 and time.monotonic() < until:
                 time.sleep(0.05)
             process.kill()
@@ -319,7 +319,7 @@ def test_resume_after_kill():
         assert 0 < len(noted) < count, f"{len(noted)} in the journal: nothing to show"
         equal(noted - printed, set(), "in the journal, not printed")
         with open(work / "records", "ab") as records:
-            done = subprocess.run([*command, "--rate", "0"], stdout=records, stderr=subprocess.PIPE, text=True, timeout=60)
+            done = subprocess.run([*command, "--rate", "0"], stdout=records, stderr=subprocess.PIPE, text=True, timeout=180)
         assert done.returncode in (0, 1), done.stderr
         lines = (work / "records").read_text().splitlines()
         equal(len({json.loads(line)["target"] for line in lines}), count)
@@ -333,11 +333,11 @@ def test_interrupted():
     with servers.Scripted(lambda connection, hello: end(connection)) as server:
         process = subprocess.Popen([vigie.PROGRAM, "survey", "--format", "jsonl", f"127.0.0.1:{server.port}/tls"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while server.connections == 0 and time.monotonic() < until:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=60)
     equal(process.returncode, 1)
     equal(json.loads(output)["outcome"], "interrupted")
 

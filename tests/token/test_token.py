@@ -2,7 +2,6 @@
 import os
 import pathlib
 import pty
-import socket
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import tap, vigie  # noqa: E402
+from support.postgresql import free_port  # noqa: E402
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-csr-token-"))
 os.environ["SOFTHSM2_CONF"] = str(FOLDER / "softhsm2.conf")
@@ -141,13 +141,12 @@ def certificate_of(name):
 
 def test_gnutls_serves():
     """a TLS server that knows nothing of Vigie serves with the key and the certificate of the token, and openssl follows"""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(["gnutls-serv", "--provider", MODULE, "--port", str(port), "--echo", "--disable-client-cert", "--x509keyfile",
                                "pkcs11:token=Echo;object=p256;type=private", "--x509certfile", "pkcs11:token=Echo;object=p256;type=cert"],
                               env={**os.environ, "GNUTLS_PIN": PIN}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        for _ in range(100):
+        for _ in range(300):
             done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", path("ca.pem"), "-verify_hostname",
                                    "echo-04.test", "-verify_return_error"], input="", capture_output=True, text=True)
             if done.returncode == 0 or server.poll() is not None:
