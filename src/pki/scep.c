@@ -29,7 +29,8 @@ void scep_message_clear(ScepMessage *message) {
     g_free(message->transaction);
     X509_free(message->signer);
     if (message->content) {
-        explicit_bzero(message->content->data, message->content->len);
+        if (message->content->len > 0)
+            explicit_bzero(message->content->data, message->content->len);
         g_byte_array_unref(message->content);
     }
 }
@@ -183,8 +184,12 @@ static GByteArray *reply(const VigieRegistrar *registrar, const ScepMessage *mes
     return NULL;
 }
 
-static Failure failure_of(const GError *error) {
-    return g_error_matches(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND) ? BAD_CERTIFICATE_ID : BAD_REQUEST;
+/* By what was asked, not by what was wrong with the content: a message of any type may carry a caught envelope, and a failure of its
+ * own for what can be read is an oracle, too (read_message). A poll's content is not looked at. */
+static Failure failure_of(const ScepMessage *asked, const GError *error) {
+    bool about = asked->type == SCEP_GET_CERTIFICATE || asked->type == SCEP_GET_LIST,
+         none = asked->type == SCEP_POLL && g_error_matches(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND);
+    return about || none ? BAD_CERTIFICATE_ID : BAD_REQUEST;
 }
 
 static GByteArray *answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
@@ -193,7 +198,7 @@ static GByteArray *answer(const VigieRegistrar *registrar, VigieStore *store, co
     g_autoptr(GError) failure = NULL;
     if (!scep_ask(store, profiles, asked, address, now, &outcome, &failure)) {
         if (!g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE))
-            return reply(registrar, asked, NULL, STATUS_FAILURE, failure_of(failure), error);
+            return reply(registrar, asked, NULL, STATUS_FAILURE, failure_of(asked, failure), error);
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }

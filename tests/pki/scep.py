@@ -2,7 +2,7 @@
 import hashlib
 import os
 
-from der import RSA, SHA256, Certificate, integer, octets, oid, sequence, tlv, value
+from der import RSA, SHA256, Certificate, integer, octets, oid, parts, sequence, tlv, value
 
 ARC = "2.16.840.1.113733.1.9."
 REPLY, RENEWAL, REQUEST, POLL, CERTIFICATE, LIST = "3", "17", "19", "20", "21", "22"
@@ -20,6 +20,21 @@ def attribute(answer, number):
 def reason(answer):
     """failInfo"""
     return attribute(answer, "4")
+
+
+class Envelope:
+    """An EnvelopedData of AES-CBC as it was caught: whom it is for, its IV and its blocks; bytes(envelope) with others in their place."""
+
+    def __init__(self, der):
+        (_, kind), (_, content) = parts(value(der))
+        (self.version, _), (self.recipients, _), (_, sealed) = parts(value(content))
+        (self.kind, _), (_, algorithm), (_, text) = parts(sealed)
+        (self.algorithm, _), (_, self.iv) = parts(algorithm)
+        self.blocks = [text[i:i + 16] for i in range(0, len(text), 16)]
+
+    def __bytes__(self):
+        sealed = sequence(self.kind, sequence(self.algorithm, octets(self.iv)), tlv(0x80, *self.blocks))
+        return sequence(oid("1.2.840.113549.1.7.3"), tlv(0xA0, sequence(self.version, self.recipients, sealed)))
 
 
 class Scep:

@@ -11,7 +11,7 @@ from cmp import Cmp  # noqa: E402
 from der import NULL, Certificate, integer, oid, sequence, tlv, value  # noqa: E402
 from enrolling import Enrolling  # noqa: E402
 from daemon import wait_for  # noqa: E402
-from scep import Scep  # noqa: E402
+from scep import Envelope, Scep  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 CHU = Enrolling(registrar=True)
@@ -130,6 +130,12 @@ def test_scep_spoilt():
     vigie.equal(CHU.certificates(), before)
 
 
+def told(device, kind, envelope):
+    """What an answer says, but for its chance: status and failInfo."""
+    answer = device.post(device.sign(kind, envelope))
+    return device.read(answer)[0], scep.reason(answer)
+
+
 def test_scep_oracle():
     """nothing in an answer says whether a changed envelope decrypted: its padding would give the challenge away"""
     device = Scep(CHU, "caught")
@@ -139,9 +145,28 @@ def test_scep_oracle():
     answers = set()
     for padding in (0, 1, 17, 255):  # 1 decrypts
         last = bytes([envelope[-17] ^ padded ^ padding])
-        answer = device.post(device.sign(scep.REQUEST, envelope[:-17] + last + envelope[-16:]))
-        answers.add((device.read(answer)[0], scep.reason(answer)))
+        answers.add(told(device, scep.REQUEST, envelope[:-17] + last + envelope[-16:]))
     vigie.equal(answers, {(scep.FAILURE, scep.BAD_REQUEST)})
+
+
+def test_scep_oracle_of_another_type():
+    """a caught request, cut into the content of GetCert and of the other types: none tells when its padding is right"""
+    caught, thief = Scep(CHU, "caught"), Scep(CHU, "thief")
+    csr = caught.csr("DNS:caught.chu.test", challenge=CHALLENGE)
+    envelope = Envelope(caught.seal(csr))
+    vigie.equal(bytes(Envelope(bytes(envelope))), bytes(envelope))
+    at = csr.index(CHALLENGE.encode()) // 16 + 1
+    first, before, secret = envelope.blocks[0], envelope.blocks[at - 1], envelope.blocks[at]
+    # IssuerAndSerialNumber of 47 octets. Its beginning is the request's first block, whose text is no secret; all else stands in the
+    # serial number. The thief would try each last octet of the challenge's block: here the right one is among three.
+    wanted = bytes.fromhex("302d3000022900000000000000000000")
+    envelope.iv = bytes(a ^ b ^ c for a, b, c in zip(envelope.iv, csr, wanted))
+    for kind in (scep.CERTIFICATE, scep.LIST, scep.REQUEST, scep.RENEWAL):
+        answers = set()
+        for guess in (csr[16 * at + 15], csr[16 * at + 15] ^ 0x40, 0):
+            envelope.blocks = [first, before[:15] + bytes([before[15] ^ guess ^ 1]), secret]
+            answers.add(told(thief, kind, bytes(envelope)))
+        vigie.equal(len(answers), 1, (kind, answers))
 
 
 # ---- CMP --------------------------------------------------------------------------------------------------------
@@ -282,5 +307,5 @@ def test_registrar():
 
 with CHU:
     tap.run([test_scep_envelope, test_scep_repeated, test_scep_transaction, test_scep_poll, test_scep_renewal, test_scep_get,
-             test_scep_spoilt, test_scep_oracle, test_cmp_transaction, test_cmp_confirmed, test_cmp_possession,
+             test_scep_spoilt, test_scep_oracle, test_scep_oracle_of_another_type, test_cmp_transaction, test_cmp_confirmed, test_cmp_possession,
              test_cmp_protection, test_cmp_revocation, test_cmp_general, test_registrar])
