@@ -1,6 +1,8 @@
 #include "portal/limit.h"
 
+#include <arpa/inet.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -35,14 +37,16 @@ void limits_free(Limits *limits) {
     g_free(limits);
 }
 
+/* By its octets: as a text one network has as many beginnings as zeros can be left out of it. */
 char *limits_subject(const char *address) {
-    GString *subject = g_string_new(NULL);
-    unsigned groups = 0;
-    for (const char *p = address; *p && (!strchr(address, ':') || groups < 4); p++) {
-        groups += *p == ':';
-        g_string_append_c(subject, *p);
-    }
-    return g_string_free(subject, FALSE);
+    struct in6_addr octets;
+    char text[INET6_ADDRSTRLEN];
+    if (inet_pton(AF_INET6, address, &octets) != 1)
+        return g_strdup(address);
+    if (IN6_IS_ADDR_V4MAPPED(&octets))
+        return g_strdup(inet_ntop(AF_INET, octets.s6_addr + 12, text, sizeof text));
+    memset(octets.s6_addr + 8, 0, 8);
+    return g_strdup(inet_ntop(AF_INET6, &octets, text, sizeof text));
 }
 
 static uint64_t key_of(const Limits *limits, const Limit *limit, const char *who) {

@@ -36,6 +36,18 @@ static void test_apart(void) {
     g_assert_false(limits_full(limits, &limit, "192.0.2.77", 1000));
 }
 
+/* However the zeros of a network's address are written, and whoever speaks IPv4 through an IPv6 socket. */
+static void test_zeros(void) {
+    static const char *const same[] = {"2001:db8::1",      "2001:db8::2:3",  "2001:db8::a:b:c:d",
+                                       "2001:db8:0:0:1::", "2001:DB8::ffff", NULL};
+    g_autofree Limits *limits = limits_new();
+    for (int i = 0; same[i]; i++)
+        g_assert_cmpint(take(limits, same[i], 1000), ==, i < 3);
+    g_assert_true(take(limits, "2001:db8:0:1::1", 1000));
+    g_autofree char *mapped = limits_subject("::ffff:192.0.2.9");
+    g_assert_cmpstr(mapped, ==, "192.0.2.9");
+}
+
 /* Ten times as many askers as places: each gets in, none breaks anything, and one that keeps asking is still held. */
 static void test_bounded(void) {
     g_autofree Limits *limits = limits_new();
@@ -52,6 +64,7 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/limit/pace", test_pace);
     g_test_add_func("/limit/apart", test_apart);
+    g_test_add_func("/limit/zeros", test_zeros);
     g_test_add_func("/limit/bounded", test_bounded);
     return g_test_run();
 }
