@@ -68,13 +68,21 @@ static bool case_of_list(const Filing *filing, const char *member, int64_t *ret_
     return true;
 }
 
+/* The subject that decides by itself: one that joined a case would be acknowledged otherwise, and tell a stranger that what he
+ * caught and changed still decrypts (mail/read.h, "malleable"). */
+static const char *subject_of(const Filing *filing) {
+    const char *outer = vigie_member(filing->about, "outer_subject");
+    bool malleable = json_is_true(json_object_get(filing->about, "malleable"));
+    return malleable && outer ? outer : vigie_member(filing->about, "subject");
+}
+
 bool inbound_case(const Filing *filing, int64_t *ret_case, GError **error) {
     *ret_case = 0;
     if (!case_of_list(filing, "in_reply_to", ret_case, error) ||
         !case_of_list(filing, "references", ret_case, error))
         return false;
-    if (*ret_case == 0 && !case_of_reference(filing->store, filing->notifier->team,
-                                             vigie_member(filing->about, "subject"), ret_case, error))
+    if (*ret_case == 0 &&
+        !case_of_reference(filing->store, filing->notifier->team, subject_of(filing), ret_case, error))
         return false;
     return follow_merges(filing->store, ret_case, error);
 }

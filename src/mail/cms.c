@@ -193,6 +193,9 @@ static void open_enveloped(const Means *means, CMS_ContentInfo *cms, Parcel *ans
         *means->smime_file ? "it is encrypted to none of our certificates" : "no S/MIME key is configured";
     answer->bytes = bytes_of(inside);
     set_opened(answer, inside != NULL, true, keys, inside ? NULL : why, json_array());
+    /* CBC: whoever caught it can move its blocks, and put some of his own before them. */
+    bool sealed = OBJ_obj2nid(CMS_get0_type(cms)) == NID_id_smime_ct_authEnvelopedData;
+    json_object_set_new(answer->about, "malleable", json_boolean(!sealed));
 }
 
 bool work_open_cms(const Means *means, const Parcel *request, Parcel *answer, GError **error) {

@@ -10,6 +10,7 @@ typedef struct {
     VigieMailCell *cell;
     json_t *about;
     GByteArray *content;
+    bool malleable; /* a layer was opened that who caught it could have changed */
 } Whole;
 
 void mail_read_free(VigieMailRead *read) {
@@ -45,11 +46,12 @@ static void add_problem(const Whole *whole, const char *id) {
 /* A description of what could not be read: every member there, nothing in it. */
 static json_t *unreadable(size_t size) {
     return json_pack(
-        "{s:b, s:n, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:n, s:s, s:n, s:n, s:n, s:b, s:n, "
+        "{s:b, s:b, s:n, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:n, s:s, s:n, s:n, s:n, s:b, s:n, "
         "s:s, s:s, s:[], s:n, s:[], s:[], s:I}",
-        "readable", 0, "message_id", "in_reply_to", "references", "from", "sender", "reply_to", "to", "cc",
-        "date", "subject", "", "outer_subject", "language", "automatic", "loop", 0, "bounce", "text", "",
-        "text_from", "none", "attachments", "encryption", "signatures", "problems", "size", (json_int_t)size);
+        "readable", 0, "malleable", 0, "message_id", "in_reply_to", "references", "from", "sender",
+        "reply_to", "to", "cc", "date", "subject", "", "outer_subject", "language", "automatic", "loop", 0,
+        "bounce", "text", "", "text_from", "none", "attachments", "encryption", "signatures", "problems",
+        "size", (json_int_t)size);
 }
 
 /* In a child of the cell, twice where one died: the machine may have been short of memory. NULL with the error: there
@@ -105,8 +107,12 @@ static void drop_sealed(const Whole *whole, json_int_t offset) {
             json_array_remove(list, i);
 }
 
-/* Fields that travelled protected override those that did not. */
+/* Fields that travelled protected override those that did not. Of those that who caught the message could have put there no more than
+ * what a person reads: what is done of itself, and where answers go, must not tell him that it decrypted. */
 static void apply_protected(const Whole *whole, const json_t *fields) {
+    static const char *const acted_on[] = {"in_reply_to", "references", "reply_to", "to", "cc"};
+    for (size_t i = 0; whole->malleable && i < G_N_ELEMENTS(acted_on); i++)
+        json_object_del((json_t *)fields, acted_on[i]);
     const char *outer = json_string_value(get(whole, "subject"));
     const char *inner = json_string_value(json_object_get(fields, "subject"));
     if (inner && outer && strcmp(inner, outer) != 0 && json_is_null(get(whole, "outer_subject")))
@@ -114,6 +120,18 @@ static void apply_protected(const Whole *whole, const json_t *fields) {
     json_object_update(whole->about, (json_t *)fields);
     if (json_is_null(get(whole, "subject")))
         json_object_set_new(whole->about, "subject", json_string(""));
+}
+
+/* Together no more than one text may have. */
+static void set_text(const Whole *whole, char *joined) {
+    g_autofree char *text = joined;
+    size_t size = strlen(text);
+    if (size > MAIL_READ_TEXT) {
+        for (size = MAIL_READ_TEXT; size > 0 && (text[size] & 0xC0) == 0x80; size--)
+            ;
+        add_problem(whole, "text-cut");
+    }
+    json_object_set_new(whole->about, "text", json_stringn(text, size));
 }
 
 /* The block between its markers, in a text that may have been converted since. */
@@ -140,9 +158,8 @@ static bool replace_block(const Whole *whole, bool clear, const char *inside) {
     if (!find_block(text, clear, &start, &end))
         return false;
     bool all = blank(text, start) && blank(text + end, strlen(text + end));
-    g_autofree char *joined =
-        all ? g_strdup(inside) : g_strdup_printf("%.*s%s%s", (int)start, text, inside, text + end);
-    json_object_set_new(whole->about, "text", json_string(joined));
+    set_text(whole,
+             all ? g_strdup(inside) : g_strdup_printf("%.*s%s%s", (int)start, text, inside, text + end));
     return all;
 }
 
@@ -150,8 +167,7 @@ static bool replace_block(const Whole *whole, bool clear, const char *inside) {
 static void replace_body(const Whole *whole, const Parcel *inner, bool all) {
     const char *text = json_string_value(get(whole, "text"));
     const char *inside = json_string_value(json_object_get(inner->about, "text"));
-    g_autofree char *joined = all || !*text ? g_strdup(inside) : g_strconcat(inside, "\n\n", text, NULL);
-    json_object_set_new(whole->about, "text", json_string(joined));
+    set_text(whole, all || !*text ? g_strdup(inside) : g_strconcat(inside, "\n\n", text, NULL));
     if (*inside)
         json_object_set(whole->about, "text_from", json_object_get(inner->about, "text_from"));
     if (all)
@@ -211,6 +227,7 @@ static bool take_inside(Whole *whole, const json_t *sealed, Parcel *opened, json
     if (!parse(whole->cell, part, true, &inner, error))
         return false;
     bool all = json_is_true(json_object_get(sealed, "whole"));
+    whole->malleable = whole->malleable || json_is_true(json_object_get(opened->about, "malleable"));
     if (block) {
         all = replace_block(whole, clear, json_string_value(json_object_get(inner.about, "text")));
     } else {
@@ -334,6 +351,7 @@ static VigieMailRead *finish(Whole *whole) {
     static const char *const inner[] = {"sealed", "signed", "protected"};
     for (size_t i = 0; i < G_N_ELEMENTS(inner); i++)
         json_object_del(whole->about, inner[i]);
+    json_object_set_new(whole->about, "malleable", json_boolean(whole->malleable));
     VigieMailRead *read = g_new0(VigieMailRead, 1);
     read->about = g_steal_pointer(&whole->about);
     read->content = secret_bytes(g_steal_pointer(&whole->content));
@@ -347,7 +365,7 @@ VigieMailRead *mail_read(VigieMailCell *cell, GBytes *raw, GError **error) {
         g_bytes_get_size(raw) > most ? g_bytes_new_from_bytes(raw, 0, most) : g_bytes_ref(raw);
     if (!parse(cell, bytes, false, &parsed, error))
         return NULL;
-    Whole whole = {cell, json_incref(parsed.about), g_byte_array_new()};
+    Whole whole = {cell, json_incref(parsed.about), g_byte_array_new(), false};
     json_object_set_new(whole.about, "size", json_integer((json_int_t)g_bytes_get_size(raw)));
     gsize size = 0;
     const void *data = g_bytes_get_data(parsed.bytes, &size);

@@ -27,6 +27,9 @@
  *                        "encrypted": it came out of an encrypted layer } ]
  *     "encryption"   null, or { "kind": "pgp-mime" "pgp-inline" "smime", "decrypted": bool, "whole": the whole body was
  *                    encrypted, "keys": [ ids of the keys that can, as far as told ], "error": null or why not }
+ *     "malleable"    true: it was opened, and who caught it on its way could have changed it without a key (S/MIME's CBC; EFAIL, USENIX
+ *                    Security 2018). Of its protected fields subject and date alone are taken; whatever is done of itself goes by
+ *                    the "outer_subject" where that is not null
  *     "signatures"   [ { "kind": "openpgp" "smime", "state", "fingerprint": of the key, or SHA-256 of the
  *                    certificate; of an unknown key what the signature claims, or "",
  *                        "signer": as its key says, "time": or null, "whole": it covers the whole body } ]; state is

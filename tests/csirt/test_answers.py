@@ -1,4 +1,5 @@
 """What comes back: a mail opens a case, an answer joins it and stops the ladder, a bounce moves the ladder on. Real GnuPG and SMTP."""
+import base64
 import email
 import email.policy
 import json
@@ -95,6 +96,41 @@ def test_answer():
         assert len(server.handler.messages) == 1  # nobody answers an answer
 
 
+def test_changed():
+    """A mail that was caught, changed and sent by another is acknowledged in the same words whether it decrypts or not: it joins no case by
+    what is inside."""
+    with smtp.Server() as server:
+        installation = Installation(server)
+        key, certificate = FOLDER / "smime.key", FOLDER / "smime.crt"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=CSIRT", "-addext",
+                        "subjectAltName=email:csirt@vigie.test", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        (FOLDER / "smime.pem").write_bytes(key.read_bytes() + certificate.read_bytes())
+        settings = installation.config.read_text()
+        installation.config.write_text(settings.replace("[mail]\n", f"[mail]\nsmime_file = {FOLDER}/smime.pem\n"))
+        comes(installation, mail("Incident", number="first"))
+        case, = rows(installation, "SELECT * FROM csirt_case")
+
+        def sealed(inside):
+            done = subprocess.run(["openssl", "cms", "-encrypt", "-binary", "-aes128", "-outform", "DER", certificate], input=inside.encode(),
+                                  check=True, capture_output=True)
+            return bytearray(done.stdout)
+
+        def sends(number, content):
+            comes(installation, mail("...", base64.encodebytes(content).decode(), sender="thief@x.test", number=number,
+                                     Content_Type="application/pkcs7-mime; smime-type=enveloped-data", Content_Transfer_Encoding="base64"))
+            answer = email.message_from_bytes(server.handler.messages[-1][2], policy=email.policy.default)
+            return answer["In-Reply-To"], answer["Subject"].replace(rows(installation, "SELECT reference FROM csirt_case")[-1]["reference"], "#")
+
+        good = sealed(f"Content-Type: text/plain; hp=\"cipher\"\nSubject: {case['reference']}\nReferences: <first@hop.test>\n\n.\n")
+        broken = bytearray(good)
+        broken[-1] ^= 1
+        told = [sends("good", good), sends("broken", broken)]
+        assert [one[0] for one in told] == ["<good@hop.test>", "<broken@hop.test>"] and told[0][1] == told[1][1], told
+        assert [row["case_id"] for row in rows(installation, "SELECT case_id FROM csirt_message ORDER BY id")] == [1, 2, 3]
+        read, closed = (json.loads(row["protection"]) for row in rows(installation, "SELECT protection FROM csirt_message ORDER BY id")[1:])
+        assert read["encryption"]["decrypted"] and not closed["encryption"]["decrypted"], (read, closed)
+
+
 def test_bounce():
     """A delivery report moves the ladder on, once; a delay does not; one of no message of ours is left."""
     with smtp.Server() as server, site({"chu.localhost": {"/": page("Sécurité : rssi@chu.localhost")}}, KEY) as web:
@@ -122,6 +158,6 @@ def test_bounce():
 
 
 try:
-    tap.run([test_opens, test_answer, test_bounce])
+    tap.run([test_opens, test_answer, test_changed, test_bounce])
 finally:
     end()

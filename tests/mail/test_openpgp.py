@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """OpenPGP and S/MIME with real GnuPG and OpenSSL as the other side: read, verified, sealed; keys judged."""
+import base64
 import json
 import os
 import pathlib
@@ -196,6 +197,39 @@ def smime():
     equal((got["encryption"]["decrypted"], got["encryption"]["error"]), (False, "it is encrypted to none of our certificates"))
 
 
+def changed_on_its_way():
+    """what could have been changed without a key leads to nothing by itself: S/MIME's CBC; OpenPGP without its digest is not opened"""
+    inside = ("Content-Type: text/plain; hp=\"cipher\"\r\nSubject: inside [VIG-2026-000123]\r\nIn-Reply-To: <ours@chu.test>\r\n"
+              "References: <ours@chu.test>\r\nReply-To: thief@x.test\r\n\r\nsecret\r\n").encode()
+
+    def cms(cipher, data):
+        made = subprocess.run(["openssl", "cms", "-encrypt", "-binary", cipher, "-outform", "DER", FOLDER / "ours.crt"], input=data,
+                              capture_output=True, check=True).stdout
+        return base64.b64encode(made).decode()
+
+    def part(sealed):
+        return "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\nContent-Transfer-Encoding: base64\n\n" + sealed + "\n"
+
+    def told(got):
+        return (got["malleable"], got["subject"], got["outer_subject"], got["in_reply_to"], got["references"],
+                [one["address"] for one in got["reply_to"]])
+
+    for cipher in ("-aes128", "-aes-256-cbc", "-des3"):
+        equal(told(read(outer(part(cms(cipher, inside))))), (True, "inside [VIG-2026-000123]", "...", [], [], []))
+    equal(told(read(outer(part(cms("-aes-256-gcm", inside))))),
+          (False, "inside [VIG-2026-000123]", "...", ["ours@chu.test"], ["ours@chu.test"], ["thief@x.test"]))
+    wrapped = "Content-Type: multipart/mixed; boundary=w\n\n--w\n" + part(cms("-aes128", inside)) + "--w--\n"
+    equal(told(read(pgp_mime(wrapped)))[0::3], (True, []))
+    equal(told(read(pgp_mime(INSIDE)))[0], False)
+    old = pgp_mime(INSIDE, "--rfc2440", "--cipher-algo", "CAST5")
+    got = read(old)
+    equal((got["encryption"]["decrypted"], got["subject"], got["text"]), (False, "...", ""))
+    # Both texts together are one text: what opens must not make a message too long to be filed.
+    long = "Content-Type: multipart/mixed; boundary=l\n\n--l\nContent-Type: text/plain\n\n" + ("mot " * 19 + "mot\n") * 13000
+    got = read(outer(long + "\n--l\n" + part(cms("-aes128", b"Content-Type: text/plain\r\n\r\n" + b"bloc " * 20000)) + "--l--\n"))
+    equal((len(got["text"]), "text-cut" in got["problems"], got["encryption"]["decrypted"]), (1 << 20, True, True))
+
+
 def sealed_by_us():
     """what we seal, GnuPG opens; outside neither subject nor text nor name of a file; our own reader reads it back"""
     attachment = write("piece.bin", os.urandom(5000))
@@ -327,7 +361,7 @@ def nothing_left():
 
 try:
     prepare()
-    tap.run([pgp_mime_read, not_for_us, inline, signed, smime, sealed_by_us, refused, files, health, containers, nothing_left])
+    tap.run([pgp_mime_read, not_for_us, inline, signed, smime, changed_on_its_way, sealed_by_us, refused, files, health, containers, nothing_left])
 finally:
     for name in ("ours", "theirs", "ill", "stranger"):
         subprocess.run(["gpgconf", "--homedir", str(FOLDER / name), "--kill", "all"], capture_output=True)
