@@ -42,6 +42,17 @@ bool item_check_key(const Profile *profile, const Csr *request, GError **error) 
     return deny(error, profile->name, "this profile does not allow a key of this type or size");
 }
 
+/* Said to who asks, not when it was validated. */
+static bool check_weakness(const Item *item, GError **error) {
+    const char *weakness = x509_key_weakness(item->request->spki);
+    g_autofree char *why =
+        weakness ? g_strdup_printf("the private half of this key can be found by others (CA/B BR 6.1.1.3: "
+                                   "%s): make a new one, with another program or chip",
+                                   weakness)
+                 : NULL;
+    return !why || deny(error, item->profile->name, why);
+}
+
 /* A key that was told to be compromised does not come back under another name. */
 static bool check_compromised(const Issuance *issuance, const Item *item, GError **error) {
     uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -330,7 +341,7 @@ bool item_check(const Issuance *issuance, const VigieIssueRequest *wanted, Item 
         return false;
     item->request = wanted->spki.size > 0 ? csr_of_key(wanted->spki, error) : csr_read(wanted->csr, error);
     if (!item->request || !item_check_key(item->profile, item->request, error) ||
-        !check_compromised(issuance, item, error))
+        !check_weakness(item, error) || !check_compromised(issuance, item, error))
         return false;
     if (wanted->renews)
         return read_renewed(issuance, item, error) && choose_kept(item, error) &&

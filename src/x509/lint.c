@@ -2,7 +2,6 @@
 #include "x509/lint.h"
 #include "x509/oid.h"
 
-#include <openssl/bn.h>
 #include <string.h>
 
 enum { DAY = 86400 };
@@ -275,47 +274,9 @@ static bool weak_key(Lint *lint) {
     }
 }
 
-/* The modulus and exponent of an RSA key. */
-static bool rsa_numbers(VigieBytes spki, VigieBytes *ret_modulus, VigieBytes *ret_exponent) {
-    const char *clause = NULL;
-    DerElement whole, algorithm, bits, key, modulus, exponent;
-    VigieReader in = vigie_reader(spki);
-    if (!der_expect(&in, DER_SEQUENCE, &whole, &clause))
-        return false;
-    in = vigie_reader(whole.value);
-    if (!der_expect(&in, DER_SEQUENCE, &algorithm, &clause) ||
-        !der_expect(&in, DER_BIT_STRING, &bits, &clause) || bits.value.size < 2)
-        return false;
-    in = vigie_reader(vigie_bytes(bits.value.data + 1, bits.value.size - 1));
-    if (!der_expect(&in, DER_SEQUENCE, &key, &clause))
-        return false;
-    in = vigie_reader(key.value);
-    if (!der_expect(&in, DER_INTEGER, &modulus, &clause) || !der_expect(&in, DER_INTEGER, &exponent, &clause))
-        return false;
-    *ret_modulus = der_magnitude(modulus.value);
-    *ret_exponent = der_magnitude(exponent.value);
-    return true;
-}
-
-static bool has_small_factor(VigieBytes modulus) {
-    BIGNUM *number = BN_bin2bn(modulus.data, (int)MIN(modulus.size, 2048), NULL);
-    bool found = false;
-    for (BN_ULONG odd = 3; number && !found && odd < 752; odd += 2)
-        found = BN_mod_word(number, odd) == 0;
-    found = found || (number && !BN_is_odd(number));
-    BN_free(number);
-    return found;
-}
-
 static bool weak_rsa(Lint *lint) {
-    VigieBytes modulus, exponent;
-    if (lint->certificate->key != VIGIE_KEY_RSA || !rsa_numbers(lint->view.spki, &modulus, &exponent))
-        return false;
-    bool small =
-        exponent.size < 3 && !(exponent.size == 2 && exponent.data[0] == 0xFF && exponent.data[1] == 0xFF);
-    if (exponent.size == 0 || small || exponent.size > 32 || !(exponent.data[exponent.size - 1] & 1))
-        return lint_tell(lint, "exponent");
-    return has_small_factor(modulus) && lint_tell(lint, "modulus");
+    const char *weakness = x509_key_weakness(lint->view.spki);
+    return weakness && lint_tell(lint, weakness);
 }
 
 static bool server_names(Lint *lint) {
@@ -403,7 +364,7 @@ static const LintCheck checks[] = {
     {"cabf.serial", false, "CA/B BR 7.1", short_serial},
     {"cabf.digest", false, "CA/B BR 7.1.3.2", weak_digest},
     {"cabf.key", false, "CA/B BR 6.1.5", weak_key},
-    {"cabf.rsa", false, "CA/B BR 6.1.6", weak_rsa},
+    {"cabf.rsa", false, "CA/B BR 6.1.1.3, 6.1.6", weak_rsa},
     {"cabf.san-missing", false, "CA/B BR 7.1.2.7.12", server_names},
     {"cabf.common-name", false, "CA/B BR 7.1.4.3", server_common_name},
     {"cabf.lifetime", false, "CA/B BR 6.3.2", server_lifetime},

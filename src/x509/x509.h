@@ -220,6 +220,9 @@ typedef struct {
 const VigieKeyKind *x509_key_kind(VigieNewKey key);
 const VigieKeyKind *x509_key_kind_of(const char *family, int bits); /* NULL: none that we make */
 bool x509_new_key_parse(const char *option, VigieNewKey *ret_key);
+/* Why the private half of a key (SubjectPublicKeyInfo, DER) can be found by others, or its signatures forged (CA/B BR 6.1.1.3
+ * and 6.1.6): "exponent" "modulus" (a small factor) "ROCA" "close primes". NULL: nothing known, or no RSA key. */
+const char *x509_key_weakness(VigieBytes spki);
 
 /* ---- Requests -------------------------------------------------------------------------------------------
  * A certificate request (PKCS#10, RFC 2986) and its key, made where the key stays. */

@@ -7,8 +7,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from itertools import count
+from math import gcd, prod
+from random import Random
 
 sys.path.insert(0, os.path.dirname(__file__))
+from der import integer, sequence  # noqa: E402
 from hospital import Hospital  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
@@ -107,6 +111,46 @@ def test_broken_requests():
     refused(*DEVICE, "--csr", csr("sha1", digest="-sha1"), "--accept-names", words="SHA-1")
     huge = csr("long", names=",".join(f"DNS:{'x' * 60}{i}.chu.test" for i in range(101)))
     refused(*DEVICE, "--csr", huge, "--accept-names", words="more than 100 names")
+
+
+def rsa_key(name, p, q, e=65537):
+    """RSAPrivateKey (RFC 8017 A.1.2) of these primes."""
+    d = pow(e, -1, (p - 1) * (q - 1)) if e > 1 else 1
+    numbers = (0, p * q, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))
+    der = sequence(*map(integer, numbers))
+    CHU.path(f"{name}.key").write_text("-----BEGIN RSA PRIVATE KEY-----\n" + base64.encodebytes(der).decode() + "-----END RSA PRIVATE KEY-----\n")
+    CHU.openssl("req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:x.chu.test")
+    return CHU.path(f"{name}.csr")
+
+
+def test_weak_keys():
+    """keys that others can find are refused, to who asks and by lint: close primes, ROCA, a small factor, an exponent of 3"""
+    random = Random(7)
+    first = prod(number for number in range(3, 702, 2) if all(number % i for i in range(3, int(number**.5) + 1, 2)))
+
+    def is_prime(number):
+        return gcd(number, first) == 1 and all(pow(base, number - 1, number) == 1 for base in (2, 3))
+
+    def prime(begin, step=2):
+        return next(number for number in (begin + i * step for i in count()) if is_prime(number))
+
+    def some(bits=1024):
+        return prime(random.getrandbits(bits) | 1 | 3 << bits - 2)
+
+    def infineon():
+        product = 2 * first
+        return prime(((3 << 1022) // product + random.getrandbits(40)) * product + pow(65537, random.getrandbits(64), product), product)
+
+    p, q = some(), some()
+    for words, primes in (("modulus", (691, some(2040))), ("close primes", (p, prime(p + (1 << 512)))), ("ROCA", (infineon(), infineon()))):
+        refused(*DEVICE, "--csr", rsa_key("weak", *primes), "--accept-names", words=words)
+    while (p - 1) % 3 == 0 or (q - 1) % 3 == 0:
+        p, q = some(), some()
+    refused(*DEVICE, "--csr", rsa_key("three", p, q, 3), "--accept-names", words="exponent")
+    issue(*DEVICE, "--csr", rsa_key("well", p, q), "--accept-names")
+    CHU.openssl("req", "-x509", "-key", "weak.key", "-out", "weak.pem", "-subj", "/CN=x")
+    done = vigie.run("lint", str(CHU.path("weak.pem")))
+    assert "cabf.rsa" in done.stdout and "ROCA" in done.stdout, done.stdout
 
 
 def test_dual_control():
@@ -284,6 +328,6 @@ def test_killed():
     vigie.equal(log("verify", chu=chu)[0], 0)
 
 
-tap.run([test_device, test_rsa, test_several, test_names, test_broken_requests, test_dual_control, test_profile_not_served,
+tap.run([test_device, test_rsa, test_several, test_names, test_broken_requests, test_weak_keys, test_dual_control, test_profile_not_served,
          test_wrong_passphrase, test_revocation, test_key_has_one_encoding, test_log, test_two_at_once, test_serials,
          test_killed])
