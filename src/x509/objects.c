@@ -86,9 +86,28 @@ void identify_spki_facts(json_t *object, VigieBytes spki) {
     EVP_PKEY_free(key);
 }
 
-void identify_key_facts(json_t *object, VigieBytes private_key) {
+/* What PKCS#8 says of its key; NID_undef where it is another encoding. */
+static int key_type(VigieBytes private_key) {
     const unsigned char *at = private_key.data;
-    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)private_key.size);
+    PKCS8_PRIV_KEY_INFO *read = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)private_key.size);
+    const ASN1_OBJECT *algorithm = NULL;
+    int type =
+        read && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, read) ? OBJ_obj2nid(algorithm) : NID_undef;
+    PKCS8_PRIV_KEY_INFO_free(read);
+    return type;
+}
+
+/* Untold of the type, libcrypto tries all the decoders it has: three times as long. */
+static EVP_PKEY *read_key(VigieBytes private_key) {
+    const unsigned char *at = private_key.data;
+    int type = key_type(private_key);
+    EVP_PKEY *key = type != NID_undef ? d2i_PrivateKey(type, NULL, &at, (long)private_key.size) : NULL;
+    at = private_key.data;
+    return key ? key : d2i_AutoPrivateKey(NULL, &at, (long)private_key.size);
+}
+
+void identify_key_facts(json_t *object, VigieBytes private_key) {
+    EVP_PKEY *key = read_key(private_key);
     if (key)
         identify_pkey_facts(object, key);
     EVP_PKEY_free(key);
