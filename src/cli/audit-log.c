@@ -43,25 +43,25 @@ static int verify(VigieStore *store, const char *known_path, bool json, VigieLan
     return json_array_size(json_object_get(report, "faults")) == 0 ? CLI_WELL : CLI_WRONG;
 }
 
+static const char *const forms[] = {"verify [--checkpoint FILE] [--json]", "checkpoint",
+                                    "resume --reason TEXT", NULL};
+static const char *const examples[] = {"vigie audit-log checkpoint > /media/usb/checkpoint",
+                                       "vigie audit-log verify --checkpoint /media/usb/checkpoint",
+                                       "vigie audit-log resume --reason 'the machine started in 2030'", NULL};
+
 int cli_audit_log(int argc, char **argv) {
     g_autofree char *config_path = NULL, *known = NULL, *reason = NULL;
     gboolean json = FALSE;
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &known,
-         "a checkpoint kept elsewhere, which the log must hold", "FILE"},
-        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "resume: what happened to the clock, for the log",
-         "TEXT"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object", NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path, NULL, "FILE"},
+        {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &known, NULL, "FILE"},
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, NULL, "TEXT"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL},
         {0},
     };
-    if (!cli_parse(&argc, &argv, entries, "verify|checkpoint|resume",
-                   "Examples:\n  vigie audit-log checkpoint > /media/usb/checkpoint\n"
-                   "  vigie audit-log verify --checkpoint /media/usb/checkpoint\n"
-                   "  vigie audit-log resume --reason 'the machine started in 2030'",
-                   &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     g_autoptr(GError) error = NULL;
     g_autoptr(VigieConfig) config = vigie_config_load(config_path, &error);

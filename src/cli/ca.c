@@ -4,36 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char example[] =
-    "Commands:\n"
-    "  vigie ca init HIERARCHY            make what is declared there and not made yet\n"
-    "  vigie ca list [--json]\n"
-    "  vigie ca show NAME [--json | --pem]\n"
-    "  vigie ca profiles [--json]\n"
-    "  vigie ca issue --profile PROFILE --csr FILE … [--name dns:NAME …] [--field NAME=VALUE …]\n"
-    "  vigie ca renew DEVICE --out FILE [--to pkcs12 --out-password-file FILE] [--csr FILE]\n"
-    "  vigie ca renew DEVICE --check      is the new certificate served?\n"
-    "  vigie ca certificates [--authority NAME] [--json]\n"
-    "  vigie ca certificate SERIAL [--out FILE]\n"
-    "  vigie ca revoke SERIAL --reason REASON\n"
-    "  vigie ca crl NAME … [--full]       make the lists that are due\n"
-    "  vigie ca publish FOLDER            write lists and authorities' certificates there\n"
-    "  vigie ca directory                 send what is due to the LDAP directory now\n"
-    "  vigie ca responder NAME            make or renew who answers OCSP requests for it\n"
-    "  vigie ca answers NAME …            sign the OCSP answers that are due\n"
-    "  vigie ca answer NAME REQUEST --out FILE\n"
-    "  vigie ca compromise NAME           its key is another's too: revoke it, say what stands below\n"
-    "  vigie ca reissue NAME --out FOLDER issue again what it issued, from the generation that succeeds it\n"
-    "  vigie ca destroy NAME              destroy its key, which nothing wants any more\n"
-    "  vigie ca adopt FILE …              after a restore: take back what was published since\n"
-    "\n"
-    "Passphrases are asked for on the terminal, or read: --passphrase-file FILE, fd:N, or NAME=FILE for one "
-    "authority.\n"
-    "\n"
-    "Examples:\n"
-    "  vigie ca init /etc/vigie/ca/hospital.conf\n"
-    "  vigie ca issue --profile device --csr automate.csr --name dns:automate.chu.example \\\n"
-    "    --field organisation='CHU de Kermarec' --out automate.pem";
+static const char *const forms[] = {
+    "init HIERARCHY [--json]",
+    "list [--json]",
+    "show NAME [--json | --pem]",
+    "profiles [--json]",
+    "issue --profile PROFILE --csr FILE … [--authority NAME] [--name dns:NAME …] [--accept-names] [--field "
+    "NAME=VALUE …] [--requester PERSON] [--validator PERSON] [--days N] [--out FILE] [--json]",
+    "renew DEVICE --out FILE [--to FORMAT] [--out-password-file FILE] [--csr FILE] [--profile PROFILE] "
+    "[--authority NAME] | DEVICE --check",
+    "certificates [--authority NAME] [--json]",
+    "certificate SERIAL [--out FILE] [--json]",
+    "revoke SERIAL --reason REASON",
+    "crl NAME … [--full] [--json]",
+    "publish FOLDER [--json]",
+    "directory [--json]",
+    "responder NAME",
+    "answers NAME … [--json]",
+    "answer NAME REQUEST --out FILE",
+    "compromise NAME [--json]",
+    "reissue NAME --out FOLDER [--rate N] [--json]",
+    "destroy NAME",
+    "adopt FILE … [--json]",
+    NULL};
+static const char *const examples[] = {
+    "vigie ca init /etc/vigie/ca/hospital.conf",
+    "vigie ca issue --profile device --csr automate.csr \\",
+    "  --name dns:automate.chu.example --out automate.pem \\",
+    "  --field organisation='CHU de Kermarec'",
+    "vigie ca renew A-1 --out automate.p12 --to pkcs12 --out-password-file seal",
+    "vigie ca renew A-1 --check",
+    "vigie ca revoke 4a7f… --reason keyCompromise",
+    "vigie ca adopt published/*.cer published/*.crl",
+    NULL};
 
 /* ---- Shared ------------------------------------------------------------------------------------------------- */
 bool ca_refuse(GError **error, const char *what) {
@@ -158,41 +161,31 @@ int cli_ca(int argc, char **argv) {
              .rate = 20,
              .present = g_ptr_array_new_with_free_func(g_free)};
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &ca.config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"passphrase-file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.passphrase_files,
-         "opens the keys: FILE, fd:N or NAME=FILE; may be repeated", "[NAME=]FILE|fd:N"},
-        {"authority", 'a', 0, G_OPTION_ARG_STRING, &ca.authority, "which authority", "NAME"},
-        {"profile", 'p', 0, G_OPTION_ARG_STRING, &ca.profile, "what kind of certificate: vigie ca profiles",
-         "PROFILE"},
-        {"csr", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &ca.csrs, "a request; may be repeated", "FILE"},
-        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &ca.names,
-         "a name that was validated, dns:, ip: or email: before it; may be repeated", "NAME"},
-        {"accept-names", 0, 0, G_OPTION_ARG_NONE, &ca.accept_names, "the request's own names were validated",
-         NULL},
-        {"field", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &ca.fields, "a field of the profile; may be repeated",
-         "NAME=VALUE"},
-        {"requester", 0, 0, G_OPTION_ARG_STRING, &ca.requester, "who asked", "PERSON"},
-        {"validator", 0, 0, G_OPTION_ARG_STRING, &ca.validator, "who validated", "PERSON"},
-        {"days", 0, 0, G_OPTION_ARG_INT, &ca.days, "a shorter life than the profile's", "N"},
-        {"reason", 0, 0, G_OPTION_ARG_STRING, &ca.reason,
-         "keyCompromise, superseded, cessationOfOperation, certificateHold, removeFromCRL …", "REASON"},
-        {"to", 't', 0, G_OPTION_ARG_STRING, &ca.to, "pem, der, pkcs7, pkcs12 or pkcs12-old", "FORMAT"},
-        {"out-password-file", 0, 0, G_OPTION_ARG_FILENAME, &ca.out_password_file, "seals what is written",
-         "FILE|fd:N"},
-        {"check", 0, 0, G_OPTION_ARG_NONE, &ca.check,
-         "survey the device, and say whether the new certificate is served", NULL},
-        {"full", 0, 0, G_OPTION_ARG_NONE, &ca.full, "make full lists, due or not", NULL},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out,
-         "a file that does not exist yet; with several requests, a folder", "FILE"},
-        {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, "print the certificate", NULL},
-        {"rate", 0, 0, G_OPTION_ARG_INT, &ca.rate, "of reissue: certificates a second; default: 20", "N"},
-        {"present", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.witnesses,
-         "who is there, for the log; may be repeated", "NAME"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &ca.json, "one JSON object", NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &ca.config, NULL, "FILE"},
+        {"passphrase-file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.passphrase_files, NULL, "[NAME=]FILE|fd:N"},
+        {"authority", 'a', 0, G_OPTION_ARG_STRING, &ca.authority, NULL, "NAME"},
+        {"profile", 'p', 0, G_OPTION_ARG_STRING, &ca.profile, NULL, "PROFILE"},
+        {"csr", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &ca.csrs, NULL, "FILE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &ca.names, NULL, "NAME"},
+        {"accept-names", 0, 0, G_OPTION_ARG_NONE, &ca.accept_names, NULL, NULL},
+        {"field", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &ca.fields, NULL, "NAME=VALUE"},
+        {"requester", 0, 0, G_OPTION_ARG_STRING, &ca.requester, NULL, "PERSON"},
+        {"validator", 0, 0, G_OPTION_ARG_STRING, &ca.validator, NULL, "PERSON"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &ca.days, NULL, "N"},
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &ca.reason, NULL, "REASON"},
+        {"to", 't', 0, G_OPTION_ARG_STRING, &ca.to, NULL, "FORMAT"},
+        {"out-password-file", 0, 0, G_OPTION_ARG_FILENAME, &ca.out_password_file, NULL, "FILE|fd:N"},
+        {"check", 0, 0, G_OPTION_ARG_NONE, &ca.check, NULL, NULL},
+        {"full", 0, 0, G_OPTION_ARG_NONE, &ca.full, NULL, NULL},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &ca.out, NULL, "FILE"},
+        {"pem", 0, 0, G_OPTION_ARG_NONE, &ca.pem, NULL, NULL},
+        {"rate", 0, 0, G_OPTION_ARG_INT, &ca.rate, NULL, "N"},
+        {"present", 0, 0, G_OPTION_ARG_STRING_ARRAY, &ca.witnesses, NULL, "NAME"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &ca.json, NULL, NULL},
         {0},
     };
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &ca.lang, &status)) {
+    if (cli_parse(&argc, &argv, entries, forms, examples, &ca.lang, &status)) {
         g_autoptr(GError) error = NULL;
         for (char **name = ca.witnesses; name && *name; name++)
             g_ptr_array_add(ca.present, g_strdup(*name));

@@ -133,14 +133,15 @@ static bool run_source(CaseCall *call, GError **error) {
 
 const CaseCommand case_read_commands[] = {
     {"list", run_list, 0, -1,
-     "[WORD…] [--state --kind --tlp --assignee --organisation-id --band --overdue --page]"},
+     "[WORD …] [--state STATE] [--kind KIND] [--tlp LABEL] [--assignee NAME] [--organisation-id ID] "
+     "[--band N] [--overdue] [--page N]"},
     {"show", run_show, 1, 1, "REF"},
     {"load", run_load, 0, 0, ""},
     {"tasks", run_tasks, 0, 1, "[REF]"},
     {"check", run_check, 0, 1, "[REF] [--anchor FILE]"},
     {"anchor", run_anchor, 0, 0, ""},
-    {"release", run_release, 2, 2, "REF AUDIENCE [--channel]"},
-    {"extract", run_extract, 1, 1, "ARTEFACT [--output FILE]"},
-    {"source", run_source, 1, 1, "REF [--output FILE]"},
+    {"release", run_release, 2, 2, "REF AUDIENCE [--channel CHANNEL]"},
+    {"extract", run_extract, 1, 1, "ARTEFACT [--out FILE]"},
+    {"source", run_source, 1, 1, "REF [--out FILE]"},
     {0},
 };

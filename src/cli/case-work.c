@@ -347,22 +347,25 @@ static bool run_split(CaseCall *call, GError **error) {
 
 const CaseCommand case_work_commands[] = {
     {"open", run_open, 0, 0,
-     "--title TEXT [--kind --organisation --text --source --tlp --pap --urgent --fact --name --mail "
-     "--phone]"},
-    {"change", run_change, 2, -1, "REF NAME=VALUE… [--reason]"},
+     "--title TEXT [--kind KIND] [--organisation NAME] [--organisation-id ID] [--text FILE] "
+     "[--source SOURCE] [--channel CHANNEL] [--tlp LABEL] [--pap LABEL] [--urgent] [--fact NAME=VALUE …] "
+     "[--name NAME] [--mail ADDRESS] [--phone NUMBER]"},
+    {"change", run_change, 2, -1, "REF NAME=VALUE … [--reason TEXT]"},
     {"assign", run_assign, 2, 2, "REF NAME|-"},
-    {"move", run_move, 2, 2, "REF STATE [--reason]"},
+    {"move", run_move, 2, 2, "REF STATE [--reason TEXT]"},
     {"override", run_override, 2, 2, "REF BAND --reason TEXT"},
     {"note", run_note, 2, 2, "REF TEXT [--kind note|call|decision|handover]"},
-    {"task", run_task, 2, 2, "REF TITLE [--kind --assignee --due]"},
+    {"task", run_task, 2, 2, "REF TITLE [--kind KIND] [--assignee NAME] [--due TIME]"},
     {"done", run_done, 1, 2, "TASK [OUTCOME]"},
-    {"link", run_link, 3, 3, "REF device|endpoint|finding|case NUMBER|REF [--note]"},
+    {"link", run_link, 3, 3, "REF device|endpoint|finding|case NUMBER|REF [--note TEXT]"},
     {"unlink", run_unlink, 3, 3, "REF device|endpoint|finding|case NUMBER|REF"},
-    {"party", run_party, 1, 1, "REF --role ROLE --name NAME [--mail --phone --sees]"},
+    {"party", run_party, 1, 1,
+     "REF --role ROLE --name NAME [--mail ADDRESS] [--phone NUMBER] [--sees MEMBERS]"},
     {"access", run_access, 2, 2, "REF NAME [--remove]"},
-    {"consent", run_consent, 1, 1, "REF --owner --evidence --audiences --members --ends | --withdraw ID"},
+    {"consent", run_consent, 1, 1,
+     "REF --owner NAME --evidence TEXT --audiences LIST --members LIST --ends TIME | REF --withdraw ID"},
     {"artefact", run_artefact, 2, 2, "REF FILE"},
     {"merge", run_merge, 2, 2, "REF OTHER --reason TEXT"},
-    {"split", run_split, 3, -1, "REF TITLE MESSAGE…"},
+    {"split", run_split, 3, -1, "REF TITLE MESSAGE …"},
     {0},
 };

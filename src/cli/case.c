@@ -9,25 +9,24 @@
 static const CaseCommand *const tables[] = {case_read_commands, case_work_commands, case_notify_commands,
                                             case_report_commands};
 
-static char *help_new(void) {
-    GString *text = g_string_new("Commands:\n");
+static GPtrArray *forms_new(void) {
+    GPtrArray *forms = g_ptr_array_new_with_free_func(g_free);
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         for (const CaseCommand *command = tables[i]; command->name; command++)
-            g_string_append_printf(text, "  vigie case %s %s\n", command->name, command->usage);
-    g_string_append(
-        text,
-        "\nREF is a reference, as in VIG-2026-000123-K; case and dashes do not matter.\n\nExamples:\n"
-        "  vigie case list --overdue\n"
-        "  vigie case change VIG-2026-000123-K likelihood=certain facts.patients=proven\n"
-        "  vigie case contacts VIG-2026-000123-K --ask\n"
-        "  vigie case verify-finding VIG-2026-000123-K 4711\n"
-        "  vigie case notify VIG-2026-000123-K --observed 'SSLv3 is accepted.'\n"
-        "  vigie case confirm 12\n"
-        "  vigie case report --year 2026 --out report.pdf\n\n"
-        "The account that --as names, or that is called as this user, acts: its role decides, and every "
-        "step stands in\nthe case's timeline under its name.\n");
-    return g_string_free(text, FALSE);
+            g_ptr_array_add(forms, g_strjoin(" ", command->name, command->usage, NULL));
+    g_ptr_array_add(forms, NULL);
+    return forms;
 }
+
+static const char *const examples[] = {"vigie case list --overdue",
+                                       "vigie case change VIG-2026-000123-K likelihood=certain \\",
+                                       "  facts.patients=proven",
+                                       "vigie case contacts VIG-2026-000123-K --ask",
+                                       "vigie case verify-finding VIG-2026-000123-K 4711",
+                                       "vigie case notify VIG-2026-000123-K --observed 'SSLv3 is accepted.'",
+                                       "vigie case confirm 12",
+                                       "vigie case report --year 2026 --out report.pdf",
+                                       NULL};
 
 bool case_refuse(GError **error, const char *what) {
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s", what);
@@ -178,69 +177,60 @@ static void clear(CaseCall *call) {
 int cli_case(int argc, char **argv) {
     CaseCall call = {.now = vigie_time_now()};
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &call.config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"as", 0, 0, G_OPTION_ARG_STRING, &call.account,
-         "the account that acts; default: of this user's name", "ACCOUNT"},
-        {"state", 0, 0, G_OPTION_ARG_STRING, &call.state, "list: a state, active or all", "STATE"},
-        {"kind", 0, 0, G_OPTION_ARG_STRING, &call.kind, "of case, note or task", "KIND"},
-        {"tlp", 0, 0, G_OPTION_ARG_STRING, &call.tlp, "RED, AMBER+STRICT, AMBER, GREEN, CLEAR", "LABEL"},
-        {"pap", 0, 0, G_OPTION_ARG_STRING, &call.pap, "RED, AMBER, GREEN, CLEAR", "LABEL"},
-        {"assignee", 0, 0, G_OPTION_ARG_STRING, &call.assignee, "an account; -: nobody", "NAME"},
-        {"band", 0, 0, G_OPTION_ARG_INT64, &call.band, "list: 1 to 4", "N"},
-        {"overdue", 0, 0, G_OPTION_ARG_NONE, &call.overdue, "list: whose promise is not kept", NULL},
-        {"organisation-id", 0, 0, G_OPTION_ARG_INT64, &call.organisation_id, "of the fleet", "ID"},
-        {"page", 0, 0, G_OPTION_ARG_INT64, &call.page, "list: from 1", "N"},
-        {"title", 0, 0, G_OPTION_ARG_STRING, &call.title, "open: what it is about", "TEXT"},
-        {"organisation", 0, 0, G_OPTION_ARG_STRING, &call.organisation, "open: its name", "NAME"},
-        {"text", 0, 0, G_OPTION_ARG_FILENAME, &call.text, "open: what happened; -: standard input", "FILE"},
-        {"source", 0, 0, G_OPTION_ARG_STRING, &call.source, "open: open, protected, anonymous", "SOURCE"},
-        {"channel", 0, 0, G_OPTION_ARG_STRING, &call.channel, "open, release", "CHANNEL"},
-        {"urgent", 0, 0, G_OPTION_ARG_NONE, &call.urgent, "open", NULL},
-        {"fact", 0, 0, G_OPTION_ARG_STRING_ARRAY, &call.facts, "open: as in patients=proven; repeated",
-         "NAME=VALUE"},
-        {"mail", 0, 0, G_OPTION_ARG_STRING, &call.mail, "of the declarant or party", "ADDRESS"},
-        {"phone", 0, 0, G_OPTION_ARG_STRING, &call.phone, "of the declarant or party", "NUMBER"},
-        {"role", 0, 0, G_OPTION_ARG_STRING, &call.role, "of the party", "ROLE"},
-        {"sees", 0, 0, G_OPTION_ARG_STRING, &call.sees, "the party's part, as in case,technical", "MEMBERS"},
-        {"due", 0, 0, G_OPTION_ARG_STRING, &call.due, "of a task, as in 2026-11-30T09:00:00Z", "TIME"},
-        {"owner", 0, 0, G_OPTION_ARG_STRING, &call.owner, "who consents", "NAME"},
-        {"evidence", 0, 0, G_OPTION_ARG_STRING, &call.evidence, "how the consent is known", "TEXT"},
-        {"audiences", 0, 0, G_OPTION_ARG_STRING, &call.audiences, "for whom, as in partner,supplier", "LIST"},
-        {"members", 0, 0, G_OPTION_ARG_STRING, &call.members, "of what, as in technical,impact", "LIST"},
-        {"ends", 0, 0, G_OPTION_ARG_STRING, &call.ends, "until when the consent holds", "TIME"},
-        {"withdraw", 0, 0, G_OPTION_ARG_INT64, &call.withdraw, "the consent of this number", "ID"},
-        {"remove", 0, 0, G_OPTION_ARG_NONE, &call.remove, "access: take it away", NULL},
-        {"ask", 0, 0, G_OPTION_ARG_NONE, &call.ask, "contacts: have the worker search for them", NULL},
-        {"domain", 0, 0, G_OPTION_ARG_STRING, &call.domain,
-         "contacts: where to search; default: what the case is linked to", "DOMAIN"},
-        {"name", 0, 0, G_OPTION_ARG_STRING, &call.name, "of a contact, declarant or party", "NAME"},
-        {"fingerprint", 0, 0, G_OPTION_ARG_STRING, &call.fingerprint,
-         "contact: the OpenPGP key that it is written to with", "HEX"},
-        {"reject", 0, 0, G_OPTION_ARG_NONE, &call.reject, "decide: it is not to be used", NULL},
-        {"target", 0, 0, G_OPTION_ARG_STRING, &call.target, "verify: what was looked at", "TEXT"},
-        {"observed", 0, 0, G_OPTION_ARG_STRING, &call.observed, "notify, tell: what was seen, in your words",
-         "TEXT"},
-        {"advice", 0, 0, G_OPTION_ARG_STRING, &call.advice, "notify: what to do", "TEXT"},
-        {"expected", 0, 0, G_OPTION_ARG_STRING, &call.expected, "notify, tell: feedback or acknowledgement",
-         "WHAT"},
-        {"language", 0, 0, G_OPTION_ARG_STRING, &call.language, "notify, contact: fr, en or both", "LANG"},
-        {"days", 0, 0, G_OPTION_ARG_INT, &call.days, "notify: working days until an answer is expected", "N"},
-        {"reason", 0, 0, G_OPTION_ARG_STRING, &call.reason,
-         "why; confirm: in spite of what stands in the way", "TEXT"},
-        {"note", 0, 0, G_OPTION_ARG_STRING, &call.note, "outcome: what was said; link: of it", "TEXT"},
-        {"every", 0, 0, G_OPTION_ARG_INT, &call.every, "follow: days between two surveys", "N"},
-        {"anchor", 0, 0, G_OPTION_ARG_FILENAME, &call.anchor, "check: an anchor that was kept elsewhere",
-         "FILE"},
-        {"year", 0, 0, G_OPTION_ARG_INT, &call.year, "report: which; default: this one", "YEAR"},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &call.out,
-         "report, review, extract, source: a file that does not exist yet", "FILE"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &call.json, "one JSON object", NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &call.config, NULL, "FILE"},
+        {"as", 0, 0, G_OPTION_ARG_STRING, &call.account, NULL, "ACCOUNT"},
+        {"state", 0, 0, G_OPTION_ARG_STRING, &call.state, NULL, "STATE"},
+        {"kind", 0, 0, G_OPTION_ARG_STRING, &call.kind, NULL, "KIND"},
+        {"tlp", 0, 0, G_OPTION_ARG_STRING, &call.tlp, NULL, "LABEL"},
+        {"pap", 0, 0, G_OPTION_ARG_STRING, &call.pap, NULL, "LABEL"},
+        {"assignee", 0, 0, G_OPTION_ARG_STRING, &call.assignee, NULL, "NAME"},
+        {"band", 0, 0, G_OPTION_ARG_INT64, &call.band, NULL, "N"},
+        {"overdue", 0, 0, G_OPTION_ARG_NONE, &call.overdue, NULL, NULL},
+        {"organisation-id", 0, 0, G_OPTION_ARG_INT64, &call.organisation_id, NULL, "ID"},
+        {"page", 0, 0, G_OPTION_ARG_INT64, &call.page, NULL, "N"},
+        {"title", 0, 0, G_OPTION_ARG_STRING, &call.title, NULL, "TEXT"},
+        {"organisation", 0, 0, G_OPTION_ARG_STRING, &call.organisation, NULL, "NAME"},
+        {"text", 0, 0, G_OPTION_ARG_FILENAME, &call.text, NULL, "FILE"},
+        {"source", 0, 0, G_OPTION_ARG_STRING, &call.source, NULL, "SOURCE"},
+        {"channel", 0, 0, G_OPTION_ARG_STRING, &call.channel, NULL, "CHANNEL"},
+        {"urgent", 0, 0, G_OPTION_ARG_NONE, &call.urgent, NULL, NULL},
+        {"fact", 0, 0, G_OPTION_ARG_STRING_ARRAY, &call.facts, NULL, "NAME=VALUE"},
+        {"mail", 0, 0, G_OPTION_ARG_STRING, &call.mail, NULL, "ADDRESS"},
+        {"phone", 0, 0, G_OPTION_ARG_STRING, &call.phone, NULL, "NUMBER"},
+        {"role", 0, 0, G_OPTION_ARG_STRING, &call.role, NULL, "ROLE"},
+        {"sees", 0, 0, G_OPTION_ARG_STRING, &call.sees, NULL, "MEMBERS"},
+        {"due", 0, 0, G_OPTION_ARG_STRING, &call.due, NULL, "TIME"},
+        {"owner", 0, 0, G_OPTION_ARG_STRING, &call.owner, NULL, "NAME"},
+        {"evidence", 0, 0, G_OPTION_ARG_STRING, &call.evidence, NULL, "TEXT"},
+        {"audiences", 0, 0, G_OPTION_ARG_STRING, &call.audiences, NULL, "LIST"},
+        {"members", 0, 0, G_OPTION_ARG_STRING, &call.members, NULL, "LIST"},
+        {"ends", 0, 0, G_OPTION_ARG_STRING, &call.ends, NULL, "TIME"},
+        {"withdraw", 0, 0, G_OPTION_ARG_INT64, &call.withdraw, NULL, "ID"},
+        {"remove", 0, 0, G_OPTION_ARG_NONE, &call.remove, NULL, NULL},
+        {"ask", 0, 0, G_OPTION_ARG_NONE, &call.ask, NULL, NULL},
+        {"domain", 0, 0, G_OPTION_ARG_STRING, &call.domain, NULL, "DOMAIN"},
+        {"name", 0, 0, G_OPTION_ARG_STRING, &call.name, NULL, "NAME"},
+        {"fingerprint", 0, 0, G_OPTION_ARG_STRING, &call.fingerprint, NULL, "HEX"},
+        {"reject", 0, 0, G_OPTION_ARG_NONE, &call.reject, NULL, NULL},
+        {"target", 0, 0, G_OPTION_ARG_STRING, &call.target, NULL, "TEXT"},
+        {"observed", 0, 0, G_OPTION_ARG_STRING, &call.observed, NULL, "TEXT"},
+        {"advice", 0, 0, G_OPTION_ARG_STRING, &call.advice, NULL, "TEXT"},
+        {"expected", 0, 0, G_OPTION_ARG_STRING, &call.expected, NULL, "WHAT"},
+        {"language", 0, 0, G_OPTION_ARG_STRING, &call.language, NULL, "LANG"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &call.days, NULL, "N"},
+        {"reason", 0, 0, G_OPTION_ARG_STRING, &call.reason, NULL, "TEXT"},
+        {"note", 0, 0, G_OPTION_ARG_STRING, &call.note, NULL, "TEXT"},
+        {"every", 0, 0, G_OPTION_ARG_INT, &call.every, NULL, "N"},
+        {"anchor", 0, 0, G_OPTION_ARG_FILENAME, &call.anchor, NULL, "FILE"},
+        {"year", 0, 0, G_OPTION_ARG_INT, &call.year, NULL, "YEAR"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &call.out, NULL, "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &call.json, NULL, NULL},
         {0},
     };
-    g_autofree char *help = help_new();
+    g_autoptr(GPtrArray) forms = forms_new();
     g_autoptr(GError) error = NULL;
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "COMMAND …", help, &call.lang, &status))
+    if (cli_parse(&argc, &argv, entries, (const char *const *)forms->pdata, examples, &call.lang, &status))
         status = run(&call, argc, argv, &error) ? call.status : cli_fail("case", error);
     clear(&call);
     return status;

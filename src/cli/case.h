@@ -33,7 +33,7 @@ typedef struct {
     const char *name;
     bool (*run)(CaseCall *call, GError **error);
     int least, most;   /* of what follows; most -1: any number */
-    const char *usage; /* what follows it, as the help says it */
+    const char *usage; /* what follows it: a form is name and usage, see cli_parse */
 } CaseCommand;
 
 /* The case that the first argument names, as people write references. */

@@ -24,12 +24,23 @@ int cli_verify(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 
-/* Parses argv with these entries, `--help` with `example` at its end, and `--lang`; what remains is left in
- * argv. False: the error is printed, or the help; leave with *ret_status. */
-bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *usage, const char *example,
-               VigieLang *ret_lang, int *ret_status);
-/* What --lang says, before the options are parsed: their help is worded in it. */
-VigieLang cli_help_language(int argc, char **argv);
+/* Parses argv with these entries and those of all commands, --lang and --help; what remains is left in argv. False: the
+ * error is printed, or the help; leave with *ret_status.
+ *
+ * A form is what may follow the command, "issue --profile PROFILE --csr FILE … [--json]": small letters at its beginning are
+ * its name, an option in it goes with it, and with no form that does not name it; one that stands in none goes with all.
+ * The help of a form shows those that go with it. What is said of them are words:
+ *
+ *   help.ca                   what the command does              help.ca.--csr        an option of it
+ *   help.ca.issue             what the form does                 help.ca.renew.--csr  where it means another thing there
+ *   help.ca.notes             what else is to be known           help.--config        an option of several commands
+ *   help.arg.FILE             a word in capitals
+ *
+ * `examples` are lines; the help of a form has those that begin with it. Both end with NULL. */
+bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *const *forms,
+               const char *const *examples, VigieLang *ret_lang, int *ret_status);
+/* The language of the reader, also before the options are parsed. */
+VigieLang cli_reader(void);
 /* What an error says, in the language of --help; in English where the words know it in no other. Free with g_free. */
 char *cli_words(const GError *error);
 /* "vigie COMMAND: message" on stderr; returns CLI_FAILED. */

@@ -126,29 +126,28 @@ static bool convert(char **paths, const Options *options, VigieLang lang, GError
                  : write_file(objects, options, format, lang, error);
 }
 
+static const char *const forms[] = {"FILE… --to FORMAT --out FILE [OPTIONS]", NULL};
+static const char *const examples[] = {
+    "vigie convert server.pfx --to pem --out server.pem",
+    "vigie convert server.crt server.key --to pkcs12-old \\",
+    "  --private-key --out server.p12",
+    "vigie convert echo-04.pem --to token --out \\",
+    "  'pkcs11:token=Echo;object=echo?module-path=/usr/lib/softhsm/libsofthsm2.so'",
+    NULL};
+
 int cli_convert(int argc, char **argv) {
     g_auto(Options) options = {0};
     const GOptionEntry entries[] = {
-        {"to", 't', 0, G_OPTION_ARG_STRING, &options.to,
-         "pem, der, pkcs7, pkcs12, pkcs12-old, key, key-der, key-traditional or token", "FORMAT"},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out,
-         "a file that does not exist yet; a key in a token", "FILE|pkcs11:URI"},
-        {"private-key", 0, 0, G_OPTION_ARG_NONE, &options.private_key,
-         "write the private key too (mode 0600)", NULL},
-        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file, "opens what is given",
-         "FILE|fd:N"},
-        {"out-password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.out_password_file,
-         "seals what is written; the PIN of a token", "FILE|fd:N"},
+        {"to", 't', 0, G_OPTION_ARG_STRING, &options.to, NULL, "FORMAT"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, NULL, "FILE|pkcs11:URI"},
+        {"private-key", 0, 0, G_OPTION_ARG_NONE, &options.private_key, NULL, NULL},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file, NULL, "FILE|fd:N"},
+        {"out-password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.out_password_file, NULL, "FILE|fd:N"},
         {0},
     };
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
-    if (!cli_parse(&argc, &argv, entries, "FILE…",
-                   "Examples:\n  vigie convert serveur.pfx --to pem --out serveur.pem\n"
-                   "  vigie convert serveur.crt serveur.key --to pkcs12-old --private-key --out serveur.p12\n"
-                   "  vigie convert echo-04.pem --to token \\\n"
-                   "    --out 'pkcs11:token=Echo;object=echo-04?module-path=/usr/lib/softhsm/libsofthsm2.so'",
-                   &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     g_autoptr(GError) error = NULL;
     if (!convert(argv + 1, &options, lang, &error))

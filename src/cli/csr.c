@@ -16,19 +16,17 @@ typedef struct {
     VigieLang lang;
 } Options;
 
-static const char example[] =
-    "Commands:\n"
-    "  vigie csr --device NUMBER|FQDN|NAME --key-out FILE --out FILE   names taken from the fleet\n"
-    "  vigie csr --name FQDN [--name IP] --key-out FILE --out FILE     names given\n"
-    "  vigie csr check FILE                                            what is wrong with a request\n"
-    "\n"
-    "The key is written with mode 0600, or made in a PKCS#11 token; it stays there, the request alone is "
-    "sent.\n"
-    "\n"
-    "Examples:\n"
-    "  vigie csr --name echo-04.chu.example --name 10.1.2.3 --key-out echo-04.key --out echo-04.csr\n"
-    "  vigie csr --name echo-04.chu.example --out echo-04.csr \\\n"
-    "    --key-out 'pkcs11:token=Echo;object=echo-04?module-path=/usr/lib/softhsm/libsofthsm2.so'";
+static const char *const forms[] = {
+    "(--device TEXT | --name NAME …) (--key-out FILE | --use-key FILE) --out FILE [--key TYPE] "
+    "[--password-file FILE] [--organisation TEXT] [--country CC]",
+    "check FILE [--json]", NULL};
+static const char *const examples[] = {
+    "vigie csr --name echo-04.chu.example --name 10.1.2.3 \\",
+    "  --key-out echo-04.key --out echo-04.csr",
+    "vigie csr --name echo-04.chu.example --out echo-04.csr --key-out \\",
+    "  'pkcs11:token=Echo;object=echo?module-path=/usr/lib/softhsm/libsofthsm2.so'",
+    "vigie csr check echo-04.csr",
+    NULL};
 
 /* ---- Names from the fleet ------------------------------------------------------------------------------- */
 
@@ -281,26 +279,21 @@ static int run(const Options *options, int argc, char **argv) {
 int cli_csr(int argc, char **argv) {
     Options options = {0};
     const GOptionEntry entries[] = {
-        {"device", 'd', 0, G_OPTION_ARG_STRING, &options.device, "a device of the fleet: its names are taken",
-         "TEXT"},
-        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &options.names, "a host name or an IP address", "NAME"},
-        {"key", 0, 0, G_OPTION_ARG_STRING, &options.key_type,
-         "p256 (default), p384, rsa3072, rsa4096, rsa2048", "TYPE"},
-        {"key-out", 0, 0, G_OPTION_ARG_FILENAME, &options.key_out,
-         "where the new key is kept (mode 0600), or made", "FILE|pkcs11:URI"},
-        {"use-key", 0, 0, G_OPTION_ARG_FILENAME, &options.use_key, "a key that exists, instead of a new one",
-         "FILE|pkcs11:URI"},
-        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file,
-         "opens the key of --use-key; the PIN of a token", "FILE|fd:N"},
-        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, "the request", "FILE"},
-        {"organisation", 0, 0, G_OPTION_ARG_STRING, &options.organisation, "O of the subject", "TEXT"},
-        {"country", 0, 0, G_OPTION_ARG_STRING, &options.country, "C of the subject, two letters", "CC"},
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options.config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "check: one JSON object", NULL},
+        {"device", 'd', 0, G_OPTION_ARG_STRING, &options.device, NULL, "TEXT"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &options.names, NULL, "NAME"},
+        {"key", 0, 0, G_OPTION_ARG_STRING, &options.key_type, NULL, "TYPE"},
+        {"key-out", 0, 0, G_OPTION_ARG_FILENAME, &options.key_out, NULL, "FILE|pkcs11:URI"},
+        {"use-key", 0, 0, G_OPTION_ARG_FILENAME, &options.use_key, NULL, "FILE|pkcs11:URI"},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &options.password_file, NULL, "FILE|fd:N"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out, NULL, "FILE"},
+        {"organisation", 0, 0, G_OPTION_ARG_STRING, &options.organisation, NULL, "TEXT"},
+        {"country", 0, 0, G_OPTION_ARG_STRING, &options.country, NULL, "CC"},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options.config, NULL, "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, NULL, NULL},
         {0},
     };
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "[check FILE]", example, &options.lang, &status))
+    if (cli_parse(&argc, &argv, entries, forms, examples, &options.lang, &status))
         status = run(&options, argc, argv);
     char *owned[] = {options.config,       options.device,  options.key_type,
                      options.use_key,      options.key_out, options.out,

@@ -372,26 +372,24 @@ static int diagnose_with(const Arguments *arguments, VigieLang lang, int argc, c
     return status;
 }
 
+static const char *const forms[] = {"[OPTIONS] HOST:PORT[/PROTOCOL]", NULL};
+static const char *const examples[] = {"vigie diagnose automate-02.chu.test:2762 --ca hospital-root.pem",
+                                       "vigie diagnose 10.1.2.3:2762 --name automate-02.chu.test", NULL};
+
 int cli_diagnose(int argc, char **argv) {
     g_auto(Arguments) arguments = {0};
-    VigieLang lang = cli_help_language(argc, argv);
+    VigieLang lang = VIGIE_FR;
     const GOptionEntry entries[] = {
-        {"name", 'n', 0, G_OPTION_ARG_STRING, &arguments.name, vigie_word(lang, "diagnose.option.name"),
-         "FQDN"},
-        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.authorities,
-         vigie_word(lang, "diagnose.option.ca"), "FILE"},
-        {"gentle", 'g', 0, G_OPTION_ARG_NONE, &arguments.gentle, vigie_word(lang, "diagnose.option.gentle"),
-         NULL},
-        {"timeout", 0, 0, G_OPTION_ARG_STRING, &arguments.timeout,
-         vigie_word(lang, "diagnose.option.timeout"), "SECONDS"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &arguments.json, vigie_word(lang, "diagnose.option.json"), NULL},
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &arguments.config,
-         vigie_word(lang, "diagnose.option.config"), "FILE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING, &arguments.name, NULL, "FQDN"},
+        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.authorities, NULL, "FILE"},
+        {"gentle", 'g', 0, G_OPTION_ARG_NONE, &arguments.gentle, NULL, NULL},
+        {"timeout", 0, 0, G_OPTION_ARG_STRING, &arguments.timeout, NULL, "SECONDS"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &arguments.json, NULL, NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &arguments.config, NULL, "FILE"},
         {0},
     };
     int status;
-    if (!cli_parse(&argc, &argv, entries, vigie_word(lang, "diagnose.usage"),
-                   vigie_word(lang, "diagnose.example"), &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     return diagnose_with(&arguments, lang, argc, argv);
 }

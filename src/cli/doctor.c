@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char example[] = "Example:\n"
-                              "  vigie doctor --config /etc/vigie/vigie.conf\n"
-                              "  vigie doctor --send-test biomed@chu.example\n"
-                              "  vigie doctor --example > /etc/vigie/vigie.conf";
+static const char *const forms[] = {"[OPTIONS]", NULL};
+static const char *const examples[] = {"vigie doctor --config /etc/vigie/vigie.conf",
+                                       "vigie doctor --send-test biomed@chu.example",
+                                       "vigie doctor --example > /etc/vigie/vigie.conf", NULL};
 
 /* Told by word, shape and, on a terminal, colour. */
 static const struct {
@@ -53,16 +53,15 @@ int cli_doctor(int argc, char **argv) {
     g_autofree char *config = NULL, *address = NULL;
     gboolean json = FALSE, show_example = FALSE;
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object", NULL},
-        {"send-test", 0, 0, G_OPTION_ARG_STRING, &address, "send a test message there", "ADDRESS"},
-        {"example", 0, 0, G_OPTION_ARG_NONE, &show_example, "print a configuration with every key, and leave",
-         NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, NULL, "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL},
+        {"send-test", 0, 0, G_OPTION_ARG_STRING, &address, NULL, "ADDRESS"},
+        {"example", 0, 0, G_OPTION_ARG_NONE, &show_example, NULL, NULL},
         {0},
     };
     VigieDoctorOptions options = {0};
     int status = CLI_FAILED;
-    if (!cli_parse(&argc, &argv, entries, "", example, &options.lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &options.lang, &status))
         return status;
     if (show_example)
         return print_example();

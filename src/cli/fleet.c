@@ -28,8 +28,7 @@ typedef struct {
 } Fleet;
 
 typedef struct {
-    const char *name;
-    const char *usage;
+    const char *form; /* see cli_parse */
     bool (*run)(Fleet *fleet, int *ret_status, GError **error);
 } Subcommand;
 
@@ -470,31 +469,49 @@ static bool run_survey(Fleet *fleet, int *ret_status, GError **error) {
     return progress != NULL;
 }
 
-/* ---- The table ---------------------------------------------------------------------------------------------- */
-static const Subcommand subcommands[] = {
-    {"list", "[WORDS] [--state STATE]", run_list},
-    {"show", "DEVICE", run_show},
-    {"findings", "[WORDS] [--severity S] [--kind ID]", run_findings},
-    {"certificates", "[WORDS] [--sort -not_after]", run_certificates},
-    {"alarms", "", run_alarms},
-    {"organisations", "", run_organisations},
-    {"import", "FILE.csv [--mapping FILE] [--organisation NAME] [--dry-run]", run_import},
-    {"export", "[--mapping FILE] [--output FILE]", run_export},
-    {"add", "HOST:PORT[/PROTOCOL] … --organisation NAME [--name NAME]", run_add},
-    {"contact", "--organisation NAME --role ROLE --mail ADDRESS", run_contact},
-    {"ack", "NUMBER … [--note TEXT]", run_ack},
-    {"survey", "[WORDS] [--depth DEPTH] [--wait]", run_survey},
-    {"calendar", "[--output FILE]", run_calendar},
-    {"metrics", "", run_metrics},
-};
-
-static char *example_text(VigieLang lang) {
-    GString *text = g_string_new(vigie_word(lang, "fleet.cli.commands"));
-    for (size_t i = 0; i < G_N_ELEMENTS(subcommands); i++)
-        g_string_append_printf(text, "\n  vigie fleet %s %s", subcommands[i].name, subcommands[i].usage);
-    g_string_append_printf(text, "\n\n%s", vigie_word(lang, "fleet.cli.example"));
-    return g_string_free(text, FALSE);
+/* Reached where something stands before it, of which the authorities' command would know nothing. */
+static bool run_renew(Fleet *fleet, int *ret_status, GError **error) {
+    (void)fleet;
+    (void)ret_status;
+    return invalid(error, "renew comes first, then its options, as in vigie fleet renew A-1 --check");
 }
+
+/* ---- The table ---------------------------------------------------------------------------------------------- */
+/* What chooses among what is watched: words, and these. */
+#define CHOICE                                                                                                \
+    " [WORD …] [--organisation NAME] [--class CLASS] [--owner OWNER] [--criticality LEVEL] [--state STATE]" \
+    " [--severity LEVEL] [--kind ID] [--retired]"
+#define LIST CHOICE " [--sort KEY] [--page N] [--page-size N]"
+
+static const Subcommand subcommands[] = {
+    {"list" LIST, run_list},
+    {"show DEVICE [--organisation NAME]", run_show},
+    {"findings" LIST, run_findings},
+    {"certificates" LIST, run_certificates},
+    {"alarms" LIST, run_alarms},
+    {"organisations" LIST, run_organisations},
+    {"import FILE.csv [--mapping FILE] [--organisation NAME] [--dry-run]", run_import},
+    {"export" CHOICE " [--mapping FILE] [--output FILE]", run_export},
+    {"add HOST:PORT[/PROTOCOL] … --organisation NAME [--name TEXT] [--gmao TEXT] [--class CLASS] "
+     "[--owner OWNER] [--criticality LEVEL] [--manufacturer TEXT] [--model TEXT] [--serial TEXT] "
+     "[--location TEXT] [--note TEXT]",
+     run_add},
+    {"contact --organisation NAME --mail ADDRESS [--role ROLE] [--name TEXT] [--language fr|en] "
+     "[--manufacturer TEXT]",
+     run_contact},
+    {"ack NUMBER … [--note TEXT]", run_ack},
+    {"survey" CHOICE " [--depth DEPTH] [--wait]", run_survey},
+    {"calendar" CHOICE " [--output FILE]", run_calendar},
+    {"metrics" CHOICE " [--output FILE]", run_metrics},
+    {"renew DEVICE …", run_renew},
+};
+static const char *const examples[] = {
+    "vigie fleet import gmao.csv --organisation 'CHU de Kermarec' --dry-run",
+    "vigie fleet list --class laboratory --state broken",
+    "vigie fleet ack 12 --note 'mise à jour prévue lundi'",
+    "vigie fleet survey --kind clock-skew --wait",
+    "vigie fleet export --output for-gmao.csv",
+    NULL};
 
 static bool open_fleet(Fleet *fleet, GError **error) {
     fleet->settings = vigie_config_load(fleet->config, error);
@@ -513,60 +530,61 @@ static bool open_fleet(Fleet *fleet, GError **error) {
 }
 
 static bool dispatch(Fleet *fleet, int *ret_status, GError **error) {
-    const char *name = fleet->argc > 1 ? fleet->argv[1] : "";
+    const char *name = fleet->argv[1];
     for (size_t i = 0; i < G_N_ELEMENTS(subcommands); i++) {
-        if (strcmp(subcommands[i].name, name) != 0)
+        if (strncmp(subcommands[i].form, name, strlen(name)) != 0 ||
+            strcspn(subcommands[i].form, " ") != strlen(name))
             continue;
         fleet->argv += 2;
         return open_fleet(fleet, error) && subcommands[i].run(fleet, ret_status, error);
     }
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "\"%s\" is no command of it: see vigie fleet --help",
-                name);
     return false;
 }
 
 int cli_fleet(int argc, char **argv) {
     /* A device's certificate is renewed by an authority, with its options. */
-    if (argc > 1 && strcmp(argv[1], "renew") == 0)
+    static char authority[] = "ca";
+    if (argc > 1 && strcmp(argv[1], "renew") == 0) {
+        argv[0] = authority;
         return cli_ca(argc, argv);
+    }
     Fleet fleet = {0};
-    VigieLang help = cli_help_language(argc, argv);
-#define WORD(key) vigie_word(help, "fleet.option." key)
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &fleet.config, WORD("config"), "FILE"},
-        {"organisation", 'o', 0, G_OPTION_ARG_STRING, &fleet.organisation, WORD("organisation"), "NAME"},
-        {"class", 0, 0, G_OPTION_ARG_STRING, &fleet.class_, "imaging, laboratory …", "CLASS"},
-        {"owner", 0, 0, G_OPTION_ARG_STRING, &fleet.owner, "biomed, dsi, vendor", "OWNER"},
-        {"criticality", 0, 0, G_OPTION_ARG_STRING, &fleet.criticality, "minor, moderate, major, vital", "C"},
-        {"state", 's', 0, G_OPTION_ARG_STRING, &fleet.state, WORD("state"), "STATE"},
-        {"severity", 0, 0, G_OPTION_ARG_STRING, &fleet.severity, "info, low, medium, high, critical", "S"},
-        {"kind", 'k', 0, G_OPTION_ARG_STRING, &fleet.kind, WORD("kind"), "ID"},
-        {"retired", 0, 0, G_OPTION_ARG_NONE, &fleet.retired, WORD("retired"), NULL},
-        {"sort", 0, 0, G_OPTION_ARG_STRING, &fleet.sort, WORD("sort"), "KEY"},
-        {"page", 0, 0, G_OPTION_ARG_INT64, &fleet.page, WORD("page"), "N"},
-        {"page-size", 0, 0, G_OPTION_ARG_INT64, &fleet.page_size, WORD("page-size"), "N"},
-        {"mapping", 'm', 0, G_OPTION_ARG_FILENAME, &fleet.mapping, WORD("mapping"), "FILE"},
-        {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &fleet.dry_run, WORD("dry-run"), NULL},
-        {"output", 0, 0, G_OPTION_ARG_FILENAME, &fleet.output, WORD("output"), "FILE"},
-        {"name", 0, 0, G_OPTION_ARG_STRING, &fleet.name, WORD("name"), "TEXT"},
-        {"gmao", 0, 0, G_OPTION_ARG_STRING, &fleet.gmao, WORD("gmao"), "TEXT"},
-        {"manufacturer", 0, 0, G_OPTION_ARG_STRING, &fleet.manufacturer, WORD("manufacturer"), "TEXT"},
-        {"model", 0, 0, G_OPTION_ARG_STRING, &fleet.model, WORD("model"), "TEXT"},
-        {"serial", 0, 0, G_OPTION_ARG_STRING, &fleet.serial, WORD("serial"), "TEXT"},
-        {"location", 0, 0, G_OPTION_ARG_STRING, &fleet.location, WORD("location"), "TEXT"},
-        {"role", 0, 0, G_OPTION_ARG_STRING, &fleet.role, "biomed, dsi, vendor", "ROLE"},
-        {"mail", 0, 0, G_OPTION_ARG_STRING, &fleet.mail, WORD("mail"), "ADDRESS"},
-        {"language", 0, 0, G_OPTION_ARG_STRING, &fleet.language, WORD("language"), "fr|en"},
-        {"note", 0, 0, G_OPTION_ARG_STRING, &fleet.note, WORD("note"), "TEXT"},
-        {"depth", 'd', 0, G_OPTION_ARG_STRING, &fleet.depth, "certificate, protocols, full", "DEPTH"},
-        {"wait", 'w', 0, G_OPTION_ARG_NONE, &fleet.wait, WORD("wait"), NULL},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &fleet.json, WORD("json"), NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &fleet.config, NULL, "FILE"},
+        {"organisation", 'o', 0, G_OPTION_ARG_STRING, &fleet.organisation, NULL, "NAME"},
+        {"class", 0, 0, G_OPTION_ARG_STRING, &fleet.class_, NULL, "CLASS"},
+        {"owner", 0, 0, G_OPTION_ARG_STRING, &fleet.owner, NULL, "OWNER"},
+        {"criticality", 0, 0, G_OPTION_ARG_STRING, &fleet.criticality, NULL, "LEVEL"},
+        {"state", 's', 0, G_OPTION_ARG_STRING, &fleet.state, NULL, "STATE"},
+        {"severity", 0, 0, G_OPTION_ARG_STRING, &fleet.severity, NULL, "LEVEL"},
+        {"kind", 'k', 0, G_OPTION_ARG_STRING, &fleet.kind, NULL, "ID"},
+        {"retired", 0, 0, G_OPTION_ARG_NONE, &fleet.retired, NULL, NULL},
+        {"sort", 0, 0, G_OPTION_ARG_STRING, &fleet.sort, NULL, "KEY"},
+        {"page", 0, 0, G_OPTION_ARG_INT64, &fleet.page, NULL, "N"},
+        {"page-size", 0, 0, G_OPTION_ARG_INT64, &fleet.page_size, NULL, "N"},
+        {"mapping", 'm', 0, G_OPTION_ARG_FILENAME, &fleet.mapping, NULL, "FILE"},
+        {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &fleet.dry_run, NULL, NULL},
+        {"output", 0, 0, G_OPTION_ARG_FILENAME, &fleet.output, NULL, "FILE"},
+        {"name", 0, 0, G_OPTION_ARG_STRING, &fleet.name, NULL, "TEXT"},
+        {"gmao", 0, 0, G_OPTION_ARG_STRING, &fleet.gmao, NULL, "TEXT"},
+        {"manufacturer", 0, 0, G_OPTION_ARG_STRING, &fleet.manufacturer, NULL, "TEXT"},
+        {"model", 0, 0, G_OPTION_ARG_STRING, &fleet.model, NULL, "TEXT"},
+        {"serial", 0, 0, G_OPTION_ARG_STRING, &fleet.serial, NULL, "TEXT"},
+        {"location", 0, 0, G_OPTION_ARG_STRING, &fleet.location, NULL, "TEXT"},
+        {"role", 0, 0, G_OPTION_ARG_STRING, &fleet.role, NULL, "ROLE"},
+        {"mail", 0, 0, G_OPTION_ARG_STRING, &fleet.mail, NULL, "ADDRESS"},
+        {"language", 0, 0, G_OPTION_ARG_STRING, &fleet.language, NULL, "fr|en"},
+        {"note", 0, 0, G_OPTION_ARG_STRING, &fleet.note, NULL, "TEXT"},
+        {"depth", 'd', 0, G_OPTION_ARG_STRING, &fleet.depth, NULL, "DEPTH"},
+        {"wait", 'w', 0, G_OPTION_ARG_NONE, &fleet.wait, NULL, NULL},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &fleet.json, NULL, NULL},
         {0},
     };
-#undef WORD
-    g_autofree char *example = example_text(help);
+    const char *forms[G_N_ELEMENTS(subcommands) + 1] = {NULL};
+    for (size_t i = 0; i < G_N_ELEMENTS(subcommands); i++)
+        forms[i] = subcommands[i].form;
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &fleet.lang, &status)) {
+    if (cli_parse(&argc, &argv, entries, forms, examples, &fleet.lang, &status)) {
         g_autoptr(GError) error = NULL;
         fleet.argc = argc;
         fleet.argv = argv;

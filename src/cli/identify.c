@@ -313,20 +313,21 @@ static int identify_all(char **paths, const char *password, bool json, Printing 
     return status;
 }
 
+static const char *const forms[] = {"[OPTIONS] FILE…", NULL};
+static const char *const examples[] = {"vigie identify server.pfx", "vigie identify *.crt *.key --json",
+                                       NULL};
+
 int cli_identify(int argc, char **argv) {
     gboolean json = FALSE;
     g_autofree char *password_file = NULL;
     const GOptionEntry entries[] = {
-        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object a file", NULL},
-        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file, "opens what is under a password",
-         "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file, NULL, "FILE"},
         {0},
     };
     Printing how = {.now = vigie_time_now()};
     int status = CLI_FAILED;
-    if (!cli_parse(&argc, &argv, entries, "FILE…",
-                   "Examples:\n  vigie identify serveur.pfx\n  vigie identify *.crt *.key --json", &how.lang,
-                   &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &how.lang, &status))
         return status;
     g_autoptr(GError) error = NULL;
     g_autoptr(GTimeZone) zone = g_time_zone_new_local();

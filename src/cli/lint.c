@@ -162,6 +162,11 @@ static bool lint_all(Run *run, char **paths, GError **error) {
     return false;
 }
 
+static const char *const forms[] = {"[OPTIONS] FILE…", NULL};
+static const char *const examples[] = {"vigie lint automate.pem --waive cabf.lifetime",
+                                       "vigie lint --profile device automate.csr automate.pem",
+                                       "vigie lint /var/www/pki/*.crl --waive cabf.crl-hold", NULL};
+
 int cli_lint(int argc, char **argv) {
     g_auto(GStrv) waived = NULL;
     g_autofree char *profile = NULL, *policy = NULL;
@@ -169,18 +174,13 @@ int cli_lint(int argc, char **argv) {
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
     const GOptionEntry entries[] = {
-        {"profile", 'p', 0, G_OPTION_ARG_STRING, &profile,
-         "certificates and requests against this profile too (vigie ca profiles)", "NAME"},
-        {"policy", 0, 0, G_OPTION_ARG_STRING, &policy,
-         "the policy that certificates of the profile must name", "OID"},
-        {"waive", 0, 0, G_OPTION_ARG_STRING_ARRAY, &waived, "pass over this check; may be repeated", "ID"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object", NULL},
+        {"profile", 'p', 0, G_OPTION_ARG_STRING, &profile, NULL, "NAME"},
+        {"policy", 0, 0, G_OPTION_ARG_STRING, &policy, NULL, "OID"},
+        {"waive", 0, 0, G_OPTION_ARG_STRING_ARRAY, &waived, NULL, "ID"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL},
         {0},
     };
-    if (!cli_parse(&argc, &argv, entries, "FILE…",
-                   "Examples:\n  vigie lint automate.pem --waive cabf.lifetime\n"
-                   "  vigie lint --profile device automate.csr automate.pem",
-                   &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) all = json_array();

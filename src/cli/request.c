@@ -22,26 +22,29 @@ typedef struct {
     bool wrong;
 } Args;
 
-static const char example[] =
-    "Commands:\n"
-    "  vigie request add --profile PROFILE --csr FILE [--name dns:NAME …] [--field NAME=VALUE …]\n"
-    "  vigie request renew SERIAL --csr FILE\n"
-    "  vigie request revoke SERIAL --reason REASON\n"
-    "  vigie request evidence NUMBER FILE [--type TYPE]\n"
-    "  vigie request list [--state requested|validated|issued|refused] [--json]\n"
-    "  vigie request show NUMBER [--json]\n"
-    "  vigie request validate NUMBER …\n"
-    "  vigie request refuse NUMBER … --reason TEXT\n"
-    "  vigie request enrol --profile PROFILE --name dns:DOMAIN [--uses N] [--days N] [--challenge [--open]]\n"
-    "  vigie request enrolments [--json]\n"
-    "  vigie request end NUMBER\n"
-    "\n"
-    "What is validated is signed by the signer of `vigie serve`; --wait SECONDS waits for it.\n"
-    "\n"
-    "Example:\n"
-    "  vigie request add --profile device --csr automate.csr --field organisation='CHU de Kermarec' \\\n"
-    "    --account c.martin\n"
-    "  vigie request validate 12 --account a.dsi --wait 5 --out automate.pem";
+static const char *const forms[] = {
+    "add --profile PROFILE --csr FILE [--authority NAME] [--name KIND:NAME …] [--field NAME=VALUE …] "
+    "[--organisation ID] [--device ID] [--mail ADDRESS] [--days N] [--wait SECONDS] [--out FILE] [--json]",
+    "renew SERIAL --csr FILE [--mail ADDRESS] [--days N] [--wait SECONDS] [--out FILE] [--json]",
+    "revoke SERIAL --reason REASON [--wait SECONDS] [--json]",
+    "evidence NUMBER FILE [--type TYPE] [--json]",
+    "list [--state STATE] [--device ID] [--json]",
+    "show NUMBER [--json]",
+    "validate NUMBER … [--wait SECONDS] [--out FILE] [--json]",
+    "refuse NUMBER … --reason TEXT [--json]",
+    "enrol --profile PROFILE --name dns:DOMAIN … [--label TEXT] [--authority NAME] [--field NAME=VALUE …] "
+    "[--organisation ID] [--device ID] [--uses N] [--days N] [--challenge [--open]] [--json]",
+    "enrolments [--json]",
+    "end NUMBER",
+    NULL};
+static const char *const examples[] = {
+    "vigie request add --profile device --csr automate.csr \\",
+    "  --field organisation='CHU de Kermarec' --account c.martin",
+    "vigie request validate 12 --account a.dsi --wait 5 \\",
+    "  --out automate.pem",
+    "vigie request enrol --profile device --name dns:chu.example --uses 20 \\",
+    "  --field organisation='CHU de Kermarec' --label analysers",
+    NULL};
 
 static bool refuse(GError **error, const char *what) {
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, what);
@@ -420,42 +423,31 @@ static bool run(Args *args, int argc, char **argv, GError **error) {
 int cli_request(int argc, char **argv) {
     Args args = {.now = vigie_time_now()};
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &args.config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"account", 'u', 0, G_OPTION_ARG_STRING, &args.account, "whose act it is; default: your login",
-         "NAME"},
-        {"profile", 'p', 0, G_OPTION_ARG_STRING, &args.profile, "what kind of certificate", "PROFILE"},
-        {"authority", 'a', 0, G_OPTION_ARG_STRING, &args.authority, "which authority, where several can",
-         "NAME"},
-        {"csr", 0, 0, G_OPTION_ARG_FILENAME, &args.csr, "a request (PKCS#10)", "FILE"},
-        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &args.names,
-         "a name beside those of the request, or that an enrolment allows with all below it; may be repeated",
-         "KIND:NAME"},
-        {"field", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &args.fields, "a field of the profile; may be repeated",
-         "NAME=VALUE"},
-        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &args.organisation, "for which organisation", "ID"},
-        {"device", 'd', 0, G_OPTION_ARG_INT64, &args.device, "for which device of the fleet", "ID"},
-        {"mail", 'm', 0, G_OPTION_ARG_STRING, &args.mail, "whom to remind before the certificate ends",
-         "ADDRESS"},
-        {"days", 0, 0, G_OPTION_ARG_INT, &args.days, "a shorter life; of an enrolment: its own (30)", "N"},
-        {"reason", 'r', 0, G_OPTION_ARG_STRING, &args.reason, "of a revocation, or why it is refused",
-         "REASON"},
-        {"type", 0, 0, G_OPTION_ARG_STRING, &args.type, "of evidence, as in application/pdf", "TYPE"},
-        {"wait", 'w', 0, G_OPTION_ARG_INT, &args.wait, "wait so long for what comes of it", "SECONDS"},
-        {"out", 0, 0, G_OPTION_ARG_FILENAME, &args.out, "write the certificate and its issuers there",
-         "FILE"},
-        {"state", 's', 0, G_OPTION_ARG_STRING, &args.state, "requested, validated, issued or refused",
-         "STATE"},
-        {"uses", 0, 0, G_OPTION_ARG_INT, &args.uses, "certificates that an enrolment gives; 0: any number",
-         "N"},
-        {"challenge", 0, 0, G_OPTION_ARG_NONE, &args.challenge, "each name is proven by a challenge (ACME)",
-         NULL},
-        {"open", 0, 0, G_OPTION_ARG_NONE, &args.open, "without a secret; wants --challenge", NULL},
-        {"label", 'l', 0, G_OPTION_ARG_STRING, &args.label, "what an enrolment is for", "TEXT"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &args.json, "one JSON object", NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &args.config, NULL, "FILE"},
+        {"account", 'u', 0, G_OPTION_ARG_STRING, &args.account, NULL, "NAME"},
+        {"profile", 'p', 0, G_OPTION_ARG_STRING, &args.profile, NULL, "PROFILE"},
+        {"authority", 'a', 0, G_OPTION_ARG_STRING, &args.authority, NULL, "NAME"},
+        {"csr", 0, 0, G_OPTION_ARG_FILENAME, &args.csr, NULL, "FILE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING_ARRAY, &args.names, NULL, "KIND:NAME"},
+        {"field", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &args.fields, NULL, "NAME=VALUE"},
+        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &args.organisation, NULL, "ID"},
+        {"device", 'd', 0, G_OPTION_ARG_INT64, &args.device, NULL, "ID"},
+        {"mail", 'm', 0, G_OPTION_ARG_STRING, &args.mail, NULL, "ADDRESS"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &args.days, NULL, "N"},
+        {"reason", 'r', 0, G_OPTION_ARG_STRING, &args.reason, NULL, "REASON"},
+        {"type", 0, 0, G_OPTION_ARG_STRING, &args.type, NULL, "TYPE"},
+        {"wait", 'w', 0, G_OPTION_ARG_INT, &args.wait, NULL, "SECONDS"},
+        {"out", 0, 0, G_OPTION_ARG_FILENAME, &args.out, NULL, "FILE"},
+        {"state", 's', 0, G_OPTION_ARG_STRING, &args.state, NULL, "STATE"},
+        {"uses", 0, 0, G_OPTION_ARG_INT, &args.uses, NULL, "N"},
+        {"challenge", 0, 0, G_OPTION_ARG_NONE, &args.challenge, NULL, NULL},
+        {"open", 0, 0, G_OPTION_ARG_NONE, &args.open, NULL, NULL},
+        {"label", 'l', 0, G_OPTION_ARG_STRING, &args.label, NULL, "TEXT"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &args.json, NULL, NULL},
         {0},
     };
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "COMMAND …", example, &args.lang, &status)) {
+    if (cli_parse(&argc, &argv, entries, forms, examples, &args.lang, &status)) {
         g_autoptr(GError) error = NULL;
         if (!args.account)
             args.account = g_strdup(g_get_user_name());

@@ -5,14 +5,14 @@
 
 #include <stdio.h>
 
-static const char example[] =
-    "Changing a key:\n"
-    "  openssl rand -out new 32 && cat new /etc/vigie/evidence-key > both && chmod 0640 both\n"
-    "  chown root:vigie both && mv both /etc/vigie/evidence-key && systemctl restart vigie\n"
-    "  vigie reseal\n"
-    "  mv new /etc/vigie/evidence-key    # with the same owner and mode; then restart once more\n"
-    "\n"
-    "It may be interrupted, and run while all else works.";
+static const char *const forms[] = {"[OPTIONS]", NULL};
+static const char *const examples[] = {
+    "openssl rand -out new 32",
+    "cat new /etc/vigie/evidence-key > both",
+    "chmod 0640 both && chgrp vigie both && mv both /etc/vigie/evidence-key",
+    "systemctl restart vigie",
+    "vigie reseal",
+    NULL};
 
 /* What is sealed, and by which key of the configuration. */
 static const struct {
@@ -68,14 +68,14 @@ int cli_reseal(int argc, char **argv) {
     g_autofree char *config = NULL;
     gboolean json = FALSE;
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &json, "one JSON object", NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, NULL, "FILE"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, NULL, NULL},
         {0},
     };
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
     g_autoptr(GError) error = NULL;
-    if (!cli_parse(&argc, &argv, entries, "", example, &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     return run(config, json, lang, &error) ? CLI_WELL : cli_fail("reseal", error);
 }

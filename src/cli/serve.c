@@ -6,10 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char example[] = "Example:\n"
-                              "  vigie serve --config /etc/vigie/vigie.conf --listen 127.0.0.1:8080\n"
-                              "\n"
-                              "SIGTERM ends it in order, SIGHUP makes it read its configuration again.";
+static const char *const forms[] = {"[OPTIONS]", NULL};
+static const char *const examples[] = {"vigie serve --config ./vigie.conf --listen 127.0.0.1:8081", NULL};
 
 /* What the supervisor starts; it leaves without exit handlers, which a sandboxed process may not all run. */
 static int serve_child(const VigieServeOptions *options, const char *role) {
@@ -23,15 +21,14 @@ static int serve_child(const VigieServeOptions *options, const char *role) {
 int cli_serve(int argc, char **argv) {
     g_autofree char *config = NULL, *listen = NULL, *child = NULL;
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"listen", 'l', 0, G_OPTION_ARG_STRING, &listen, "instead of portal.listen",
-         "ADDRESS:PORT | unix:PATH"},
-        {"child", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &child, "", ""},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, NULL, "FILE"},
+        {"listen", 'l', 0, G_OPTION_ARG_STRING, &listen, NULL, "ADDRESS:PORT | unix:PATH"},
+        {"child", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &child, NULL, ""},
         {0},
     };
     VigieLang lang = VIGIE_FR;
     int status = CLI_FAILED;
-    if (!cli_parse(&argc, &argv, entries, "", example, &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     VigieServeOptions options = {.config_path = config, .listen = listen};
     if (child)

@@ -257,36 +257,31 @@ static int survey_with(const Arguments *arguments, VigieLang lang, int argc, cha
     return result;
 }
 
+static const char *const forms[] = {"[OPTIONS] TARGET…", NULL};
+static const char *const examples[] = {"vigie survey automate-02.chu.test:2762 --ca hospital-root.pem",
+                                       "vigie survey --targets fleet.txt --gentle --format csv > fleet.csv",
+                                       "vigie survey --targets targets.txt --rate 2000 \\",
+                                       "  --resume targets.journal --format jsonl >> records.jsonl", NULL};
+
 int cli_survey(int argc, char **argv) {
     g_auto(Arguments) arguments = {0};
-    VigieLang lang = cli_help_language(argc, argv);
+    VigieLang lang = VIGIE_FR;
     const GOptionEntry entries[] = {
-        {"targets", 't', 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.files,
-         vigie_word(lang, "survey.option.targets"), "FILE"},
-        {"depth", 'd', 0, G_OPTION_ARG_STRING, &arguments.depth, vigie_word(lang, "survey.option.depth"),
-         "DEPTH"},
-        {"format", 'f', 0, G_OPTION_ARG_STRING, &arguments.format, vigie_word(lang, "survey.option.format"),
-         "FORMAT"},
-        {"gentle", 'g', 0, G_OPTION_ARG_NONE, &arguments.gentle, vigie_word(lang, "survey.option.gentle"),
-         NULL},
-        {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments.rate, vigie_word(lang, "survey.option.rate"), "N"},
-        {"per-host", 0, 0, G_OPTION_ARG_INT, &arguments.per_host, vigie_word(lang, "survey.option.per-host"),
-         "N"},
-        {"parallel", 'p', 0, G_OPTION_ARG_INT, &arguments.parallel,
-         vigie_word(lang, "survey.option.parallel"), "N"},
-        {"timeout", 0, 0, G_OPTION_ARG_STRING, &arguments.timeout, vigie_word(lang, "survey.option.timeout"),
-         "SECONDS"},
-        {"resume", 0, 0, G_OPTION_ARG_FILENAME, &arguments.journal, vigie_word(lang, "survey.option.resume"),
-         "FILE"},
-        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.authorities,
-         vigie_word(lang, "survey.option.ca"), "FILE"},
-        {"no-system-roots", 0, 0, G_OPTION_ARG_NONE, &arguments.no_system_roots,
-         vigie_word(lang, "survey.option.no-system-roots"), NULL},
+        {"targets", 't', 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.files, NULL, "FILE"},
+        {"depth", 'd', 0, G_OPTION_ARG_STRING, &arguments.depth, NULL, "DEPTH"},
+        {"format", 'f', 0, G_OPTION_ARG_STRING, &arguments.format, NULL, "FORMAT"},
+        {"gentle", 'g', 0, G_OPTION_ARG_NONE, &arguments.gentle, NULL, NULL},
+        {"rate", 'r', 0, G_OPTION_ARG_DOUBLE, &arguments.rate, NULL, "N"},
+        {"per-host", 0, 0, G_OPTION_ARG_INT, &arguments.per_host, NULL, "N"},
+        {"parallel", 'p', 0, G_OPTION_ARG_INT, &arguments.parallel, NULL, "N"},
+        {"timeout", 0, 0, G_OPTION_ARG_STRING, &arguments.timeout, NULL, "SECONDS"},
+        {"resume", 0, 0, G_OPTION_ARG_FILENAME, &arguments.journal, NULL, "FILE"},
+        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments.authorities, NULL, "FILE"},
+        {"no-system-roots", 0, 0, G_OPTION_ARG_NONE, &arguments.no_system_roots, NULL, NULL},
         {0},
     };
     int status;
-    if (!cli_parse(&argc, &argv, entries, vigie_word(lang, "survey.usage"),
-                   vigie_word(lang, "survey.example"), &lang, &status))
+    if (!cli_parse(&argc, &argv, entries, forms, examples, &lang, &status))
         return status;
     return survey_with(&arguments, lang, argc, argv);
 }

@@ -21,26 +21,26 @@ typedef struct {
     VigieTime now;
 } User;
 
-static const char example[] =
-    "Commands:\n"
-    "  vigie user add NAME --role reader|biomed|analyst|head|admin [--organisation ID]\n"
-    "  vigie user list [--json]\n"
-    "  vigie user password NAME\n"
-    "  vigie user disable NAME | enable NAME\n"
-    "  vigie user token NAME --scope read|act|fleet|case|metrics|calendar --label TEXT [--days 365]\n"
-    "  vigie user grant NAME ROLE [--organisation ID] [--profession CODE] [--department NUMBER]\n"
-    "                                                      a role in the registration of certificates\n"
-    "  vigie user withdraw NAME [ROLE [as it was granted]]\n"
-    "  vigie user grants [--json]\n"
-    "  vigie user certificate NAME SERIAL                  it lets the account in, and so do its successors\n"
-    "  vigie user no-certificate NAME\n"
-    "  vigie user certificates [--json]\n"
-    "\n"
-    "A password is asked for on the terminal; --password-stdin reads a line, --generate makes one and prints "
-    "it once.\n"
-    "\n"
-    "Example:\n"
-    "  vigie user add c.martin --role biomed --generate";
+static const char *const forms[] = {
+    "add NAME --role ROLE [--organisation ID] [--password-stdin | --generate] [--json]",
+    "list [--json]",
+    "password NAME [--password-stdin | --generate] [--json]",
+    "disable NAME",
+    "enable NAME",
+    "token NAME [--scope SCOPE] [--label TEXT] [--days N]",
+    "grant NAME ROLE [--organisation ID] [--profession CODE] [--department NUMBER]",
+    "withdraw NAME [ROLE] [--organisation ID] [--profession CODE] [--department NUMBER]",
+    "grants [--json]",
+    "certificate NAME SERIAL",
+    "no-certificate NAME",
+    "certificates [--json]",
+    NULL};
+static const char *const examples[] = {"vigie user add camille --role admin --generate",
+                                       "vigie user token camille --scope metrics \\",
+                                       "  --label Prometheus --days 90",
+                                       "vigie user grant a.dsi dsi",
+                                       "vigie user grant o.lefevre ordre --profession 10 --department 75",
+                                       NULL};
 
 /* ---- Passwords ---------------------------------------------------------------------------------------------- */
 static CliSecret get_password(const User *user, GError **error) {
@@ -287,27 +287,21 @@ static bool run(User *user, int argc, char **argv, GError **error) {
 int cli_user(int argc, char **argv) {
     User user = {.now = vigie_time_now(), .days = 365};
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &user.config, "default: /etc/vigie/vigie.conf", "FILE"},
-        {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, "reader, biomed, analyst, head, admin", "ROLE"},
-        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation,
-         "sees, or has its role in, this organisation only", "ID"},
-        {"profession", 0, 0, G_OPTION_ARG_STRING, &user.profession,
-         "of grant: the role holds for this profession only, as in 10", "CODE"},
-        {"department", 0, 0, G_OPTION_ARG_STRING, &user.department,
-         "of grant: the role holds for this department only, as in 75", "NUMBER"},
-        {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin,
-         "the password is a line of standard input", NULL},
-        {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, "make a password and print it once", NULL},
-        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, "of a token: read, act, fleet, case, metrics, calendar",
-         "SCOPE"},
-        {"label", 0, 0, G_OPTION_ARG_STRING, &user.label, "what a token is for", "TEXT"},
-        {"days", 0, 0, G_OPTION_ARG_INT, &user.days, "a token's life", "N"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &user.json, "one JSON object", NULL},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &user.config, NULL, "FILE"},
+        {"role", 'r', 0, G_OPTION_ARG_STRING, &user.role, NULL, "ROLE"},
+        {"organisation", 'o', 0, G_OPTION_ARG_INT64, &user.organisation, NULL, "ID"},
+        {"profession", 0, 0, G_OPTION_ARG_STRING, &user.profession, NULL, "CODE"},
+        {"department", 0, 0, G_OPTION_ARG_STRING, &user.department, NULL, "NUMBER"},
+        {"password-stdin", 0, 0, G_OPTION_ARG_NONE, &user.from_stdin, NULL, NULL},
+        {"generate", 'g', 0, G_OPTION_ARG_NONE, &user.generate, NULL, NULL},
+        {"scope", 0, 0, G_OPTION_ARG_STRING, &user.scope, NULL, "SCOPE"},
+        {"label", 0, 0, G_OPTION_ARG_STRING, &user.label, NULL, "TEXT"},
+        {"days", 0, 0, G_OPTION_ARG_INT, &user.days, NULL, "N"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &user.json, NULL, NULL},
         {0},
     };
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "add|list|password|disable|enable|token [NAME]", example, &user.lang,
-                  &status)) {
+    if (cli_parse(&argc, &argv, entries, forms, examples, &user.lang, &status)) {
         g_autoptr(GError) error = NULL;
         status = run(&user, argc, argv, &error) ? CLI_WELL : cli_fail("user", error);
     }

@@ -16,13 +16,11 @@ typedef struct {
     VigieLang lang;
 } Options;
 
-static const char example[] =
-    "The files hold the certificate and those between it and its root, in any order and format.\n"
-    "\n"
-    "Examples:\n"
-    "  vigie verify serveur.pem --ca racine-chu.pem --name pacs.chu.example\n"
-    "  vigie verify carte.crt --ca racine.pem --purpose client --crl ac.crl --at 2027-01-01T00:00:00Z\n"
-    "  vigie verify serveur.pem --online                         # asks whom the certificate names";
+static const char *const forms[] = {"[OPTIONS] FILE…", NULL};
+static const char *const examples[] = {"vigie verify server.pem --ca root.pem --name pacs.chu.example",
+                                       "vigie verify card.crt --ca root.pem --purpose client \\",
+                                       "  --crl root.crl --crl between.crl",
+                                       "vigie verify server.pem --online", NULL};
 
 /* A list of a million entries is larger than any other file. */
 static bool add_large_list(GPtrArray *found, VigieBytes content) {
@@ -217,36 +215,25 @@ static int verify(const Options *options, char **paths, GError **error) {
 int cli_verify(int argc, char **argv) {
     Options options = {.timeout = TIMEOUT_SECONDS};
     const GOptionEntry entries[] = {
-        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.roots, "roots to trust besides the system's",
-         "FILE"},
-        {"no-system-roots", 0, 0, G_OPTION_ARG_NONE, &options.no_system, "trust those of --ca alone", NULL},
-        {"crl", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.crls,
-         "revocation lists of every issuer of the path", "FILE"},
-        {"ocsp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.ocsp, "an OCSP response (DER)", "FILE"},
-        {"online", 0, 0, G_OPTION_ARG_NONE, &options.online,
-         "ask the addresses that the certificates name: responders, lists, issuers", NULL},
-        {"timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout, "for one address of --online (default 10)",
-         "SECONDS"},
-        {"soft-fail", 0, 0, G_OPTION_ARG_NONE, &options.soft_fail,
-         "accept what nothing was learned of; refuse what is revoked", NULL},
-        {"policy", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.policies,
-         "a policy that must be valid, or another given so", "OID"},
-        {"explicit-policy", 0, 0, G_OPTION_ARG_NONE, &options.explicit_policy,
-         "a policy must be valid for the whole path, whichever", NULL},
-        {"inhibit-any-policy", 0, 0, G_OPTION_ARG_NONE, &options.inhibit_any, "anyPolicy stands for none",
-         NULL},
-        {"inhibit-policy-mapping", 0, 0, G_OPTION_ARG_NONE, &options.inhibit_mapping,
-         "no policy stands for another authority's", NULL},
-        {"purpose", 0, 0, G_OPTION_ARG_STRING, &options.purpose,
-         "server (default), client, mail-signature, mail-encryption, any", "PURPOSE"},
-        {"name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "a host name, IP address or mail address",
-         "NAME"},
-        {"at", 0, 0, G_OPTION_ARG_STRING, &options.at, "a moment instead of now", "TIME"},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, "one JSON object", NULL},
+        {"ca", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.roots, NULL, "FILE"},
+        {"no-system-roots", 0, 0, G_OPTION_ARG_NONE, &options.no_system, NULL, NULL},
+        {"crl", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.crls, NULL, "FILE"},
+        {"ocsp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.ocsp, NULL, "FILE"},
+        {"online", 0, 0, G_OPTION_ARG_NONE, &options.online, NULL, NULL},
+        {"timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout, NULL, "SECONDS"},
+        {"soft-fail", 0, 0, G_OPTION_ARG_NONE, &options.soft_fail, NULL, NULL},
+        {"policy", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.policies, NULL, "OID"},
+        {"explicit-policy", 0, 0, G_OPTION_ARG_NONE, &options.explicit_policy, NULL, NULL},
+        {"inhibit-any-policy", 0, 0, G_OPTION_ARG_NONE, &options.inhibit_any, NULL, NULL},
+        {"inhibit-policy-mapping", 0, 0, G_OPTION_ARG_NONE, &options.inhibit_mapping, NULL, NULL},
+        {"purpose", 0, 0, G_OPTION_ARG_STRING, &options.purpose, NULL, "PURPOSE"},
+        {"name", 'n', 0, G_OPTION_ARG_STRING, &options.name, NULL, "NAME"},
+        {"at", 0, 0, G_OPTION_ARG_STRING, &options.at, NULL, "TIME"},
+        {"json", 0, 0, G_OPTION_ARG_NONE, &options.json, NULL, NULL},
         {0},
     };
     int status = CLI_FAILED;
-    if (cli_parse(&argc, &argv, entries, "FILE…", example, &options.lang, &status)) {
+    if (cli_parse(&argc, &argv, entries, forms, examples, &options.lang, &status)) {
         g_autoptr(GError) error = NULL;
         status = verify(&options, argv + 1, &error);
         if (error)

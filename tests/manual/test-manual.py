@@ -18,7 +18,7 @@ COMMON = {'--help', '--lang'}
 
 def said(*arguments):
     done = subprocess.run([VIGIE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8',
-                          env={**os.environ, 'LC_ALL': 'C.UTF-8', 'VIGIE_KNOWLEDGE': str(ROOT / 'knowledge')})
+                          env={**os.environ, 'LC_ALL': 'en_US.UTF-8', 'VIGIE_KNOWLEDGE': str(ROOT / 'knowledge')})
     assert done.returncode == 0, f'vigie {" ".join(arguments)}: {done.returncode}: {done.stdout}'
     return done.stdout
 
@@ -27,8 +27,17 @@ def command_of(page):
     return page.stem.removeprefix('vigie-')
 
 
+def forms_of(command, lang='en'):
+    """What `vigie COMMAND --help` lists as its commands."""
+    listed = re.search(r'^Comm\w+\W+\n(.*?)\n\n', said(*command, '--help', '--lang', lang), re.MULTILINE | re.DOTALL)
+    return re.findall(r'^  ([a-z-]+)  ', listed[1], re.MULTILINE) if listed else []
+
+
 def options_of_help(command):
-    return set(re.findall(r'^ +(?:-\w, )?(--[a-z][a-z-]*)', said(*command, '--help'), re.MULTILINE)) - COMMON
+    """Those of the command and of each of its forms."""
+    helps = [said(*command, '--help'), *(said(*command, form, '--help') for form in forms_of(command))]
+    own = [text for text in helps if text.startswith(f'Usage: vigie {" ".join(command)} ')]  # fleet renew is ca renew
+    return set(re.findall(r'^ +(?:-\w, )?(--[a-z][a-z-]*)', '\n'.join(own), re.MULTILINE)) - COMMON
 
 
 def options_of_page(page):
