@@ -88,6 +88,9 @@ static const Key keys[] = {
      "an endpoint is silent after so many failed examinations in a row"},
     {"alarms.fallback", TYPE_TEXT, "", "biomed@chu.example",
      "who is told where an organisation has no contact"},
+    {"fleet.mapping", TYPE_TEXT, "", "/etc/vigie/gmao.conf",
+     "which column of the GMAO's file is what, as knowledge/fleet-mapping.conf, which is meant where it is "
+     "empty"},
     {"fleet.soon_days", TYPE_INT, "30", "60",
      "a certificate that ends within so many days is shown as ending soon"},
     {"survey.schedule", TYPE_LIST, "", "02:30;sun 14:00",

@@ -204,18 +204,27 @@ static bool read_file(const char *path, char **ret_bytes, gsize *ret_size, GErro
     return false;
 }
 
+/* The one named here, else the configuration's, else ours. */
+static VigieFleetMapping *load_mapping(const Fleet *fleet, GError **error) {
+    const char *configured = vigie_config_text(fleet->settings, "fleet.mapping");
+    return fleet_mapping_load(fleet->mapping ? fleet->mapping : *configured ? configured : NULL, error);
+}
+
 static bool run_import(Fleet *fleet, int *ret_status, GError **error) {
     if (g_strv_length(fleet->argv) != 1)
         return invalid(
             error, "one file is wanted, as in vigie fleet import gmao.csv --organisation 'CHU de Kermarec'");
     g_autofree char *bytes = NULL;
     gsize size = 0;
-    g_autoptr(VigieFleetMapping) mapping = fleet_mapping_load(fleet->mapping, error);
+    g_autoptr(VigieFleetMapping) mapping = load_mapping(fleet, error);
     if (!mapping || !read_file(fleet->argv[0], &bytes, &size, error))
         return false;
-    g_autoptr(json_t) report =
-        fleet_import(fleet->store, vigie_bytes(bytes, size), mapping, fleet->organisation, fleet->dry_run,
-                     fleet->by, fleet->now, error);
+    const VigieFleetImport how = {.mapping = mapping,
+                                  .organisation = fleet->organisation,
+                                  .dry_run = fleet->dry_run,
+                                  .by = fleet->by,
+                                  .lang = fleet->lang};
+    g_autoptr(json_t) report = fleet_import(fleet->store, vigie_bytes(bytes, size), &how, fleet->now, error);
     if (!report)
         return false;
     if (fleet->json)
@@ -243,7 +252,7 @@ static bool run_export(Fleet *fleet, int *ret_status, GError **error) {
     (void)ret_status;
     VigieFleetFilter filter;
     g_autofree char *words = NULL;
-    g_autoptr(VigieFleetMapping) mapping = fleet_mapping_load(fleet->mapping, error);
+    g_autoptr(VigieFleetMapping) mapping = load_mapping(fleet, error);
     if (!mapping || !read_filter(fleet, &filter, &words, error))
         return false;
     g_autoptr(GString) out = g_string_new(NULL);

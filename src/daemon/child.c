@@ -157,7 +157,7 @@ static void allow_database(VigieSandbox *sandbox, const char *url) {
 
 /* Settings that others check are not read here: who does not send mail has no business with its passwords. */
 static bool run_portal(const VigieServeOptions *options, GError **error) {
-    static const char *const keys[] = {"pki.registrar", "pki.evidence_key", "pki.policies"};
+    static const char *const keys[] = {"pki.registrar", "pki.evidence_key", "pki.policies", "fleet.mapping"};
     g_autoptr(VigieConfig) config = vigie_config_load(options->config_path, error);
     g_autoptr(VigieSandbox) sandbox = config ? common_sandbox(config, error) : NULL;
     if (!sandbox)

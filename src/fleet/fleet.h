@@ -292,14 +292,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieFleetMapping, fleet_mapping_free)
 
 enum { FLEET_IMPORT_BYTES_MAX = 256 * 1024 * 1024 };
 
-/* Imports a file's bytes; `organisation` (a name, created where it is new) for the rows that name none, NULL:
- * they must. Rows that cannot be are refused, the rest kept. With `dry_run` nothing is written. { "encoding",
+typedef struct {
+    const VigieFleetMapping *mapping;
+    const char
+        *organisation; /* a name, created where it is new, for the rows that name none; NULL: they must */
+    int64_t
+        only; /* every row is of this organisation, or refused; 0: of any. `organisation` is not looked at */
+    bool dry_run; /* nothing is written */
+    const char *by;
+    GString *refused; /* gets the refused lines as CSV, each with the reason in `lang`; NULL: not wanted */
+    VigieLang lang;
+} VigieFleetImport;
+
+/* Imports a file's bytes. Rows that cannot be are refused, the rest kept. { "encoding",
  * "delimiter", "rows", "created", "updated", "unchanged", "refused", "organisations_created",
  *   "endpoints_created", "columns": { field: header }, "ignored": [ headers ], "dry_run": bool,
+ * "changes": [ { "line", "change": "created" "updated", "device": id, or null: made in a dry run, "name", "gmao",
+ *   "fields": { "location": { "before", "after" } }, "endpoints": n added } ] the first 1,000,
  * "problem_count", "problems": [ { "line", "column": from 1, or null, "field", "value", "problem":
  * "unknown-class" …, "refused": bool } ] } the first 1,000 problems. */
-json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetMapping *mapping,
-                     const char *organisation, bool dry_run, const char *by, VigieTime now, GError **error);
+json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetImport *how, VigieTime now,
+                     GError **error);
 /* UTF-8 with a byte order mark, `;`, CRLF, headers and values as the mapping has them, so that importing it
  * again changes nothing; with the certificate's end, TLS versions, last check and state at the end. */
 bool fleet_export(VigieStore *store, const VigieFleetFilter *filter, const VigieFleetMapping *mapping,

@@ -86,8 +86,10 @@ typedef enum { WRITE_CREATED, WRITE_UPDATED, WRITE_UNCHANGED } Written;
 enum { FLEET_ENDPOINTS_MAX = 64 }; /* of a device, given at once */
 extern const Form organisation_form, contact_form, device_form, endpoint_form;
 
+/* `ret_changes` may be NULL; as form_changes has them. */
 bool device_write(VigieStore *store, int64_t id, const json_t *fields, const char *by, VigieTime now,
-                  int64_t *ret_id, Written *ret_written, json_t **ret_problem, GError **error);
+                  int64_t *ret_id, Written *ret_written, json_t **ret_changes, json_t **ret_problem,
+                  GError **error);
 bool endpoint_write(VigieStore *store, int64_t id, const json_t *fields, const char *by, VigieTime now,
                     int64_t *ret_id, Written *ret_written, json_t **ret_problem, GError **error);
 /* The endpoints of a device follow it: to a new address, a new name, a new organisation, out of service. */

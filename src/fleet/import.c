@@ -5,13 +5,17 @@
 
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 500, PROBLEMS_SHOWN = 1000 };
+enum { ROWS_AT_ONCE = 500, PROBLEMS_SHOWN = 1000, CHANGES_SHOWN = 1000 };
 
 typedef struct {
     VigieStore *store;
+    const VigieFleetImport *how;
     const VigieFleetMapping *mapping;
     const char *by;
     VigieTime now;
+    char *own_fold;            /* of the one organisation that rows may be of; NULL: any */
+    json_t *changes;           /* the first of what is changed */
+    char *why;                 /* of the row that was refused last */
     int columns[MAP_FIELDS];   /* of the file, from 0; -1: none */
     int64_t organisation;      /* for rows that name none; 0: they must */
     GHashTable *organisations; /* fold → id, as far as met */
@@ -25,15 +29,46 @@ typedef struct {
 /* ---- Problems ----------------------------------------------------------------------------------------------- */
 static void complain(Import *in, size_t column, const char *field, const char *problem, const json_t *about,
                      const char *value, bool refused) {
-    if (in->problem_count++ >= PROBLEMS_SHOWN)
-        return;
-    json_t *object = json_pack("{s:I, s:o, s:s?, s:s?, s:s, s:b}", "line", (json_int_t)in->row->line,
-                               "column", column ? json_integer((json_int_t)column) : json_null(), "field",
-                               field, "value", value, "problem", problem, "refused", refused);
+    g_autoptr(json_t) object =
+        json_pack("{s:I, s:o, s:s?, s:s?, s:s, s:b}", "line", (json_int_t)in->row->line, "column",
+                  column ? json_integer((json_int_t)column) : json_null(), "field", field, "value", value,
+                  "problem", problem, "refused", refused);
     json_t *limit = json_object_get(about, "limit");
     if (limit)
         json_object_set(object, "limit", limit);
-    json_array_append_new(in->problems, object);
+    if (in->problem_count++ < PROBLEMS_SHOWN)
+        json_array_append(in->problems, object);
+    if (refused) {
+        g_free(in->why);
+        in->why = fleet_problem_text(in->how->lang, object);
+    }
+}
+
+/* A line as it came, with one cell more. */
+static void keep_line(const Import *in, const char *more) {
+    GString *out = in->how->refused;
+    for (guint i = 0; out && i < in->row->cells->len; i++) {
+        csv_append_cell(out, in->row->cells->pdata[i], ';');
+        g_string_append_c(out, ';');
+    }
+    if (out) {
+        csv_append_cell(out, more, ';');
+        g_string_append(out, "\r\n");
+    }
+}
+
+static void note_change(Import *in, Written written, int64_t id, const json_t *fields, json_t *changes,
+                        int64_t endpoints) {
+    bool made = written == WRITE_CREATED;
+    if (json_array_size(in->changes) >= CHANGES_SHOWN)
+        return;
+    json_array_append_new(
+        in->changes,
+        json_pack("{s:I, s:s, s:o, s:O?, s:O?, s:o, s:I}", "line", (json_int_t)in->row->line, "change",
+                  made ? "created" : "updated", "device",
+                  made && in->how->dry_run ? json_null() : json_integer(id), "name",
+                  json_object_get(fields, "name"), "gmao", json_object_get(fields, "gmao"), "fields",
+                  changes ? json_incref(changes) : json_object(), "endpoints", (json_int_t)endpoints));
 }
 
 static size_t column_of(const Import *in, MapField field) {
@@ -200,11 +235,12 @@ static json_t *read_fields(Import *in) {
 
 /* Writes a device. A field that cannot be is reported and left out; without its name or number there is no device. */
 static bool write_device(Import *in, int64_t id, json_t *fields, int64_t *ret_id, Written *ret_written,
-                         bool *ret_refused, GError **error) {
+                         json_t **ret_changes, bool *ret_refused, GError **error) {
     for (;;) {
         g_autoptr(json_t) problem = NULL;
         GError *failure = NULL;
-        if (device_write(in->store, id, fields, in->by, in->now, ret_id, ret_written, &problem, &failure))
+        if (device_write(in->store, id, fields, in->by, in->now, ret_id, ret_written, ret_changes, &problem,
+                         &failure))
             return true;
         const char *name = json_string_value(json_object_get(problem, "field"));
         MapField field = name ? field_named(name) : MAP_FIELDS;
@@ -322,6 +358,12 @@ static bool row_organisation(Import *in, int64_t *ret_id, GError **error) {
             refuse(in, column_of(in, MAP_ORGANISATION), "organisation", "required", NULL);
         return true;
     }
+    g_autofree char *fold = vigie_text_fold(name);
+    if (in->own_fold && strcmp(fold, in->own_fold) != 0) {
+        *ret_id = 0;
+        refuse(in, column_of(in, MAP_ORGANISATION), "organisation", "other-organisation", name);
+        return true;
+    }
     g_autoptr(json_t) problem = NULL;
     GError *failure = NULL;
     if (find_organisation(in, name, ret_id, &problem, &failure))
@@ -356,8 +398,10 @@ static bool import_device(Import *in, int64_t organisation, GError **error) {
     }
     Written written = WRITE_UNCHANGED;
     bool refused = false, changed = false;
+    g_autoptr(json_t) changes = NULL;
+    int64_t endpoints = in->endpoints_created;
     json_object_set_new(fields, "organisation", json_integer(organisation));
-    if (!write_device(in, id, fields, &id, &written, &refused, error))
+    if (!write_device(in, id, fields, &id, &written, &changes, &refused, error))
         return false;
     if (refused) {
         in->refused++;
@@ -372,10 +416,12 @@ static bool import_device(Import *in, int64_t organisation, GError **error) {
         in->updated++;
     else
         in->unchanged++;
+    if (written != WRITE_UNCHANGED || changed)
+        note_change(in, written, id, fields, changes, in->endpoints_created - endpoints);
     return true;
 }
 
-static bool import_row(Import *in, GError **error) {
+static bool read_row(Import *in, GError **error) {
     int64_t organisation = 0;
     in->rows++;
     if (in->row->problem) {
@@ -385,6 +431,15 @@ static bool import_row(Import *in, GError **error) {
     if (!row_organisation(in, &organisation, error))
         return false;
     return !organisation || import_device(in, organisation, error);
+}
+
+static bool import_row(Import *in, GError **error) {
+    int64_t refused = in->refused;
+    if (!read_row(in, error))
+        return false;
+    if (in->refused > refused)
+        keep_line(in, in->why);
+    return true;
 }
 
 /* Rows go into the store by the hundreds, so that others can write in between; a dry run is one transaction, undone. */
@@ -412,6 +467,9 @@ static void import_clear(Import *in) {
     g_clear_pointer(&in->organisations, g_hash_table_unref);
     g_clear_pointer(&in->touched, g_hash_table_unref);
     g_clear_pointer(&in->problems, json_decref);
+    g_clear_pointer(&in->changes, json_decref);
+    g_clear_pointer(&in->own_fold, g_free);
+    g_clear_pointer(&in->why, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Import, import_clear)
 
@@ -430,20 +488,35 @@ static json_t *finish(const Import *in, json_t *report) {
     for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
         json_object_set_new(report, counts[i].name, json_integer(counts[i].count));
     json_object_set(report, "problems", in->problems);
+    json_object_set(report, "changes", in->changes);
     return report;
 }
 
-/* The organisation of the rows that name none; in a dry run it is undone with the rest. */
-static bool import_all(Import *in, Csv *csv, const char *organisation, bool dry_run, GError **error) {
-    g_autoptr(VigieTransaction) tx = dry_run ? store_begin(in->store, error) : NULL;
-    if (dry_run && !tx)
+/* The name of the one organisation that rows may be of. */
+static bool know_own(Import *in, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(in->store, error, "SELECT fold FROM organisation WHERE id = $1", "i", in->how->only);
+    if (!rows_first(rows, "organisation", in->how->only, error))
         return false;
-    return (!organisation || find_organisation(in, organisation, &in->organisation, NULL, error)) &&
-           import_rows(in, csv, dry_run, error);
+    in->own_fold = g_strdup(rows_text(rows, 0));
+    return true;
 }
 
-json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetMapping *mapping,
-                     const char *organisation, bool dry_run, const char *by, VigieTime now, GError **error) {
+/* The organisation of the rows that name none; in a dry run it is undone with the rest. */
+static bool import_all(Import *in, Csv *csv, GError **error) {
+    const VigieFleetImport *how = in->how;
+    g_autoptr(VigieTransaction) tx = how->dry_run ? store_begin(in->store, error) : NULL;
+    if (how->dry_run && !tx)
+        return false;
+    in->organisation = how->only;
+    return (how->only ? know_own(in, error)
+                      : !how->organisation ||
+                            find_organisation(in, how->organisation, &in->organisation, NULL, error)) &&
+           import_rows(in, csv, how->dry_run, error);
+}
+
+json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetImport *how, VigieTime now,
+                     GError **error) {
     if (file.size > FLEET_IMPORT_BYTES_MAX) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT,
                     "the file is larger than 256 MiB; import it in parts");
@@ -457,13 +530,17 @@ json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetMapping
     char delimiter = csv_delimiter(text, size);
     g_autoptr(Csv) csv = csv_new(text, size, delimiter);
     g_autoptr(json_t) report = json_pack("{s:s, s:s#, s:b}", "encoding", encoding, "delimiter", &delimiter,
-                                         (size_t)1, "dry_run", dry_run);
-    g_auto(Import) in = {.store = store, .mapping = mapping, .by = by, .now = now};
+                                         (size_t)1, "dry_run", how->dry_run);
+    g_auto(Import) in = {.store = store, .how = how, .mapping = how->mapping, .by = how->by, .now = now};
     in.organisations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     in.touched = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     in.problems = json_array();
-    if (!read_header(&in, csv_next(csv), report, error) ||
-        !import_all(&in, csv, organisation, dry_run, error))
+    in.changes = json_array();
+    in.row = csv_next(csv);
+    if (!read_header(&in, in.row, report, error))
         return NULL;
-    return finish(&in, g_steal_pointer(&report));
+    if (how->refused)
+        g_string_append(how->refused, "\xEF\xBB\xBF");
+    keep_line(&in, vigie_word(how->lang, "fleet.import.why"));
+    return import_all(&in, csv, error) ? finish(&in, g_steal_pointer(&report)) : NULL;
 }

@@ -188,8 +188,14 @@ static bool create(VigieStore *store, FormValues *values, const char *by, VigieT
            tell(store, *ret_id, values, "device-created", NULL, by, now, error);
 }
 
+static bool set_changes(json_t **ret_changes, json_t *changes) {
+    if (ret_changes)
+        *ret_changes = json_incref(changes);
+    return true;
+}
+
 static bool change(VigieStore *store, int64_t id, FormValues *values, const char *by, VigieTime now,
-                   Written *ret_written, json_t **ret_problem, GError **error) {
+                   Written *ret_written, json_t **ret_changes, json_t **ret_problem, GError **error) {
     g_auto(FormValues) before = {0};
     if (!form_load(store, &device_form, id, &before, error))
         return false;
@@ -205,11 +211,13 @@ static bool change(VigieStore *store, int64_t id, FormValues *values, const char
            form_update(store, &device_form, id, values, now, error) &&
            set_device_words(store, id, &before, values, error) &&
            endpoints_follow(store, id, &before, values, by, now, error) &&
-           tell(store, id, values, change_kind(changes), json_incref(changes), by, now, error);
+           tell(store, id, values, change_kind(changes), json_incref(changes), by, now, error) &&
+           set_changes(ret_changes, changes);
 }
 
 bool device_write(VigieStore *store, int64_t id, const json_t *fields, const char *by, VigieTime now,
-                  int64_t *ret_id, Written *ret_written, json_t **ret_problem, GError **error) {
+                  int64_t *ret_id, Written *ret_written, json_t **ret_changes, json_t **ret_problem,
+                  GError **error) {
     g_auto(FormValues) values = {0};
     if (!form_read(store, &device_form, fields, &values, ret_problem, error))
         return false;
@@ -217,7 +225,7 @@ bool device_write(VigieStore *store, int64_t id, const json_t *fields, const cha
     if (values.at[retired].number)
         values.at[retired].number = now;
     Written written = WRITE_CREATED;
-    if (id ? !change(store, id, &values, by, now, &written, ret_problem, error)
+    if (id ? !change(store, id, &values, by, now, &written, ret_changes, ret_problem, error)
            : !create(store, &values, by, now, &id, ret_problem, error))
         return false;
     if (ret_id)
@@ -231,7 +239,7 @@ bool fleet_device_save(VigieStore *store, int64_t id, const json_t *fields, cons
                        int64_t *ret_id, json_t **ret_problem, GError **error) {
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
     int64_t saved = 0;
-    if (!tx || !device_write(store, id, fields, by, now, &saved, NULL, ret_problem, error) ||
+    if (!tx || !device_write(store, id, fields, by, now, &saved, NULL, NULL, ret_problem, error) ||
         !store_commit(&tx, error))
         return false;
     if (ret_id)

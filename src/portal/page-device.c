@@ -41,10 +41,10 @@ static void order_findings(json_t *view) {
 }
 
 /* What a change of a record was, field by field, in words. */
-static void say_fields(Request *request, json_t *event) {
+json_t *page_changes(const Request *request, const json_t *changes) {
     json_t *changed = json_array(), *change;
     const char *name;
-    json_object_foreach(json_object_get(event, "details"), name, change) {
+    json_object_foreach((json_t *)changes, name, change) {
         const json_t *values[] = {json_object_get(change, "before"), json_object_get(change, "after")};
         char *texts[2] = {0};
         bool plain = json_is_object(change) && values[0] && values[1];
@@ -67,7 +67,7 @@ static void say_fields(Request *request, json_t *event) {
         g_free(texts[0]);
         g_free(texts[1]);
     }
-    json_object_set_new(event, "changed", changed);
+    return changed;
 }
 
 DRESS(dress_device) {
@@ -77,7 +77,7 @@ DRESS(dress_device) {
     set_title(view, "name");
     order_findings(view);
     json_array_foreach(json_object_get(view, "history"), index, event) {
-        say_fields(request, event);
+        json_object_set_new(event, "changed", page_changes(request, json_object_get(event, "details")));
     }
     return true;
 }

@@ -169,6 +169,8 @@ static bool dress(Request *request, json_t *view, const Table *table, GError **e
 }
 
 DRESS(dress_devices) {
+    g_autofree char *export = request_link(request, "/devices/export.csv", "page", NULL, "sort", NULL, NULL);
+    json_object_set_new(view, "export", json_string(export));
     return dress(request, view, &device_table, error);
 }
 

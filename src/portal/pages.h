@@ -64,6 +64,16 @@ RESOURCE(page_endpoint_remove);
 DRESS(dress_device_form);
 DRESS(dress_endpoint_form);
 
+/* page-import.c */
+RESOURCE(page_imports);
+RESOURCE(page_import);
+RESOURCE(page_import_send);
+RESOURCE(page_import_confirm);
+RAW(file_import_refused);
+RAW(file_devices);
+DRESS(dress_imports);
+DRESS(dress_import);
+
 /* page-account.c */
 RESOURCE(page_login);
 RESOURCE(page_login_form);
@@ -229,5 +239,7 @@ RAW(feed_scep_post);
 RAW(feed_acme_get);
 RAW(feed_acme_post);
 
+/* What of a record changed: [ { "label", "before", "after" } ] of { "location": { "before", "after" } }. */
+json_t *page_changes(const Request *request, const json_t *changes);
 /* "3 équipements": the word KEY.one or KEY.many with {n}. Free with g_free. */
 char *page_count_text(const Request *request, const char *key, int64_t count);

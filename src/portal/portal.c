@@ -82,7 +82,9 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->templates = portal->dummy_hash ? document_templates_load("pages", "html", error) : NULL;
     portal->rules = portal->templates ? record_rules_load(error) : NULL;
     portal->profiles = portal->rules ? pki_profiles_load(error) : NULL;
-    portal->openapi = portal->profiles ? router_openapi(config, error) : NULL;
+    const char *mapping = vigie_config_text(config, "fleet.mapping");
+    portal->mapping = portal->profiles ? fleet_mapping_load(*mapping ? mapping : NULL, error) : NULL;
+    portal->openapi = portal->mapping ? router_openapi(config, error) : NULL;
     portal->limits = limits_new();
     portal->group = portal->openapi ? store_group_open(vigie_config_text(config, "store.url"), error) : NULL;
     return portal->group && load_team(portal, error) && load_evidence_key(portal, error) &&
@@ -100,6 +102,7 @@ static void unload(Portal *portal) {
     csirt_team_free(portal->team);
     limits_free(portal->limits);
     pki_profiles_free(portal->profiles);
+    fleet_mapping_free(portal->mapping);
     store_seal_free(portal->evidence);
     enrol_server_close(portal->enrol);
     json_decref(portal->openapi);

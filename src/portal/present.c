@@ -189,8 +189,10 @@ static const struct {
     {"/audit", "portal.nav.audit", MAY_AUDIT},
 };
 
-/* Enrolments and what was issued are reached from the requests. */
-static const char *registered(const char *path) {
+/* Enrolments and what was issued are reached from the requests, imports from the devices. */
+static const char *reached_from(const char *path) {
+    if (g_str_has_prefix(path, "/imports"))
+        return "/devices";
     return g_str_has_prefix(path, "/enrolments") || g_str_has_prefix(path, "/issued") ? "/requests" : path;
 }
 
@@ -204,7 +206,7 @@ static json_t *navigation(const Request *request) {
             (registers && !request->portal->authorities))
             continue;
         gsize size = strcspn(places[i].path, "?");
-        const char *path = registers ? registered(request->path) : request->path;
+        const char *path = reached_from(request->path);
         bool here =
             size == 1 ? strcmp(path, "/") == 0
                       : strncmp(path, places[i].path, size) == 0 && (path[size] == '\0' || path[size] == '/');

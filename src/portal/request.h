@@ -32,12 +32,13 @@ typedef struct {
     VigieTeam *team;                        /* of the CSIRT; NULL: there is no desk */
     struct VigieDeclarations *declarations; /* NULL alike */
     struct Limits *limits;
-    VigieProfiles *profiles; /* of certificates */
-    VigieSeal *evidence;     /* keys of what comes beside requests; NULL: none is taken */
-    bool authorities;        /* there are some: requests are shown */
-    VigieOcspClient *ocsp;   /* who signs answers on the spot; NULL: nobody */
-    EnrolServer *enrol;      /* CMP and SCEP; NULL: there is no registrar */
-    GHashTable *assets;      /* "style.css" → Asset */
+    VigieFleetMapping *mapping; /* of the GMAO's file */
+    VigieProfiles *profiles;    /* of certificates */
+    VigieSeal *evidence;        /* keys of what comes beside requests; NULL: none is taken */
+    bool authorities;           /* there are some: requests are shown */
+    VigieOcspClient *ocsp;      /* who signs answers on the spot; NULL: nobody */
+    EnrolServer *enrol;         /* CMP and SCEP; NULL: there is no registrar */
+    GHashTable *assets;         /* "style.css" → Asset */
     json_t *openapi;
     char
         *dummy_hash; /* of no password: verified where the account does not exist, so that it takes as long */

@@ -69,6 +69,7 @@ static const char *const reason_form[] = {"reason", NULL};
 static const char *const device_form_names[] = {"$DeviceForm", NULL};
 static const char *const endpoint_form_names[] = {"$EndpointForm", NULL};
 static const char *const endpoints_form[] = {"endpoints", NULL};
+static const char *const import_form[] = {"file", "organisation", NULL};
 static const char *const csr_form[] = {"csr", NULL};
 static const char *const device_certificate_form[] = {"mode", "csr", "key", "password", NULL};
 static const char *const key_form[] = {"password", "format", NULL};
@@ -85,6 +86,17 @@ const Route routes[] = {
      NULL, NULL},
     {"POST", "/devices", "device-form", MAY_KEEP, true, page_device_add, dress_device_form, NULL,
      device_form_names, "DeviceDetail", "Add a device, with its endpoints"},
+    {"GET", "/devices/export.csv", NULL, MAY_READ, false, NULL, NULL, file_devices, device_query, NULL, NULL},
+    {"GET", "/imports", "imports", MAY_KEEP, true, page_imports, dress_imports, NULL, NULL, "ImportList",
+     "Files of the GMAO that were sent, newest first"},
+    {"POST", "/imports", "imports", MAY_KEEP, ROUTE_API | ROUTE_FILES, page_import_send, dress_imports, NULL,
+     import_form, "Import", "Send a GMAO's file (multipart/form-data) and learn what it would change"},
+    {"GET", "/imports/{id}", "import", MAY_KEEP, true, page_import, dress_import, NULL, NULL, "Import",
+     "What a file would change, or changed"},
+    {"POST", "/imports/{id}/confirm", NULL, MAY_KEEP, true, page_import_confirm, NULL, NULL, NULL, "Import",
+     "Import a file that was sent"},
+    {"GET", "/imports/{id}/refused.csv", NULL, MAY_KEEP, false, NULL, NULL, file_import_refused, NULL, NULL,
+     NULL},
     {"GET", "/devices/{id}/change", "device-form", MAY_KEEP, false, page_device_form, dress_device_form, NULL,
      NULL, NULL, NULL},
     {"POST", "/devices/{id}/change", "device-form", MAY_KEEP, true, page_device_change, dress_device_form,

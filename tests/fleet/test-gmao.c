@@ -23,8 +23,9 @@ static void office_free(Office *office) {
 
 static json_t *import_bytes(const Office *office, VigieBytes file, bool dry_run) {
     g_autoptr(GError) error = NULL;
-    json_t *report = fleet_import(office->store, file, office->mapping, "CHU de Kermarec", dry_run, "claire",
-                                  TEST_NOW, &error);
+    const VigieFleetImport how = {
+        .mapping = office->mapping, .organisation = "CHU de Kermarec", .dry_run = dry_run, .by = "claire"};
+    json_t *report = fleet_import(office->store, file, &how, TEST_NOW, &error);
     g_assert_no_error(error);
     return report;
 }
@@ -195,8 +196,9 @@ static void test_not_text(void) {
     Office office = office_new();
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_assert_null(fleet_import(office.store, vigie_bytes(cases[i].bytes, cases[i].size), office.mapping,
-                                   NULL, false, "claire", TEST_NOW, &error));
+        const VigieFleetImport how = {.mapping = office.mapping, .by = "claire"};
+        g_assert_null(
+            fleet_import(office.store, vigie_bytes(cases[i].bytes, cases[i].size), &how, TEST_NOW, &error));
         test_error_says(&error, VIGIE_ERROR_INVALID, cases[i].says, NULL);
     }
     office_free(&office);
@@ -318,8 +320,9 @@ static void test_header_refused(void) {
     Office office = office_new();
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_assert_null(fleet_import(office.store, vigie_bytes(cases[i].text, strlen(cases[i].text)),
-                                   office.mapping, NULL, false, "claire", TEST_NOW, &error));
+        const VigieFleetImport how = {.mapping = office.mapping, .by = "claire"};
+        g_assert_null(fleet_import(office.store, vigie_bytes(cases[i].text, strlen(cases[i].text)), &how,
+                                   TEST_NOW, &error));
         test_error_says(&error, VIGIE_ERROR_INVALID, cases[i].says, NULL);
     }
     office_free(&office);

@@ -205,6 +205,134 @@ def by_program():
     equal(call(token, "/api/devices", {**body, "name": "Autre"})[0], 409)
 
 
+# ---- The GMAO -------------------------------------------------------------------------------------------------
+
+GMAO = ("N° inventaire;Désignation;Marque;N° de série;Famille;Localisation;Ports;Nom réseau;Établissement;Contrat\r\n"
+        "B-1;Respirateur 1;Dräger;R1;Respirateur;Bloc 1;443/https;resp-1.chu.test;;X\r\n"
+        "B-2;Respirateur 2;Dräger;R2;Respirateur;Bloc 2;443/https;resp-2.chu.test;;X\r\n"
+        ";Sans numéro;Dräger;;Respirateur;Bloc 2;;;;X\r\n"
+        "B-3;Échographe;Philips;E1;Zorglub;Bloc 3;;;Clinique du Port;X\r\n")
+
+
+def send_file(person, content, organisation="CHU de Kermarec", name="gmao.csv"):
+    answer = person.send("/imports", "/imports", {"file": (name, content)}, organisation=organisation)
+    equal(answer.status, 303, answer.plain)
+    return answer.headers["Location"]
+
+
+def import_previewed():
+    """A file is shown before anything is written: what is added, what is wrong in which line; refused lines are downloaded"""
+    biomed = people["biomed"]
+    before = biomed.json("/devices")["total"]
+    place = send_file(biomed, GMAO.encode("cp1252"))
+    page = biomed.get(place)
+    equal(biomed.json("/devices")["total"], before, "the preview wrote")
+    for text in ("3 devices to be added", "1 line refused", "Windows-1252", "Respirateur 2", "“Zorglub” is not understood", "Nothing is written yet"):
+        assert text in page.plain, f"{text}: {page.plain}"
+    told = biomed.json(place)
+    equal([(one["line"], one["problem"], one["refused"]) for one in told["report"]["problems"]],
+          [(4, "no-identity", True), (5, "unknown-word", False)])
+    equal([(one["line"], one["change"], one["device"], one["endpoints"]) for one in told["report"]["changes"]],
+          [(2, "created", None, 1), (3, "created", None, 1), (5, "created", None, 0)])
+    refused = biomed.get(place + "/refused.csv")
+    lines = refused.body.decode("utf-8-sig").split("\r\n")
+    equal(len(lines), 3, lines)
+    assert lines[0].startswith("N° inventaire;") and lines[1].startswith(";Sans numéro;Dräger;"), lines
+    assert "CMMS number" in lines[1].rsplit(";", 1)[1], lines
+    equal(biomed.post(place + "/confirm", place).status, 303)
+    equal(biomed.json("/devices")["total"], before + 3)
+    done = biomed.json(place)
+    equal((done["state"], done["by"], done["report"]["created"]), ("imported", "biomed", 3))
+    equal(log("imported")[0]["object"], place)
+    equal(biomed.post(place + "/confirm", place).status, 303, "a second click")
+    equal(biomed.json("/devices")["total"], before + 3)
+    equal(biomed.json(place)["report"]["created"], 3, "what came of it is forgotten")
+
+
+def import_again():
+    """The same file again changes nothing and offers nothing to confirm; a changed cell is shown before and after"""
+    biomed = people["biomed"]
+    page = biomed.get(send_file(biomed, GMAO.encode())).plain
+    assert "3 unchanged" in page and "Nothing to import" in page and "Nothing is written yet" not in page, page
+    place = send_file(biomed, GMAO.replace("Bloc 2;443", "Bloc 9;443").encode("utf-16"))
+    page = biomed.get(place)
+    assert "Location: Bloc 2 → Bloc 9" in page.plain.replace("\n", ""), page.plain
+    change = biomed.json(place)["report"]["changes"]
+    equal([one["fields"] for one in change], [{"location": {"before": "Bloc 2", "after": "Bloc 9"}}])
+
+
+def import_hostile():
+    """What is no CSV, too much, empty, markup or another's is refused in words; nobody imports for another organisation"""
+    biomed, confined = people["biomed"], people["confined"]
+    for content, word in [(b"PK\x03\x04\0\0", "xlsx"), (b"\0" * 100, "zero bytes"), (b"a;b\r\n1;2\r\n", "column")]:
+        answer = biomed.send("/imports", "/imports", {"file": ("x.csv", content)})
+        equal(answer.status, 400, word)
+        assert word in answer.plain and "Choose" not in answer.plain, answer.plain
+    equal(biomed.send("/imports", "/imports", {}).status, 400)
+    place = send_file(biomed, "N° inventaire;Désignation\r\nX-1;<script>alert(1)</script>\r\n".encode(), name="<b>.csv")
+    page = biomed.get(place).text
+    assert "<script>alert" not in page and "&lt;script&gt;" in page
+    equal(confined.ask("GET", place).status, 404)
+    equal(confined.post(place + "/confirm", "/imports").status, 404)
+    equal(confined.ask("GET", place + "/refused.csv").status, 404)
+    own = send_file(confined, GMAO.encode(), organisation="CHU de Kermarec")
+    report = confined.json(own)["report"]
+    equal((report["created"], report["updated"], report["unchanged"], report["refused"]), (2, 0, 1, 1),
+          "rows that name none are the reader's organisation's")
+    stolen = confined.json(send_file(confined, GMAO.replace("Clinique du Port", "CHU de Kermarec").encode()))["report"]
+    equal([one["problem"] for one in stolen["problems"]], ["no-identity", "other-organisation"])
+    equal(people["reader"].ask("GET", "/imports").status, 403)
+
+
+def import_at_once():
+    """Confirmed twelve times at once, a file is imported once"""
+    biomed, statuses = people["biomed"], []
+    place = send_file(biomed, GMAO.replace("B-", "C-").replace(";R", ";S").replace(";E1", ";E2").encode())
+    biomed.csrf_of = biomed.csrf(place)
+    threads = [threading.Thread(target=lambda: statuses.append(send(biomed, place + "/confirm", {"csrf": biomed.csrf_of}).status))
+               for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(statuses, [303] * 12)
+    equal([row["object"] for row in log("imported")].count(place), 1)
+
+
+def import_by_program():
+    """A program sends the file, reads what would change, and confirms"""
+    token = vigie("user", "token", "biomed", "--scope", "fleet", "--label", "import").strip()
+    boundary = "b"
+    body = (f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="g.csv"\r\n\r\n' + GMAO.replace("B-", "D-")
+            .replace(";R", ";T").replace(";E1", ";E3") + f'\r\n--{boundary}\r\nContent-Disposition: form-data; '
+            f'name="organisation"\r\n\r\nCHU de Kermarec\r\n--{boundary}--\r\n').encode()
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+    connection.request("POST", "/api/imports", body, {"Authorization": f"Bearer {token}",
+                                                      "Content-Type": f"multipart/form-data; boundary={boundary}"})
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    equal((answer.status, told["state"], told["report"]["created"]), (201, "previewed", 3))
+    status, done = call(token, f"/api/imports/{told['id']}/confirm", {})
+    equal((status, done["state"]), (200, "imported"))
+
+
+def exported():
+    """The fleet leaves as the GMAO takes it, all or the filtered list, with the certificate's end; importing it changes nothing"""
+    biomed = people["biomed"]
+    answer = biomed.get("/devices/export.csv")
+    equal(answer.headers["Content-Type"], "text/csv; charset=utf-8")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    text = answer.body.decode("utf-8-sig")
+    assert "Certificate" in text.split("\r\n")[0] and "Respirateur 1" in text, text[:500]
+    some = biomed.get("/devices/export.csv?q=respirateur+2").body.decode("utf-8-sig").split("\r\n")
+    equal({line.split(";")[2] for line in some[1:-1]}, {"Respirateur 2"})
+    assert "/devices/export.csv?q=respirateur" in biomed.get("/devices?q=respirateur&page=1").text
+    report = biomed.json(send_file(biomed, answer.body, organisation=""))["report"]
+    equal((report["created"], report["updated"]), (0, 0))
+    mine = people["confined"].get("/devices/export.csv?organisation=1").body.decode("utf-8-sig")
+    assert "CHU de Kermarec" not in mine, "another organisation's devices are exported"
+
+
 def who_may():
     """Readers and analysts look and change nothing; who is confined adds to their organisation and reaches no other's devices"""
     for name in ("reader", "analyst"):
@@ -241,4 +369,5 @@ people = {}
 url = os.environ.get("VIGIE_TEST_POSTGRESQL")
 with Daemon(**({"store": {"url": url}} if url else {})) as daemon:
     fill()
-    tap.run([device_added, all_problems_at_once, known_already, changed_meanwhile, at_once, retired, endpoints_kept, by_program, who_may])
+    tap.run([device_added, all_problems_at_once, known_already, changed_meanwhile, at_once, retired, endpoints_kept, by_program, import_previewed,
+             import_again, import_hostile, import_at_once, import_by_program, exported, who_may])
