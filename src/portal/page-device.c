@@ -272,9 +272,3 @@ DRESS(dress_certificate) {
     set_title(view, "common_name");
     return true;
 }
-
-DRESS(dress_organisation) {
-    (void)error, (void)request;
-    set_title(view, "name");
-    return true;
-}

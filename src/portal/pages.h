@@ -64,6 +64,19 @@ RESOURCE(page_endpoint_remove);
 DRESS(dress_device_form);
 DRESS(dress_endpoint_form);
 
+/* page-people.c */
+RESOURCE(page_organisation_new);
+RESOURCE(page_organisation_form);
+RESOURCE(page_organisation_add);
+RESOURCE(page_organisation_change);
+RESOURCE(page_contact_new);
+RESOURCE(page_contact_form);
+RESOURCE(page_contact_add);
+RESOURCE(page_contact_change);
+RESOURCE(page_contact_remove);
+DRESS(dress_organisation_form);
+DRESS(dress_contact_form);
+
 /* page-import.c */
 RESOURCE(page_imports);
 RESOURCE(page_import);

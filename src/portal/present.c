@@ -189,10 +189,13 @@ static const struct {
     {"/audit", "portal.nav.audit", MAY_AUDIT},
 };
 
-/* Enrolments and what was issued are reached from the requests, imports from the devices. */
+/* Enrolments and what was issued are reached from the requests, imports from the devices, a contact from its
+ * organisation. */
 static const char *reached_from(const char *path) {
     if (g_str_has_prefix(path, "/imports"))
         return "/devices";
+    if (g_str_has_prefix(path, "/contacts"))
+        return "/organisations";
     return g_str_has_prefix(path, "/enrolments") || g_str_has_prefix(path, "/issued") ? "/requests" : path;
 }
 

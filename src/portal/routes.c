@@ -70,6 +70,8 @@ static const char *const device_form_names[] = {"$DeviceForm", NULL};
 static const char *const endpoint_form_names[] = {"$EndpointForm", NULL};
 static const char *const endpoints_form[] = {"endpoints", NULL};
 static const char *const import_form[] = {"file", "organisation", NULL};
+static const char *const organisation_form[] = {"$OrganisationForm", NULL};
+static const char *const contact_form[] = {"$ContactForm", NULL};
 static const char *const csr_form[] = {"csr", NULL};
 static const char *const device_certificate_form[] = {"mode", "csr", "key", "password", NULL};
 static const char *const key_form[] = {"password", "format", NULL};
@@ -131,6 +133,25 @@ const Route routes[] = {
      plain_query, "OrganisationList", "Organisations"},
     {"GET", "/organisations/{id}", "organisation", MAY_READ, true, page_organisation, dress_organisation,
      NULL, NULL, "OrganisationDetail", "An organisation, with its contacts"},
+    {"GET", "/organisations/new", "organisation-form", MAY_KEEP, false, page_organisation_new,
+     dress_organisation_form, NULL, NULL, NULL, NULL},
+    {"POST", "/organisations", "organisation-form", MAY_KEEP, true, page_organisation_add,
+     dress_organisation_form, NULL, organisation_form, "OrganisationDetail", "Add an organisation"},
+    {"GET", "/organisations/{id}/change", "organisation-form", MAY_KEEP, false, page_organisation_form,
+     dress_organisation_form, NULL, NULL, NULL, NULL},
+    {"POST", "/organisations/{id}/change", "organisation-form", MAY_KEEP, true, page_organisation_change,
+     dress_organisation_form, NULL, organisation_form, "OrganisationDetail",
+     "Change what is given of an organisation"},
+    {"GET", "/organisations/{id}/contacts/new", "contact-form", MAY_KEEP, false, page_contact_new,
+     dress_contact_form, NULL, NULL, NULL, NULL},
+    {"POST", "/organisations/{id}/contacts", "contact-form", MAY_KEEP, true, page_contact_add,
+     dress_contact_form, NULL, contact_form, "OrganisationDetail", "Add a contact, whom alarms reach"},
+    {"GET", "/contacts/{id}/change", "contact-form", MAY_KEEP, false, page_contact_form, dress_contact_form,
+     NULL, NULL, NULL, NULL},
+    {"POST", "/contacts/{id}/change", "contact-form", MAY_KEEP, true, page_contact_change, dress_contact_form,
+     NULL, contact_form, "OrganisationDetail", "Change what is given of a contact"},
+    {"POST", "/contacts/{id}/remove", NULL, MAY_KEEP, true, page_contact_remove, NULL, NULL, NULL,
+     "OrganisationDetail", "Remove a contact"},
     {"GET", "/events", NULL, MAY_READ, true, page_events, NULL, NULL, event_query, "EventList",
      "What happened, newest first"},
     {"GET", "/alarms", "alarms", MAY_READ, true, page_alarms, dress_plain_list, NULL, page_query, "AlarmList",

@@ -333,6 +333,43 @@ def exported():
     assert "CHU de Kermarec" not in mine, "another organisation's devices are exported"
 
 
+# ---- Whom alarms reach ----------------------------------------------------------------------------------------
+
+def contacts_kept():
+    """Organisations and contacts are added, changed and removed; a device's page shows whom its alarms reach; wrong mail is refused"""
+    biomed = people["biomed"]
+    answer = send(biomed, "/organisations", {**form_of(biomed, "/organisations/new"), "name": "Hôpital de l’Île", "finess": "290000017"})
+    equal(answer.status, 303)
+    place = answer.headers["Location"]
+    twice = send(biomed, "/organisations", {**form_of(biomed, "/organisations/new"), "name": "hopital de l’ile"})
+    equal(twice.status, 409)
+    assert "exists already" in twice.plain
+    page = biomed.get(place).plain
+    assert "No contact: nobody is told" in page and "90, 30, 7, 1 days" in page, page
+    form = form_of(biomed, place + "/contacts/new")
+    wrong = send(biomed, place + "/contacts", {**form, "name": "Camille", "mail": "camille@a, b@c"})
+    equal(wrong.status, 400)
+    assert "is not a mail address" in wrong.plain
+    equal(send(biomed, place + "/contacts", {**form, "name": "Camille", "mail": "camille@ile.test", "role": "biomed"}).status, 303)
+    contact = biomed.json(place)["contacts"][0]
+    mine = form_of(biomed, f"/contacts/{contact['id']}/change")
+    theirs = form_of(people["admin"], f"/contacts/{contact['id']}/change")
+    equal(send(people["admin"], f"/contacts/{contact['id']}/change", {**theirs, "mail": "c@ile.test"}).status, 303)
+    equal(send(biomed, f"/contacts/{contact['id']}/change", {**mine, "mail": "d@ile.test"}).status, 409)
+    device = add_device(biomed, name="Pompe de l’île", serial="I-1", organisation=place.rsplit("/", 1)[1])
+    equal([one["mail"] for one in biomed.json(f"/devices/{device}")["contacts"]], ["c@ile.test"])
+    equal([log("contact-changed")[0][name] for name in ("who", "object", "details")], ["admin", "Hôpital de l’Île", "c@ile.test"])
+    confined = people["confined"]
+    equal(confined.ask("GET", f"/contacts/{contact['id']}/change").status, 404)
+    equal(confined.post(f"/contacts/{contact['id']}/remove", "/account").status, 404)
+    equal(confined.ask("GET", place + "/contacts/new").status, 404)
+    equal(confined.post("/organisations", "/account", name="À moi").status, 403)
+    equal(confined.post("/organisations/2/contacts", "/organisations/2/contacts/new", name="Nous", mail="nous@clinique.test",
+                        role="dsi").status, 303)
+    equal(biomed.post(f"/contacts/{contact['id']}/remove", f"/contacts/{contact['id']}/change").status, 303)
+    equal(biomed.json(place)["contacts"], [])
+
+
 def who_may():
     """Readers and analysts look and change nothing; who is confined adds to their organisation and reaches no other's devices"""
     for name in ("reader", "analyst"):
@@ -370,4 +407,4 @@ url = os.environ.get("VIGIE_TEST_POSTGRESQL")
 with Daemon(**({"store": {"url": url}} if url else {})) as daemon:
     fill()
     tap.run([device_added, all_problems_at_once, known_already, changed_meanwhile, at_once, retired, endpoints_kept, by_program, import_previewed,
-             import_again, import_hostile, import_at_once, import_by_program, exported, who_may])
+             import_again, import_hostile, import_at_once, import_by_program, exported, contacts_kept, who_may])
