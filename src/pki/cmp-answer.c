@@ -68,11 +68,15 @@ static bool renews_another(const CmpExchange *exchange, const OSSL_CRMF_MSG *req
     return !same;
 }
 
-/* RFC 9810 5.1.1: a transaction is one; asked again for what is not decided yet, it is the same. */
+/* RFC 9810 5.1.1: a transaction is one; asked again for what is not decided yet, it is the same, also where nobody heard our
+ * first answer. */
 static bool is_used(CmpExchange *exchange, GError **error) {
     int64_t before = 0;
-    return !exchange->undecided && enrol_find(exchange->store, "cmp", exchange->requester, &before, error) &&
-           before != 0;
+    VigiePkiState state = VIGIE_REQUEST_WAITING;
+    bool same = exchange->again || (exchange->asked && !exchange->decided);
+    return !same && enrol_find(exchange->store, "cmp", exchange->requester, &before, error) && before != 0 &&
+           pki_request_wait(exchange->store, before, 0, &state, error) &&
+           (state == VIGIE_REQUEST_ISSUED || state == VIGIE_REQUEST_REFUSED);
 }
 
 static OSSL_CMP_PKISI *reject_used(void) {
@@ -95,12 +99,13 @@ static OSSL_CMP_PKISI *answer_certificate(CmpExchange *exchange, const VigiePkiR
     g_autoptr(GError) error = NULL;
     if (is_used(exchange, &error))
         return reject_used();
-    g_autoptr(GByteArray) der =
-        error ? NULL
-              : pki_request_ask(exchange->store, NULL, exchange->profiles, request, exchange->now, &error);
+    bool waited = exchange->again && !exchange->decided;
+    g_autoptr(GByteArray) der = error || waited ? NULL
+                                                : pki_request_ask(exchange->store, NULL, exchange->profiles,
+                                                                  request, exchange->now, &error);
     if (der && (*ret_certificate = enrol_x509(der)))
         return accept(exchange, der, ret_certificate, ret_chain, ret_authorities);
-    exchange->waits = !error; /* RFC 9810 5.3.22: the client polls */
+    exchange->waits = !error && !waited; /* RFC 9810 5.3.22: the client polls */
     return error
                ? reject_for(error)
                : OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_waiting, 0, "the authority has not decided yet");
@@ -254,12 +259,13 @@ static int on_poll(OSSL_CMP_SRV_CTX *server, const OSSL_CMP_MSG *message, int id
     VigiePkiState state = VIGIE_REQUEST_WAITING;
     int64_t request = 0;
     (void)message, (void)id;
-    if (!exchange->undecided || !enrol_find(exchange->store, "cmp", exchange->requester, &request, NULL) ||
-        request == 0 || !pki_request_wait(exchange->store, request, 0, &state, NULL))
+    if (!exchange->asked || exchange->decided ||
+        !enrol_find(exchange->store, "cmp", exchange->requester, &request, NULL) || request == 0 ||
+        !pki_request_wait(exchange->store, request, 0, &state, NULL))
         return 0;
     bool decided = state == VIGIE_REQUEST_ISSUED || state == VIGIE_REQUEST_REFUSED;
     *ret_seconds = POLL_SECONDS;
-    *ret_request = decided ? OSSL_CMP_MSG_dup(exchange->undecided) : NULL;
+    *ret_request = decided ? OSSL_CMP_MSG_dup(exchange->asked) : NULL;
     return !decided || *ret_request;
 }
 

@@ -13,7 +13,8 @@ void cmp_exchange_free(CmpExchange *exchange) {
     g_free(exchange->serial);
     X509_free(exchange->certificate);
     X509_free(exchange->issued);
-    OSSL_CMP_MSG_free(exchange->undecided);
+    OSSL_CMP_MSG_free(exchange->asked);
+    g_bytes_unref(exchange->nonce);
     g_free(exchange);
 }
 
@@ -75,7 +76,7 @@ CmpExchange *cmp_exchange_new(const VigieRegistrar *registrar, const CmpLook *lo
     g_autoptr(CmpExchange) exchange = g_new0(CmpExchange, 1);
     exchange->registrar = registrar;
     exchange->transaction = g_bytes_new(look->transaction.data, look->transaction.size);
-    exchange->begun = exchange->now = now;
+    exchange->began = exchange->now = now;
     exchange->store = store;
     exchange->server = OSSL_CMP_SRV_CTX_new(NULL, NULL);
     if (!exchange->server || !cmp_exchange_serve(exchange) ||

@@ -1,7 +1,7 @@
 #include "pki/cmp-look.h"
 #include "x509/der.h"
 
-enum { KID_MAX = 128 };
+enum { KID_MAX = 128, NONCE_MAX = 128 };
 
 static const char mac_oids[][24] = {"1.2.840.113533.7.66.13", "1.2.840.113549.1.5.14"};
 
@@ -35,6 +35,7 @@ static void look_at_header(VigieBytes header, CmpLook *look, const char **clause
     look->kid = inner(&in, 2, DER_OCTET_STRING, clause);
     inner(&in, 3, DER_OCTET_STRING, clause);
     look->transaction = inner(&in, 4, DER_OCTET_STRING, clause);
+    look->nonce = inner(&in, 5, DER_OCTET_STRING, clause);
 }
 
 bool cmp_look(VigieBytes message, CmpLook *look) {
@@ -57,7 +58,8 @@ bool cmp_look(VigieBytes message, CmpLook *look) {
         if (der_expect(&certificates, DER_SEQUENCE, &certificate, &clause))
             look->certificate = certificate.whole;
     }
-    return look->transaction.size >= 1 && look->transaction.size <= 64 && look->kid.size <= KID_MAX;
+    return look->transaction.size >= 1 && look->transaction.size <= 64 && look->kid.size <= KID_MAX &&
+           look->nonce.size <= NONCE_MAX;
 }
 
 /* PKIMessage: what is within its body, which must be of this kind. */

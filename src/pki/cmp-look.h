@@ -4,9 +4,9 @@
 #include "base/bytes.h"
 
 typedef struct {
-    VigieBytes transaction, kid;
-    VigieBytes certificate; /* the first of extraCerts: that of the protection (RFC 9483 3.3) */
-    bool mac;               /* protected by a shared secret */
+    VigieBytes transaction, kid, nonce; /* the sender's */
+    VigieBytes certificate;             /* the first of extraCerts: that of the protection (RFC 9483 3.3) */
+    bool mac;                           /* protected by a shared secret */
 } CmpLook;
 
 /* False where it is none, or has no transaction. */

@@ -245,11 +245,11 @@ bool pki_request_add(VigieStore *store, const VigieProfiles *profiles, const Vig
 json_t *pki_request_get(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error);
 
 typedef struct {
-    int state;           /* a VigiePkiState, or -1: any */
-    const char *account; /* whose own, or within whose roles' scope; NULL: any */
-    int64_t device;      /* 0: any */
-    int64_t before;      /* of a number less than this one: the next page; 0: from the newest */
-    int limit;           /* 0: 100 */
+    int state;                       /* a VigiePkiState, or -1: any */
+    const char *account;             /* whose own, or within whose roles' scope; NULL: any */
+    int64_t device;                  /* 0: any */
+    int64_t before;                  /* of a number less than this one: the next page; 0: from the newest */
+    int limit;                       /* 0: 100 */
     const char *requester, *profile; /* NULL: any */
 } VigiePkiFilter;
 /* [ as above without "evidence" ], newest first. */
@@ -405,13 +405,10 @@ GByteArray *pki_seal_key(const VigieRegistrar *registrar, const GByteArray *key,
                          GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRegistrar, pki_registrar_free)
 
-/* CMP (RFC 9810, 9483). Lanes may share it. An answer, DER, also where it refuses; NULL with INVALID or DENIED where none can be
+/* CMP (RFC 9810, 9483). What an exchange of several messages has come to is in the store: any process goes on. An answer, DER, also where it refuses; NULL with INVALID or DENIED where none can be
  * made: the message cannot be read, or nobody we know speaks. */
 enum { CMP_BYTES_MAX = 64 * 1024, SCEP_BYTES_MAX = 64 * 1024 };
-typedef struct VigieCmp VigieCmp;
-VigieCmp *pki_cmp_new(const VigieRegistrar *registrar);
-void pki_cmp_free(VigieCmp *cmp);
-GByteArray *pki_cmp_answer(VigieCmp *cmp, VigieStore *store, const VigieProfiles *profiles,
+GByteArray *pki_cmp_answer(const VigieRegistrar *registrar, VigieStore *store, const VigieProfiles *profiles,
                            VigieBytes message, const char *address, VigieTime now, GError **error);
 
 /* ACME (RFC 8555). `base` is where it is reached, "https://vigie.chu.example/acme"; paths are below it. */

@@ -7,7 +7,6 @@
 
 struct EnrolServer {
     VigieRegistrar *registrar;
-    VigieCmp *cmp;
 };
 
 bool enrol_server_open(const VigieConfig *config, EnrolServer **ret_server, GError **error) {
@@ -20,14 +19,13 @@ bool enrol_server_open(const VigieConfig *config, EnrolServer **ret_server, GErr
     if (!registrar)
         return false;
     *ret_server = g_new(EnrolServer, 1);
-    **ret_server = (EnrolServer){registrar, pki_cmp_new(registrar)};
+    **ret_server = (EnrolServer){registrar};
     return true;
 }
 
 void enrol_server_close(EnrolServer *server) {
     if (!server)
         return;
-    pki_cmp_free(server->cmp);
     pki_registrar_free(server->registrar);
     g_free(server);
 }
@@ -66,8 +64,9 @@ RAW(feed_cmp) {
         return false;
     VigieBytes message = vigie_bytes(request->body->str, request->body->len);
     return answer_der(request, "application/pkixcmp",
-                      pki_cmp_answer(request->portal->enrol->cmp, request->store, request->portal->profiles,
-                                     message, address_of(request), request->now, error));
+                      pki_cmp_answer(request->portal->enrol->registrar, request->store,
+                                     request->portal->profiles, message, address_of(request), request->now,
+                                     error));
 }
 
 /* ---- SCEP ------------------------------------------------------------------------------------------------------------ */

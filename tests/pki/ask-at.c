@@ -24,10 +24,8 @@ static bool ask_scep(const Asking *asking, GError **error) {
 }
 
 static bool ask_cmp(const Asking *asking, GError **error) {
-    VigieCmp *cmp = pki_cmp_new(asking->registrar);
-    g_autoptr(GByteArray) answer =
-        pki_cmp_answer(cmp, asking->store, asking->profiles, asking->message, NULL, asking->now, error);
-    pki_cmp_free(cmp);
+    g_autoptr(GByteArray) answer = pki_cmp_answer(asking->registrar, asking->store, asking->profiles,
+                                                  asking->message, NULL, asking->now, error);
     return answer != NULL;
 }
 

@@ -123,6 +123,39 @@ def test_polling():
     vigie.equal(CHU.json("certificate", CHU.serial(CHU.path("leaving.pem")))["state"], "revoked")
 
 
+def test_restart():
+    """a portal that is killed while openssl cmp polls, and started again, goes on with the exchange: by a secret, and by a certificate"""
+    initial("renewing")
+    signer = CHU.daemon.children()["signer"]
+    os.kill(signer, signal.SIGSTOP)
+    clients = []
+    try:
+        for name, command in (("outliving", ("ir", *SECRETLY, "-subject", "/CN=o", "-sans", "outliving.chu.test")),
+                              ("outliving2", ("ir", *SECRETLY, "-implicit_confirm", "-subject", "/CN=o", "-sans", "outliving2.chu.test")),
+                              ("renewed", ("kur", *signed("renewing")))):
+            clients.append((name, subprocess.Popen(
+                ["openssl", "cmp", "-cmd", *command, "-server", CHU.url.removeprefix("http://"), "-path", ".well-known/cmp", "-newkey",
+                 key(name), "-certout", f"{name}.pem", "-total_timeout", "120", "-keep_alive", "0"],
+                cwd=CHU.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)))
+        wait_for(lambda: int(CHU.sql("SELECT count(*) FROM cmp_exchange WHERE issued = 0")[0][0]) == 3, 60)
+        time.sleep(0.5)  # they have heard, and wait for five seconds; openssl cmp gives up where nobody listens just when it polls
+        for _, client in clients:
+            client.send_signal(signal.SIGSTOP)
+        before = CHU.daemon.children()["portal"]
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: subprocess.run(["curl", "-s", "-o", "/dev/null", CHU.url]).returncode == 0 and
+                 CHU.daemon.children().get("portal", before) != before, 60)
+        for _, client in clients:
+            client.send_signal(signal.SIGCONT)
+    finally:
+        os.kill(signer, signal.SIGCONT)
+    for name, client in clients:
+        said, _ = client.communicate(timeout=120)
+        vigie.equal(client.returncode, 0, said)
+        CHU.good(CHU.path(f"{name}.pem"))
+    vigie.equal(int(CHU.sql("SELECT count(*) FROM cmp_exchange WHERE issued = 0")[0][0]), 0, "none waits any more")
+
+
 def test_not_taken():
     """a certificate that openssl cmp does not trust is not confirmed, and is revoked"""
     before = CHU.certificates()
@@ -195,5 +228,5 @@ def test_scep_certmonger():
 
 
 with CHU:
-    tap.run([test_ir, test_cmp_refused, test_cr_p10cr_kur, test_rr, test_reasons, test_polling, test_not_taken, test_genm, test_scep_strongswan, test_scep_refused,
+    tap.run([test_ir, test_cmp_refused, test_cr_p10cr_kur, test_rr, test_reasons, test_polling, test_restart, test_not_taken, test_genm, test_scep_strongswan, test_scep_refused,
              test_scep_certmonger])
