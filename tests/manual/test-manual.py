@@ -10,8 +10,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'tests' / 'support'))
 from tap import run
 
-VIGIE, CONF = sys.argv[1:]
+VIGIE, CONF, CONF_FR = sys.argv[1:]
 PAGES = sorted((ROOT / 'doc' / 'man').glob('*.[1-9]'))
+FRENCH = ROOT / 'doc' / 'man' / 'fr'
+SECTIONS = {'NOM': 'NAME', 'STATUT DE SORTIE': 'EXIT STATUS', 'EXEMPLES': 'EXAMPLES', 'VOIR AUSSI': 'SEE ALSO', 'FICHIERS': 'FILES',
+            'ENVIRONNEMENT': 'ENVIRONMENT', 'HIÉRARCHIE': 'HIERARCHY', 'GÉNÉRATIONS': 'GENERATIONS', 'JETONS': 'TOKENS',
+            'SIGNAUX': 'SIGNALS', 'RÉVOCATION': 'REVOCATION', 'SORTIE JSON': 'JSON OUTPUT', 'NORMES': 'STANDARDS', 'CLÉS': 'KEYS',
+            'SYNOPSIS': 'SYNOPSIS', 'DESCRIPTION': 'DESCRIPTION', 'OPTIONS': 'OPTIONS'}
+# What stands after these macros is typed as it is, in every language.
+LITERAL = {'Fl', 'Cm', 'Ql', 'Pa', 'Va', 'Ev', 'Dv', 'Xr', 'Ic'}
+CALLED = {'Ar', 'No', 'Ns', 'Op', 'Oo', 'Oc', 'Nm', 'Pq', 'Sx'}
 # Told once, in vigie(1).
 COMMON = {'--help', '--lang'}
 
@@ -61,6 +69,62 @@ def test_lint():
     done = subprocess.run(['mandoc', '-Tlint', *pages], stdout=subprocess.PIPE, encoding='utf-8')
     wrong = [line for line in done.stdout.splitlines() if 'referenced manual not found: Xr vigie' not in line]
     assert not wrong, '\n'.join(wrong)
+
+
+def english_sections(page):
+    """A French page as mandoc, which knows the names of sections in English alone, has to see it."""
+    return re.sub(r'^\.Sh (.*)$', lambda found: f'.Sh {SECTIONS[found[1]]}', page.read_text(encoding='utf-8'), flags=re.MULTILINE)
+
+
+def pairs():
+    """Each page with its French one."""
+    return [*((page, FRENCH / page.name) for page in PAGES), (pathlib.Path(CONF), pathlib.Path(CONF_FR))]
+
+
+def literals(text):
+    """{('Fl', '-json'), …}: what is typed as it stands."""
+    found = set()
+    for line in re.findall(r'^\.(.*)$', text, re.MULTILINE):
+        macro = None
+        for word in line.split():
+            if word in LITERAL or word in CALLED:
+                macro = word
+            elif macro in LITERAL and not re.fullmatch(r'[][,.:;()|?!]', word):
+                found.add((macro, word))
+    return found
+
+
+def examples(text):
+    return re.findall(r'^\.Dl (.*)$', text, re.MULTILINE) + re.findall(r'^\.Bd -literal.*\n((?:.*\n)*?)\.Ed$', text, re.MULTILINE)
+
+
+def test_french_lint():
+    """mandoc and groff warn of nothing in any French page, and what is said has the spaces of French"""
+    for _, page in pairs():
+        done = subprocess.run(['mandoc', '-Tlint', '-Wwarning'], input=english_sections(page), stdout=subprocess.PIPE, encoding='utf-8')
+        assert not done.stdout, f'{page.name}: {done.stdout}'
+        done = subprocess.run(['groff', '-ww', '-mandoc', '-k', '-Tutf8', page], capture_output=True, encoding='utf-8')
+        assert not done.stderr, done.stderr
+        for line in re.sub(r'^\.Bd -literal(?:.*\n)*?\.Ed$', '', page.read_text(encoding='utf-8'), flags=re.MULTILINE).splitlines():
+            assert line.startswith('.') or not re.search(r"\w [:;?!»](?:\s|$)|« |\w'\w", line), f'{page.name}: {line}'
+
+
+def test_french_same():
+    """each page has a French one with the same sections, options, keys, paths, references and examples, and of the same day"""
+    assert {page.name for page in FRENCH.glob('*.1')} == {page.name for page in PAGES}
+    for page, french in pairs():
+        english, translated = page.read_text(encoding='utf-8'), french.read_text(encoding='utf-8')
+        sections = re.findall(r'^\.Sh (.*)$', english, re.MULTILINE)
+        assert re.findall(r'^\.Sh (.*)$', english_sections(french), re.MULTILINE) == sections, page.name
+        wrong = literals(english) ^ literals(translated)
+        assert not wrong, f'{page.name}: in one language only: {sorted(wrong)}'
+        told, retold = ([re.findall(r'(?:Fl|Cm) ([^ ]+)', line) for line in re.findall(r'^\.It (.*)$', text, re.MULTILINE)]
+                        for text in (english, translated))
+        assert told == retold, f'{page.name}: {[pair for pair in zip(told, retold) if pair[0] != pair[1]]}'
+        assert examples(english) == examples(translated), f'{page.name}: the examples differ'
+        month, day, year = re.search(r'^\.Dd (\w+) (\d+), (\d+)$', english, re.MULTILINE).groups()
+        date = f"{year}-{'JanFebMarAprMayJunJulAugSepOctNovDec'.index(month[:3]) // 3 + 1:02}-{int(day):02}"
+        assert f'.Dd {date}\n' in translated, f'{page.name} is of {date}: mend its French page, and date it so'
 
 
 def test_references():
@@ -136,4 +200,4 @@ def test_rooms():
         assert f'class="name">{process}<' in drawing, process
 
 
-run([test_rooms, test_lint, test_references, test_options, test_commands, test_links, test_promises, test_metrics])
+run([test_rooms, test_lint, test_french_lint, test_french_same, test_references, test_options, test_commands, test_links, test_promises, test_metrics])
