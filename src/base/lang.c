@@ -159,7 +159,8 @@ static bool load_file(GHashTable *words, const char *name, GError **error) {
 }
 
 /* ---- Refusals, from the catalogue ----------------------------------------------------------------------------------------------- */
-#define REFUSAL "refusal."
+/* What a message may hold of the catalogues: refusals, and what a check of `vigie lint` found. */
+static const char *const in_messages[] = {"refusal.", "lint."};
 enum { REFUSAL_DEPTH = 4 }; /* a refusal within a refusal: {why} */
 
 typedef struct {
@@ -196,7 +197,7 @@ static GPtrArray *refusals_of(GHashTable *words) {
     gpointer key, texts;
     g_hash_table_iter_init(&iter, words);
     while (g_hash_table_iter_next(&iter, &key, &texts)) {
-        if (!g_str_has_prefix(key, REFUSAL))
+        if (!g_str_has_prefix(key, in_messages[0]) && !g_str_has_prefix(key, in_messages[1]))
             continue;
         Refusal *refusal = g_new(Refusal, 1);
         *refusal = (Refusal){.message = plain(vigie_text_in(VIGIE_EN, texts)), .texts = texts, .key = key};

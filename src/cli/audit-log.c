@@ -20,8 +20,9 @@ static int print(VigieLang lang, const json_t *report) {
     json_t *one;
     printf("%s\n", line);
     json_array_foreach(faults, index, one) {
-        printf("%" JSON_INTEGER_FORMAT ": %s\n", json_integer_value(json_object_get(one, "seq")),
-               json_string_value(json_object_get(one, "fault")));
+        g_autofree char *said = cli_said(json_string_value(json_object_get(one, "fault")));
+        printf("%" JSON_INTEGER_FORMAT "%s%s\n", json_integer_value(json_object_get(one, "seq")), cli_colon(),
+               said);
     }
     return well ? CLI_WELL : CLI_WRONG;
 }

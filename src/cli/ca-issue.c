@@ -69,7 +69,7 @@ static bool hand_out(const Ca *ca, size_t count, const char *csr, const VigieIss
             all, json_pack("{s:s, s:n, s:s}", "csr", csr, "serial", "error", issued->error->message));
         g_autofree char *said = cli_words(issued->error);
         if (!ca->json)
-            fprintf(stderr, "%s: %s\n", csr, said);
+            fprintf(stderr, "%s%s%s\n", csr, cli_colon(), said);
         return true;
     }
     g_autofree char *pem = pki_certificate_pem(ca->store, issued->serial, ca->now, error);

@@ -90,7 +90,8 @@ static bool ask_share(Ca *ca, const char *authority, const json_t *told, VigieSh
             g_ptr_array_add(ca->present, g_strdup(holder));
             return cli_terminal_write(good, error);
         }
-        cli_terminal_write(read ? vigie_word(ca->lang, "ca.share.twice") : why->message, NULL);
+        g_autofree char *said = cli_said(why ? why->message : NULL);
+        cli_terminal_write(read ? vigie_word(ca->lang, "ca.share.twice") : said, NULL);
     }
     return ca_refuse(error, "five codes that are no share of it: look at the sheets");
 }

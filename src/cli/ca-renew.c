@@ -27,7 +27,7 @@ static bool find_device(const Ca *ca, int64_t *ret_id, GError **error) {
         if (found)
             return ca_refuse(
                 error,
-                "several devices are called so: give the number of one, as vigie fleet devices prints it");
+                "several devices are called so: give the number of one, as vigie fleet list prints it");
         found = json_integer_value(json_object_get(one, "id"));
     }
     if (!found && !g_ascii_string_to_signed(wanted, 10, 1, INT64_MAX, &found, NULL)) {
@@ -104,7 +104,8 @@ static bool issue(Ca *ca, const json_t *device, int64_t id, const GPtrArray *nam
     if (!authority)
         return false;
     if (!csr)
-        return ca_refuse(error, "--csr: the file holds no certificate request");
+        return ca_refuse(error,
+                         "--csr: the file holds no certificate request; vigie identify tells what it is");
     VigieIssueRequest request = {.profile = ca->profile,
                                  .csr = vigie_bytes(csr->der, csr->size),
                                  .fields = fields,

@@ -136,8 +136,9 @@ static int64_t tell_reissued(Ca *ca, const json_t *list, json_t *all) {
         issued += refusal == NULL;
         ca->wrong = ca->wrong || refusal;
         json_array_append(all, one);
+        g_autofree char *said = cli_said(refusal);
         if (refusal && !ca->json)
-            printf("%s: %s\n", text_of(one, "old"), refusal);
+            printf("%s%s%s\n", text_of(one, "old"), cli_colon(), said);
     }
     return issued;
 }

@@ -41,8 +41,12 @@ bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char 
                const char *const *examples, VigieLang *ret_lang, int *ret_status);
 /* The language of the reader, also before the options are parsed. */
 VigieLang cli_reader(void);
-/* What an error says, in the language of --help; in English where the words know it in no other. Free with g_free. */
+/* What a refusal or an error says, in that language; in English where the words know it in no other. "" where there is none.
+ * Free with g_free. */
+char *cli_said(const char *message);
 char *cli_words(const GError *error);
+/* What stands between a thing and what is said of it, in the same language. */
+const char *cli_colon(void);
 /* "vigie COMMAND: message" on stderr; returns CLI_FAILED. */
 int cli_fail(const char *command, const GError *error);
 /* True where stdout is a terminal and NO_COLOR is not set. */
@@ -65,3 +69,5 @@ bool cli_terminal_write(const char *text, GError **error);
 void cli_terminal_clear(void);
 /* Writes a file that must not exist yet; mode 0600 where it is secret. */
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error);
+/* A file that a command reads, mapped; a folder is refused. Free with g_mapped_file_unref. */
+GMappedFile *cli_file_map(const char *path, GError **error);

@@ -34,7 +34,7 @@ static bool sealed(VigieBytes content, const char *password) {
 /* Adds the objects of a file, asking for its password where it is sealed and none was given. */
 static bool add_file(GPtrArray *objects, const char *path, const Options *options, VigieLang lang,
                      GError **error) {
-    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+    g_autoptr(GMappedFile) file = cli_file_map(path, error);
     if (!file)
         return false;
     VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));

@@ -90,7 +90,7 @@ static bool add_device_names(const Options *options, GPtrArray *names, GError **
 /* ---- Making --------------------------------------------------------------------------------------------- */
 
 static bool read_file(const char *path, const char *password, GPtrArray **ret_objects, GError **error) {
-    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+    g_autoptr(GMappedFile) file = cli_file_map(path, error);
     if (file)
         *ret_objects = x509_file_objects(
             vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file)), password);

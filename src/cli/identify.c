@@ -147,7 +147,7 @@ static void print_answer(const Printing *how, const json_t *answer) {
 /* ---- Files ---------------------------------------------------------------------------------------------- */
 
 static json_t *identify_file(const char *path, const char *password, GError **error) {
-    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+    g_autoptr(GMappedFile) file = cli_file_map(path, error);
     if (!file)
         return NULL;
     VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));

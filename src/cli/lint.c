@@ -136,12 +136,9 @@ static bool lint_large(Run *run, const char *path, VigieBytes content, GError **
 }
 
 static bool lint_file(Run *run, const char *path, GError **error) {
-    g_autoptr(GError) why = NULL;
-    g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
-    if (!file) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s", why->message);
+    g_autoptr(GMappedFile) file = cli_file_map(path, error);
+    if (!file)
         return false;
-    }
     VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
     return (content.size > X509_FILE_MAX ? lint_large : lint_objects)(run, path, content, error);
 }

@@ -50,14 +50,22 @@ bool cli_colour(void) {
 
 static VigieLang reader; /* of what is refused: known before the options are parsed */
 
+char *cli_said(const char *message) {
+    char *said = reader == VIGIE_EN || !message ? NULL : vigie_refusal(reader, message, "refusal.member.");
+    return said ? said : g_strdup(message ? message : "");
+}
+
 char *cli_words(const GError *error) {
-    char *said = reader == VIGIE_EN ? NULL : vigie_refusal(reader, error->message, "refusal.member.");
-    return said ? said : g_strdup(error->message);
+    return cli_said(error->message);
+}
+
+const char *cli_colon(void) {
+    return reader == VIGIE_FR ? "\u00a0: " : ": ";
 }
 
 int cli_fail(const char *command, const GError *error) {
     g_autofree char *said = cli_words(error);
-    fprintf(stderr, reader == VIGIE_FR ? "vigie %s : %s\n" : "vigie %s: %s\n", command, said);
+    fprintf(stderr, "vigie %s%s%s\n", command, cli_colon(), said);
     return CLI_FAILED;
 }
 

@@ -113,8 +113,9 @@ static bool tell(Args *args, int64_t id, GError **error) {
     g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, id);
     g_autofree char *key = g_strconcat("request.now.", text_of(request, "state"), NULL);
     const char *out = args->out && serial ? args->out : "";
+    g_autofree char *refusal = cli_said(text_of(request, "refusal"));
     g_autofree char *line = vigie_words(args->lang, key, "number", number, "serial", serial ? serial : "–",
-                                        "reason", text_of(request, "refusal"), "file", out, NULL);
+                                        "reason", refusal, "file", out, NULL);
     printf("%s\n", line);
     return true;
 }
@@ -197,9 +198,9 @@ static bool tell_result(Args *args, json_t *result, bool refusing, GError **erro
     g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, id);
     g_autofree char *key =
         g_strconcat("request.now.", request ? text_of(request, "state") : "undecided", NULL);
-    g_autofree char *line =
-        vigie_words(args->lang, key, "number", number, "serial", serial ? serial : "–", "reason",
-                    request ? text_of(request, "refusal") : text_of(result, "why"), "file", "", NULL);
+    g_autofree char *why = cli_said(request ? text_of(request, "refusal") : text_of(result, "why"));
+    g_autofree char *line = vigie_words(args->lang, key, "number", number, "serial", serial ? serial : "–",
+                                        "reason", why, "file", "", NULL);
     printf("%s\n", line);
     return true;
 }
@@ -299,10 +300,11 @@ static bool run_list(Args *args, GError **error) {
 static void print_member(const Args *args, const char *name, const json_t *value) {
     g_autofree char *key = g_strconcat("request.member.", name, NULL);
     const char *label = vigie_word(args->lang, key);
-    g_autofree char *text = json_is_string(value) ? g_strdup(json_string_value(value))
-                            : json_is_object(value) || json_is_array(value)
-                                ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS)
-                                : NULL;
+    g_autofree char *text =
+        json_is_string(value) ? strcmp(name, "refusal") == 0 ? cli_said(json_string_value(value))
+                                                             : g_strdup(json_string_value(value))
+        : json_is_object(value) || json_is_array(value) ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS)
+                                                        : NULL;
     if (text && *text && strcmp(text, "{}") != 0 && strcmp(text, "[]") != 0)
         printf("%s%*s %s\n", label, (int)(20 - MIN(20, g_utf8_strlen(label, -1))), "", text);
 }

@@ -145,10 +145,11 @@ void cli_terminal_clear(void) {
 bool cli_write_new(const char *path, const void *data, size_t size, bool secret, GError **error) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, secret ? 0600 : 0644);
     if (fd < 0) {
-        g_set_error(error, VIGIE_ERROR, errno == EEXIST ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_UNAVAILABLE,
-                    errno == EEXIST ? "%s exists already, and is left as it is: choose another name (%s)"
-                                    : "%s: %s",
-                    path, g_strerror(errno));
+        if (errno == EEXIST)
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                        "%s exists already, and is left as it is: choose another name", path);
+        else
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: %s", path, g_strerror(errno));
         return false;
     }
     const char *at = data;
@@ -167,4 +168,11 @@ bool cli_write_new(const char *path, const void *data, size_t size, bool secret,
     }
     close(fd);
     return kept;
+}
+
+GMappedFile *cli_file_map(const char *path, GError **error) {
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR))
+        return g_mapped_file_new(path, FALSE, error);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: %s", path, g_strerror(EISDIR));
+    return NULL;
 }

@@ -38,7 +38,7 @@ static bool add_large_list(GPtrArray *found, VigieBytes content) {
 
 static bool add_objects(GPtrArray **objects, char **paths, GError **error) {
     for (size_t i = 0; paths && paths[i]; i++) {
-        g_autoptr(GMappedFile) file = g_mapped_file_new(paths[i], FALSE, error);
+        g_autoptr(GMappedFile) file = cli_file_map(paths[i], error);
         if (!file)
             return false;
         VigieBytes content = vigie_bytes(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
@@ -62,7 +62,7 @@ static bool add_objects(GPtrArray **objects, char **paths, GError **error) {
 
 static bool add_responses(GPtrArray *responses, char **paths, GError **error) {
     for (size_t i = 0; paths && paths[i]; i++) {
-        g_autoptr(GMappedFile) file = g_mapped_file_new(paths[i], FALSE, error);
+        g_autoptr(GMappedFile) file = cli_file_map(paths[i], error);
         if (!file)
             return false;
         g_ptr_array_add(responses, g_mapped_file_get_bytes(file));
@@ -101,19 +101,13 @@ static bool fetch(void *data, const char *url, VigieBytes post, long timeout_ms,
     return true;
 }
 
-/* What speaks against it, in the reader's language. */
-static char *said(const Options *options, const char *clause) {
-    char *words = vigie_refusal(options->lang, clause, "");
-    return words ? words : g_strdup(clause);
-}
-
-static void print_list(const Options *options, const char *title, const json_t *items, size_t *number) {
+static void print_list(const char *title, const json_t *items, size_t *number) {
     size_t i = 0;
     const json_t *item = NULL;
     if (json_array_size(items) && title)
         printf("\n  %s\n", title);
     json_array_foreach(items, i, item) {
-        g_autofree char *words = said(options, json_string_value(json_object_get(item, "clause")));
+        g_autofree char *words = cli_said(json_string_value(json_object_get(item, "clause")));
         printf("\n  %zu  %s\n     %s\n", ++*number, words,
                json_string_value(json_object_get(item, "subject")));
     }
@@ -130,7 +124,7 @@ static void print_fetches(const Options *options, const json_t *fetches) {
         g_autofree char *kind =
             g_strconcat("verify.fetch.", json_string_value(json_object_get(item, "kind")), NULL);
         const char *url = json_string_value(json_object_get(item, "url"));
-        g_autofree char *words = detail ? said(options, detail) : NULL;
+        g_autofree char *words = detail ? cli_said(detail) : NULL;
         bool named = detail && g_str_has_prefix(detail, url); /* the network's words name the address */
         printf("     %s %s  %s\n", detail ? "!" : "✓", vigie_word(options->lang, kind), named ? words : url);
         if (words && !named)
@@ -158,9 +152,8 @@ static void print_answer(const Options *options, const json_t *answer) {
     puts(vigie_word(options->lang, key));
     print_path(options, json_object_get(answer, "path"));
     size_t number = 0;
-    print_list(options, NULL, json_object_get(answer, "refusals"), &number);
-    print_list(options, vigie_word(options->lang, "verify.remarks"), json_object_get(answer, "remarks"),
-               &number);
+    print_list(NULL, json_object_get(answer, "refusals"), &number);
+    print_list(vigie_word(options->lang, "verify.remarks"), json_object_get(answer, "remarks"), &number);
     if (json_is_true(json_object_get(answer, "cut")))
         printf("\n  %s\n", vigie_word(options->lang, "verify.cut"));
     const char *status = json_string_value(json_object_get(json_object_get(answer, "revocation"), "status"));

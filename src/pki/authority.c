@@ -117,8 +117,9 @@ static bool open_key(VigieAuthority *authority, const char *passphrase, GError *
     VigieBytes spki = vigie_bytes(authority->signer->spki->data, authority->signer->spki->len);
     if (vigie_bytes_equal(spki, authority->spki))
         return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "key %s is not the key of %s's certificate",
-                authority->key_file, authority->name);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                "key %s is not the key of %s's certificate: put the right file back", authority->key_file,
+                authority->name);
     return false;
 }
 
@@ -172,8 +173,8 @@ void pki_authority_close(VigieAuthority *authority) {
 bool authority_must_sign(const VigieAuthority *authority, GError **error) {
     if (authority->signer)
         return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s was opened without its key: give its passphrase",
-                authority->name);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                "%s was opened without its key: give its passphrase (--passphrase-file)", authority->name);
     return false;
 }
 

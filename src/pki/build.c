@@ -71,9 +71,16 @@ bool build_check(VigieBytes tbs, VigieBytes algorithm, const char *const *waived
         g_autofree char *key = g_strconcat("lint.", id, NULL);
         if (strcmp(json_string_value(json_object_get(one, "severity")), "error") != 0)
             continue;
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: not signed, for it breaks %s: %s %s (%s)",
-                    what, json_string_value(json_object_get(one, "clause")), vigie_word(VIGIE_EN, key),
-                    json_string_value(json_object_get(one, "detail")), id);
+        const char *detail = json_string_value(json_object_get(one, "detail"));
+        g_autofree char *broken =
+            g_strdup_printf("%s (%s)", json_string_value(json_object_get(one, "clause")), id);
+        if (*detail)
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                        "%s: not signed, for it breaks %s: %s; it has: %s", what, broken,
+                        vigie_word(VIGIE_EN, key), detail);
+        else
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: not signed, for it breaks %s: %s", what,
+                        broken, vigie_word(VIGIE_EN, key));
         return false;
     }
     return true;

@@ -78,7 +78,8 @@ static char *share_out(Ceremony *ceremony, const HierarchyAuthority *declared, G
     bool well =
         ceremony->plan->share
             ? share_make(declared->name, declared->threshold, declared->shares, &passphrase, codes, error)
-            : refuse(error, VIGIE_ERROR_INVALID, declared->name, "there is nobody to give shares to");
+            : refuse(error, VIGIE_ERROR_INVALID, declared->name,
+                     "there is nobody to give shares to: run vigie ca init at a terminal");
     for (guint i = 0; well && i < codes->len; i++) {
         char *holder = ceremony->plan->share(declared->name, (int)i + 1, declared->shares, codes->pdata[i],
                                              ceremony->plan->data, error);
@@ -308,7 +309,7 @@ static bool make(Ceremony *ceremony, const HierarchyAuthority *declared, GError 
     const GPtrArray *holders = g_hash_table_lookup(ceremony->holders, declared->name);
     if (!signer)
         return refuse(error, VIGIE_ERROR_CONFLICT, declared->name,
-                      "another ceremony is going on: begin again");
+                      "another ceremony is going on: begin again when it is over");
     if ((issuer && !check_issuer(ceremony, issuer, error)) || !note_made(ceremony, declared, error))
         return false;
     VigieAuthority *authority = add_authority(ceremony, declared, signer, issuer, error);

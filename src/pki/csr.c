@@ -275,7 +275,9 @@ Csr *csr_parse(VigieBytes csr, GError **error) {
     if (!decode_pem((const char *)csr.data, csr.size, &request->der, &request->size))
         request->der = g_memdup2(csr.data, csr.size);
     if (!read_frame(vigie_bytes(request->der, request->size), &frame, &clause)) {
-        refuse(error, VIGIE_ERROR_INVALID, clause ? clause : "this is no PKCS#10 request, PEM or DER");
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "this is no PKCS#10 request, PEM or DER (%s); vigie identify tells what it is",
+                    clause ? clause : "RFC 2986 4");
         return NULL;
     }
     request->spki = frame.spki;

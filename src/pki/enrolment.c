@@ -80,7 +80,7 @@ json_t *enrolment_read(VigieStore *store, int64_t id, VigieTime now, GError **er
     else if (json_is_true(json_object_get(told, "usable")))
         return g_steal_pointer(&told);
     else if (rows)
-        refuse(error, VIGIE_ERROR_DENIED, "it has ended, or is used up");
+        refuse(error, VIGIE_ERROR_DENIED, "there is none of this number, or it has ended or is used up");
     return NULL;
 }
 

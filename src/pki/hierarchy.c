@@ -164,18 +164,21 @@ static bool is_oid(const char *text) {
     return g_regex_match_simple("^[0-2](\\.(0|[1-9][0-9]{0,17})){1,30}$", text, 0, 0);
 }
 
+static bool check_names(const Reading *reading, const char *key, char **names) {
+    for (; names && *names; names++) {
+        const char *fault = general_name_fault(*names, true);
+        g_autofree char *why = fault ? g_strdup_printf("%s: %s", *names, fault) : NULL;
+        if (why)
+            return refuse(reading, key, why);
+    }
+    return true;
+}
+
 static bool check_lists(const Reading *reading, const HierarchyAuthority *authority) {
     static const char *const urls[] = {"crl_urls", "delta_urls", "issuer_urls", "ocsp_urls"};
-    for (char **name = authority->permitted; *name; name++) {
-        const char *fault = general_name_fault(*name, true);
-        if (fault)
-            return refuse(reading, "permitted", fault);
-    }
-    for (char **name = authority->excluded; name && *name; name++) {
-        const char *fault = general_name_fault(*name, true);
-        if (fault)
-            return refuse(reading, "excluded", fault);
-    }
+    if (!check_names(reading, "permitted", authority->permitted) ||
+        !check_names(reading, "excluded", authority->excluded))
+        return false;
     for (char **oid = authority->policies; *oid; oid++)
         if (!is_oid(*oid))
             return refuse(reading, "policies", "a policy is an OID, as in 1.2.250.1.71.3.7");

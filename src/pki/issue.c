@@ -13,8 +13,8 @@
 
 enum { HOUR = 3600, DAY = 86400 };
 
-static bool deny(GError **error, const char *what, const char *why) {
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s", what, why);
+static bool deny(GError **error, const char *name, const char *why) {
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "authority %s: %s", name, why);
     return false;
 }
 

@@ -13,8 +13,8 @@
 
 enum { VALUE_MAX = 256 };
 
-static bool deny(GError **error, const char *what, const char *why) {
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s", what, why);
+static bool deny(GError **error, const char *kind, const char *name, const char *why) {
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s %s: %s", kind, name, why);
     return false;
 }
 
@@ -25,11 +25,13 @@ bool item_check_people(const Issuance *issuance, const Item *item, GError **erro
     if (!item->profile->dual)
         return true;
     if (!wanted->requester || !wanted->validator)
-        return deny(error, item->profile->name, "this profile wants both who asked and who validated");
+        return deny(error, "profile", item->profile->name,
+                    "this profile wants both who asked and who validated: --requester and --validator");
     if (strcmp(wanted->requester, wanted->validator) == 0)
-        return deny(error, item->profile->name, "who asks does not validate: another person is wanted");
+        return deny(error, "profile", item->profile->name,
+                    "who asks does not validate: another person is wanted");
     if (strcmp(wanted->requester, issuance->who) == 0 || strcmp(wanted->validator, issuance->who) == 0)
-        return deny(error, item->profile->name,
+        return deny(error, "profile", item->profile->name,
                     "who issues neither asks nor validates: another person is wanted");
     return true;
 }
@@ -39,7 +41,8 @@ bool item_check_key(const Profile *profile, const Csr *request, GError **error) 
                        : request->rsa_bits >= profile->rsa_min && request->rsa_bits <= profile->rsa_max &&
                              profile->rsa_min)
         return true;
-    return deny(error, profile->name, "this profile does not allow a key of this type or size");
+    return deny(error, "profile", profile->name,
+                "this profile does not allow a key of this type or size: see vigie ca profiles");
 }
 
 /* Said to who asks, not when it was validated. */
@@ -62,7 +65,7 @@ static bool check_compromised(const Issuance *issuance, const Item *item, GError
     if (!store_get_int(issuance->store, &known, error, "SELECT COUNT(*) FROM pki_bad_key WHERE hash = $1",
                        "b", &hash))
         return false;
-    return known == 0 || deny(error, item->profile->name,
+    return known == 0 || deny(error, "profile", item->profile->name,
                               "a certificate with this key was revoked for keyCompromise: make a new key");
 }
 
@@ -173,7 +176,7 @@ static bool has(const char *const *list, const char *text) {
 }
 
 static bool refuse_name(const Profile *profile, const char *name, const char *why, GError **error) {
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s: %s", profile->name, name, why);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "profile %s: %s: %s", profile->name, name, why);
     return false;
 }
 
@@ -251,7 +254,8 @@ static bool check_names(const Issuance *issuance, const Item *item, GError **err
                                "this authority may not name it: it is not among what is permitted", error);
     }
     if (profile->names_required && !item->names->pdata[0])
-        return deny(error, profile->name, "a name is wanted, as in --name dns:automate.chu.example");
+        return deny(error, "profile", profile->name,
+                    "a name is wanted, as in --name dns:automate.chu.example");
     return true;
 }
 
@@ -283,7 +287,7 @@ static bool check_generation(const Issuance *issuance, const Item *item, int64_t
     int64_t current = 0;
     return generation_current(issuance->store, issuer, &current, error) &&
            (current == issuance->authority->id ||
-            deny(error, item->wanted->renews, "another authority issued it: that one renews it"));
+            deny(error, "serial", item->wanted->renews, "another authority issued it: that one renews it"));
 }
 
 /* The certificate that is renewed is one of ours, of this profile, and was not revoked. */
@@ -292,9 +296,9 @@ static bool read_renewed(const Issuance *issuance, Item *item, GError **error) {
     if (!rows)
         return false;
     if (strcmp(rows_text(rows, ROW_PROFILE), item->profile->name) != 0)
-        return deny(error, item->wanted->renews, "it is of another profile");
+        return deny(error, "serial", item->wanted->renews, "it is of another profile");
     if (rows_int(rows, ROW_REASON) >= 0 && rows_int(rows, ROW_REASON) != REASON_RELEASE)
-        return deny(error, item->wanted->renews, "it is revoked or held: it is not renewed");
+        return deny(error, "serial", item->wanted->renews, "it is revoked or held: it is not renewed");
     if (!check_generation(issuance, item, rows_int(rows, ROW_AUTHORITY), error))
         return false;
     VigieBytes der = rows_blob(rows, ROW_DER);
@@ -330,8 +334,8 @@ static bool check_profile(const Issuance *issuance, Item *item, GError **error) 
         return true;
     g_set_error(error, VIGIE_ERROR, item->profile ? VIGIE_ERROR_DENIED : VIGIE_ERROR_NOT_FOUND,
                 "profile %s: %s", name,
-                item->profile ? "this authority does not issue it"
-                              : "there is none of that name in knowledge/profiles");
+                item->profile ? "this authority does not issue it: see vigie ca show"
+                              : "there is none of that name; vigie ca profiles lists them");
     return false;
 }
 

@@ -112,8 +112,8 @@ bool pki_ocsp_sign_all(VigieOcsp *ocsp, VigieStore *store, const char *authority
     int64_t count = 0;
     Responder *responder = responder_by_name(ocsp, authority);
     if (!responder || !responder->signer) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: the key of its responder was not given",
-                    authority);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                    "%s: the key of its responder was not given (--passphrase-file)", authority);
         return false;
     }
     for (size_t which = 0; which < G_N_ELEMENTS(due_queries); which++)

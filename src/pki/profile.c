@@ -174,7 +174,7 @@ static bool check_template(const Reading *reading, const char *member, const cha
                               strncmp(field->name, open + 1, (size_t)(close - open - 1)) == 0);
         }
         if (!known)
-            return refuse(reading, member, "a field in { } is not declared in fields");
+            return refuse(reading, member, "a field in braces is not declared in fields");
     }
     return true;
 }

@@ -167,10 +167,12 @@ static bool write_key(const char *path, BIO *sealed, GError **error) {
     long size = BIO_get_mem_data(sealed, &text);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return fail(error, errno == EEXIST ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_UNAVAILABLE,
-                    errno == EEXIST ? "a file of that name is there already, and is left as it is"
-                                    : g_strerror(errno),
-                    path);
+        return fail(
+            error, errno == EEXIST ? VIGIE_ERROR_CONFLICT : VIGIE_ERROR_UNAVAILABLE,
+            errno == EEXIST
+                ? "a file of that name is there already, and is left as it is: move it, or change key_file"
+                : g_strerror(errno),
+            path);
     bool written = write(fd, text, (size_t)size) == size && fsync(fd) == 0;
     written = close(fd) == 0 && written && sync_folder(path);
     if (written)
@@ -205,13 +207,14 @@ Signer *signer_file_open(const char *path, const char *passphrase, GError **erro
         return NULL;
     }
     if (size > KEY_FILE_MAX) {
-        fail(error, VIGIE_ERROR_LIMIT, "larger than a key can be", path);
+        fail(error, VIGIE_ERROR_LIMIT, "larger than a key can be: is it the right file?", path);
         return NULL;
     }
     g_autoptr(BIO) in = BIO_new_mem_buf(text, (int)size);
     g_autoptr(X509_SIG) sealed = in ? PEM_read_bio_PKCS8(in, NULL, NULL, NULL) : NULL;
     if (!sealed) {
-        fail(error, VIGIE_ERROR_INVALID, "no encrypted PKCS#8 key in PEM", path);
+        fail(error, VIGIE_ERROR_INVALID, "no encrypted PKCS#8 key in PEM (BEGIN ENCRYPTED PRIVATE KEY)",
+             path);
         return NULL;
     }
     g_autoptr(PKCS8_PRIV_KEY_INFO) plain = PKCS8_decrypt(sealed, passphrase, (int)strlen(passphrase));
@@ -255,7 +258,8 @@ bool signer_clear(const char *where, GError **error) {
     if (signer_in_token(where))
         return true;
     if (g_file_test(where, G_FILE_TEST_EXISTS))
-        return fail(error, VIGIE_ERROR_CONFLICT, "a file of that name is there already, and is left as it is",
+        return fail(error, VIGIE_ERROR_CONFLICT,
+                    "a file of that name is there already, and is left as it is: move it, or change key_file",
                     where);
     return unlink(left) == 0 || errno == ENOENT ||
            fail(error, VIGIE_ERROR_UNAVAILABLE, g_strerror(errno), left);

@@ -133,7 +133,7 @@ static const char *take_file(Stranger *stranger, const GPtrArray *objects) {
         found = one;
     }
     if (!found)
-        return "neither a certificate nor a request is in it";
+        return "neither a certificate nor a request is in it: vigie identify tells what it is";
     return (strcmp(found->kind, "certificate") == 0 ? take_certificate : take_request)(stranger, found);
 }
 

@@ -261,6 +261,10 @@ DRESS(dress_request) {
     json_object_set_new(
         view, "takes_evidence",
         json_boolean(request->portal->evidence && (request->reader.may & (1U << MAY_REGISTER)) != 0));
+    const char *refusal = vigie_member(view, "refusal");
+    g_autofree char *said = refusal ? present_refusal(request->lang, refusal) : NULL;
+    if (said)
+        json_object_set_new(view, "refusal", json_string(said));
     add_ways(request, view, json_string_value(json_object_get(view, "state")));
     add_served(request, view);
     if (!json_is_true(json_object_get(view, "may_decide")))

@@ -22,21 +22,25 @@ AT_START = ("anchor", "calendar", "canned", "clocks", "condition", "cvss4", "dec
             "inbound", "open", "declaration", "enrol*", "policy", "release", "taxonomy", "workload")
 OF_PROGRAMS = ("the body is", f"{VALUE}: a text, a whole number", "case: there is none", "enums", "there is a user", "the artefact does not open",
                f"there is no user {VALUE}: vigie")
+# Answers of a protocol are read by programs.
+PROTOCOLS = ("acme*", "cmp*", "scep*", "server-key")
 # A room: (its sources, whether every sentence counts or those alone that are said beside `error`, the files left out).
 ROOMS = [
     ("src/csirt/*.c", False, AT_START),
     ("src/portal/*.c", False, AT_START),
     ("src/x509/*.c", True, ("traces",)),
+    ("src/pki/*.c", True, PROTOCOLS),
+    ("src/cli/*.c", True, ("case*", "diagnose", "doctor", "fleet*", "main", "serve", "survey*", "user")),
 ]
 # Where a string is no refusal: it goes to the database, into JSON, a document, a log; or the program ends, by a fault of ours.
-CALLS = re.compile(r"store_\w+|query_\w+|json_\w+|\w*printf|str\w+|g_str\w*|g_error|vigie_log|vigie_words?|g_assert\w*|cli_parse|"
+CALLS = re.compile(r"store_\w+|query_\w+|json_\w+|f?printf|str\w+|g_str_has_\w+|g_error|vigie_log|vigie_words?|g_assert\w*|cli_parse|"
                    r"\w*label_is|contains|lint_tell|list_tell")
 # Its neighbours in the call say so: a fault of ours, an option's help.
 NEIGHBOURS = re.compile(r"VIGIE_ERROR_INTERNAL|G_OPTION_ARG_\w+")
-SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|AND|OR|NULL|UNION|GROUP BY|ORDER BY|VALUES|CASE|COUNT|EXISTS)\b")
-# Two words, one of them a plain one; what holds a line's end is a text of its own.
+SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|AND|OR|NULL|UNION|ON|COALESCE|GROUP BY|ORDER BY|VALUES|CASE|COUNT|EXISTS|RECURSIVE)\b|^(\w\.\w+, )+$")
+# Two words, one of them a plain one, and no clause nor list of names; what holds a line's end is a text of its own.
 SENTENCE = re.compile(r"[a-z]{2,}[,:;]? \S|\S [a-z]{2,}")
-NAMED = re.compile(r"(RFC|ETSI|CA/B) [^:]*")
+NAMED = re.compile(r"(RFC|ETSI|CA/B) [^:]*|[a-z]+, [a-z]+")
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)+\'|[A-Za-z_]\w*|\S', re.S)
 FORMAT = re.compile(r"%[-+ #0-9.*]*(?:l|z|h|j)*[a-zA-Z]")
 
