@@ -134,7 +134,8 @@ static bool add(const Issuance *issuance, Journal *journal, Item *item, VigieIss
         return false;
     if (!claimed) {
         g_clear_pointer(&item->certificate, x509_certificate_unref);
-        deny(&issued->error, "request", "it is not validated any more, or its enrolment is used up");
+        g_set_error_literal(&issued->error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                            "request: it is not validated any more, or its enrolment is used up");
         return true;
     }
     return record_issued(journal, &record, &certificate, error) &&

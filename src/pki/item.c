@@ -26,7 +26,7 @@ bool item_check_people(const Issuance *issuance, const Item *item, GError **erro
         return true;
     if (!wanted->requester || !wanted->validator)
         return deny(error, "profile", item->profile->name,
-                    "this profile wants both who asked and who validated: --requester and --validator");
+                    "it wants both who asked and who validated: --requester and --validator");
     if (strcmp(wanted->requester, wanted->validator) == 0)
         return deny(error, "profile", item->profile->name,
                     "who asks does not validate: another person is wanted");
@@ -42,7 +42,7 @@ bool item_check_key(const Profile *profile, const Csr *request, GError **error) 
                              profile->rsa_min)
         return true;
     return deny(error, "profile", profile->name,
-                "this profile does not allow a key of this type or size: see vigie ca profiles");
+                "it allows no key of this type or size: see vigie ca profiles");
 }
 
 /* Said to who asks, not when it was validated. */
@@ -240,7 +240,7 @@ bool item_check_name(const Profile *profile, const char *name, GError **error) {
     if (fault)
         return refuse_name(profile, name, fault, error);
     return (profile->names && g_strv_contains((const char *const *)profile->names, kind)) ||
-           refuse_name(profile, name, "this profile carries no name of this kind", error);
+           refuse_name(profile, name, "it carries no name of this kind", error);
 }
 
 static bool check_names(const Issuance *issuance, const Item *item, GError **error) {

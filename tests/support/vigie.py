@@ -6,10 +6,10 @@ import subprocess
 PROGRAM = os.environ.get("VIGIE", "vigie")
 
 
-def run(*arguments, input=None, timeout=180, env=None):
+def run(*arguments, input=None, timeout=180, env=None, cwd=None):
     """The finished process: returncode, stdout, stderr."""
     return subprocess.run([PROGRAM, *arguments], input=input, capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, **(env or {})})
+                          env={**os.environ, **(env or {})}, cwd=cwd)
 
 
 def survey(*targets, depth="full", options=(), timeout=180):
