@@ -53,7 +53,7 @@ static bool check_weakness(const Item *item, GError **error) {
                                    "%s): make a new one, with another program or chip",
                                    weakness)
                  : NULL;
-    return !why || deny(error, item->profile->name, why);
+    return !why || deny(error, "profile", item->profile->name, why);
 }
 
 /* A key that was told to be compromised does not come back under another name. */

@@ -55,7 +55,7 @@ REFUSED = {
     "ca destroy racine --config vigie.conf": ("autorité racine : sa clé sert encore", "authority racine: its key is still wanted"),
     "ca foo --config vigie.conf": ("il faut une commande", "a command is wanted"),
     "request add --csr a.csr --config vigie.conf": ("il faut --profile", "--profile is wanted"),
-    "request add --profile device --csr a.csr --config vigie.conf": ("champ organisation : il manque", "field organisation: it is missing"),
+    "request add --profile device --csr a.csr --config vigie.conf": ("profil device : il faut un nom", "profile device: a name is wanted"),
     "request add --profile device --csr cut --config vigie.conf": ("ce n’est pas une demande PKCS#10, en PEM ou DER (X.690", "this is no PKCS#10 request, PEM or DER (X.690"),
     "request list --state foo --config vigie.conf": ("--state vaut", "--state requested"),
     "request refuse 1 --config vigie.conf": ("il faut --reason", "--reason is wanted"),
