@@ -274,7 +274,7 @@ def test_log():
         copy.close()
         CHU.path("copy.conf").write_text(f"[store]\nurl = sqlite:{CHU.path('copy.db')}\n")
         done = subprocess.run([vigie.PROGRAM, "audit-log", "verify", "--config", CHU.path("copy.conf"), "--checkpoint",
-                               CHU.path("checkpoint")], capture_output=True, text=True)
+                               CHU.path("checkpoint"), "--lang", "en"], capture_output=True, text=True)
         vigie.equal(done.returncode, 1, sql + done.stderr)
         assert words in done.stdout, (sql, words, done.stdout)
         for path in CHU.folder.glob("copy.db*"):
