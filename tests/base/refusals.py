@@ -35,8 +35,8 @@ ROOMS = [
 # Where a string is no refusal: it goes to the database, into JSON, a document, a log; or the program ends, by a fault of ours.
 CALLS = re.compile(r"store_\w+|query_\w+|json_\w+|f?printf|str\w+|g_str_has_\w+|g_error|vigie_log|vigie_words?|g_assert\w*|cli_parse|"
                    r"\w*label_is|contains|lint_tell|list_tell")
-# Its neighbours in the call say so: a fault of ours, an option's help.
-NEIGHBOURS = re.compile(r"VIGIE_ERROR_INTERNAL|G_OPTION_ARG_\w+")
+# Its neighbours in the call or the table say so: a fault of ours, an option, what --help shows.
+NEIGHBOURS = re.compile(r"VIGIE_ERROR_INTERNAL|G_OPTION_ARG_\w+|forms|examples")
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|AND|OR|NULL|UNION|ON|COALESCE|GROUP BY|ORDER BY|VALUES|CASE|COUNT|EXISTS|RECURSIVE)\b|^(\w\.\w+, )+$")
 # Two words, one of them a plain one, and no clause nor list of names; what holds a line's end is a text of its own.
 SENTENCE = re.compile(r"[a-z]{2,}[,:;]? \S|\S [a-z]{2,}")
@@ -60,7 +60,7 @@ def literals(source):
             continue
         if pieces is not None:
             call = next((name for opening, name, _ in reversed(stack) if opening == "("), "")
-            yield "".join(pieces), call, words
+            yield "".join(pieces), call, words + [word for opening, _, before in stack if opening == "{" for word in before]
             pieces = None
         if token in "([{":
             stack.append((token, previous, words))

@@ -63,7 +63,7 @@ REFUSED = {
     "request end 4 --config vigie.conf": ("inscription : il n’y en a pas de ce numéro", "enrolment: there is none of this number"),
     "audit-log verify --checkpoint a.crt --config vigie.conf": ("ce n’est pas un point de contrôle", "this is no checkpoint"),
     "audit-log resume --reason x --config vigie.conf": ("il n’y a rien à reprendre", "nothing is to be resumed"),
-    "audit-log --config vigie.conf": ("il faut verify, checkpoint ou resume", "verify, checkpoint or resume"),
+    "audit-log resume --config vigie.conf": ("il faut verify, checkpoint ou resume", "verify, checkpoint or resume"),
     "reseal --config /nope": ("/nope : il n’y a pas de fichier", "/nope: No such file"),
     "identify .": ("c’est un dossier", "Is a directory"),
     "verify a.crt --at yesterday": ("« yesterday » n’est pas une date", "is not a time"),
