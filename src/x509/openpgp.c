@@ -8,7 +8,7 @@ enum { PACKETS_MAX = 10000, SECRET_KEY = 5, PUBLIC_KEY = 6, SECRET_SUBKEY = 7 };
 typedef struct {
     unsigned tag;
     VigieBytes body;
-    bool to_the_end; /* of unknown length, or in parts: nothing behind it is looked at */
+    bool cut; /* of unknown length, in parts, or longer than what is left: all of it is not known */
 } Packet;
 
 /* RFC 9580 4.2: the two formats of a packet's header. */
@@ -17,20 +17,22 @@ static bool next_packet(VigieReader *in, Packet *ret_packet) {
     Packet packet = {.tag = head & 0x40 ? head & 0x3F : (head >> 2) & 0x0F};
     uint8_t first = head & 0x40 ? vigie_read_u8(in) : head & 3;
     size_t size = 0;
+    bool to_the_end;
     if (!(head & 0x80) || in->failed)
         return false;
     if (head & 0x40) {
-        packet.to_the_end = first >= 224 && first < 255;
+        to_the_end = first >= 224 && first < 255;
         size = first < 192   ? first
                : first < 224 ? (((size_t)first - 192) << 8) + vigie_read_u8(in) + 192
                : first < 255 ? 0
                              : vigie_read_u32(in);
     } else {
-        packet.to_the_end = first == 3;
+        to_the_end = first == 3;
         size = first == 3 ? 0 : vigie_read_uint(in, (size_t)1 << first);
     }
-    if (packet.to_the_end)
+    if (to_the_end)
         size = in->rest.size;
+    packet.cut = to_the_end || size > in->rest.size;
     packet.body = vigie_read(in, MIN(size, in->rest.size));
     *ret_packet = packet;
     return !in->failed;
@@ -84,7 +86,7 @@ static const char *private_of(const Packet *packet) {
     case 13: /* user id */
     case 14: /* public subkey */
     case 21: /* padding */
-        return NULL;
+        return packet->cut ? "unknown" : NULL;
     default: /* encrypted or compressed, a picture, or unknown */
         return "possible";
     }

@@ -240,11 +240,16 @@ def test_innocent():
         vigie.equal(private("system", system.read_bytes()), "none")
 
 
+NO_PACKETS = [bytes.fromhex(head) for head in ("89ffff04", "8aff00000004", "8b04", "99ffff04", "c2ffff00000004", "c2e804", "c6e904")]
+
+
 def test_what_nobody_can_tell():
     """a note, a key in figures, an unexplained attachment and 5,000 objects are not called harmless"""
     attachment = read("a.crt") + b"\n" + base64.encodebytes(os.urandom(600))
     all_of({"note": b"le mot de passe est dans le tiroir\n", "figures": read("a.der").hex().encode(),
-            "attachment": attachment, "many": read("a.crt") * 4200, "noise": os.urandom(4000)}, {"unknown"})
+            "attachment": attachment, "many": read("a.crt") * 4200}, {"unknown"})
+    # Noise may begin as an OpenPGP packet does, which is then longer than the file, or has no end.
+    all_of({"noise": os.urandom(4000), **{f"noise as {head.hex()}": head + os.urandom(4000) for head in NO_PACKETS}}, {"unknown", "possible"})
     vigie.equal(private("many-and-key", read("a.crt") * 4200 + read("a.key")), "clear")
 
 
