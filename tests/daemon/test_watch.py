@@ -27,6 +27,7 @@ from vigie import equal, run
 logging.disable(logging.CRITICAL)
 TOOL = sys.argv[1]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="vigie-watch-"))
+FAR = time.strftime("%H:30", time.gmtime(time.time() + 43200))  # an hour that does not come while the tests run
 
 
 def certificate(stem, days, name="automate.chu.test"):
@@ -163,7 +164,7 @@ def stopped_in_the_middle():
 def schedule_made_up_for():
     """a scheduled survey that was missed while nothing ran is done once at the next start"""
     with Devices(*certificate("scheduled", 300)) as devices:
-        daemon = Daemon(survey={"schedule": "02:30"})
+        daemon = Daemon(survey={"schedule": FAR})
         fleet = Fleet(daemon)
         fleet.tool("fill", devices.port, 3)
         with sqlite3.connect(daemon.folder / "vigie.db") as store:
@@ -179,7 +180,7 @@ def schedule_made_up_for():
 
 def not_at_first_start():
     """a schedule does not run at the very first start"""
-    with Daemon(survey={"schedule": "02:30"}) as daemon:
+    with Daemon(survey={"schedule": FAR}) as daemon:
         time.sleep(3)
         with sqlite3.connect(daemon.folder / "vigie.db") as store:
             equal(store.execute("SELECT COUNT(*) FROM survey_run").fetchone()[0], 0)
@@ -195,7 +196,7 @@ def told_once():
     with Devices(chain, key) as devices, smtp.Server(*relay, user="vigie", password="un secret") as server:
         mail = {"server": "smtp://localhost:%d" % server.port, "tls": "required", "from": "Vigie <vigie@chu.test>",
                 "ca_file": relay[0], "user": "vigie", "password_file": password}
-        with Daemon(mail=mail, site={"name": "CHU de Kermarec", "time_zone": "UTC"}) as daemon:
+        with Daemon(mail=mail, site={"name": "CHU de Kermarec", "time_zone": "UTC"}, alarms={"hour": int(FAR[:2])}) as daemon:
             fleet = Fleet(daemon)
             fleet.tool("fill", devices.port, 1)
             fleet.done(fleet.survey())

@@ -9,13 +9,16 @@ import pathlib
 import signal
 import subprocess
 import tempfile
+import time
 
 import tap
 import vigie
 from daemon import Daemon, wait_for
+from postgresql import free_network
 from vigie import equal
 
-NETWORK = f"127.{20 + (os.getpid() + 100) % 200}"
+NETWORK = free_network()
+FAR = time.gmtime(time.time() + 43200).tm_hour  # the mail of the morning does not come while this runs
 folder = pathlib.Path(tempfile.mkdtemp(prefix="vigie-hospital-"))
 # A medical device is asked nothing that a client would not ask: these two keep their secret.
 TOLD_GENTLY = {"plain-mllp": ["handshake-timeout"], "ssl2-only": ["connection-reset"]}
@@ -123,7 +126,7 @@ def test_feeds():
 def serve_config():
     roots = folder / "lab" / "roots.pem"
     return {"trust": {"roots": roots, "system": "false"}, "process": {"lease": "3 s"},
-            "alarms": {"fallback": "biomed@chu-kermarec.test"},
+            "alarms": {"hour": FAR, "fallback": "biomed@chu-kermarec.test"},
             "mail": {"server": f"smtp://{NETWORK}.2.6:2525", "ca_file": roots,
                      "from": "Vigie <vigie@chu-kermarec.test>"}}
 

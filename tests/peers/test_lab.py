@@ -9,11 +9,12 @@ import tempfile
 
 import tap
 import vigie
+from postgresql import free_network
 from vigie import equal, finding_ids
 
 LAB = os.environ["VIGIE_LAB"]
 # Addresses of our own, so that a lab somebody runs is left alone.
-NETWORK = f"127.{20 + os.getpid() % 200}"
+NETWORK = free_network()
 folder = tempfile.TemporaryDirectory(prefix="vigie-lab-")
 ROOTS = str(pathlib.Path(folder.name) / "roots.pem")
 process = subprocess.Popen([LAB, "--folder", folder.name, "--network", NETWORK], stdout=subprocess.PIPE, text=True)

@@ -44,20 +44,34 @@ PORTS = range(16384, 32768)
 HELD = []
 
 
+def hold(name):
+    """Whether this process has that name now, alone, until it ends."""
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f'\0vigie-test-{name}')
+    except OSError:
+        holder.close()
+        return False
+    HELD.append(holder)
+    return True
+
+
 def free_port():
-    """A port that nobody listens on, and that no other test is given until this process ends."""
+    """A port that nobody listens on, and that no other test is given."""
     while True:
         port = random.choice(PORTS)
-        holder = socket.socket(socket.AF_UNIX)
         try:
-            holder.bind(f'\0vigie-test-port-{port}')
             with socket.socket() as probe:
                 probe.bind(('', port))
         except OSError:
-            holder.close()
             continue
-        HELD.append(holder)
-        return port
+        if hold(f'port-{port}'):
+            return port
+
+
+def free_network():
+    """The first octets of addresses of loopback that no other test is given, as a lab takes them."""
+    return next(network for number in range(20, 220) if hold(network := f'127.{number}'))
 
 
 class Cluster:
