@@ -69,7 +69,7 @@ def pdf_is_well():
     """It is sound, tagged, in A4, of one paper size, with title, author, language and the date that was given"""
     path = pdf(WHOLE)
     assert b"No syntax or stream encoding errors" in run("qpdf", "--check", path).stdout
-    told = dict(re.findall(r"^([\w ]+?):\s+(.*)$", run("pdfinfo", path).stdout.decode(), re.M))
+    told = dict(re.findall(r"^([\w ]+?):\s+(.*)$", run("env", "TZ=UTC", "pdfinfo", path).stdout.decode(), re.M))
     for name, value in {"Title": "Rapport annuel 2026", "Author": "CSIRT de test", "Tagged": "yes", "Page size": "595.276 x 841.89 pts (A4)",
                         "Subject": "Incidents & <suites>", "JavaScript": "no"}.items():
         assert told[name] == value, f"{name}: {told[name]}"

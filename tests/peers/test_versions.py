@@ -189,16 +189,7 @@ def test_ssl2_alone():
 def test_ssl2_besides():
     """SSL 2.0 on a server that speaks TLS too is seen"""
     with servers.OpenSSL(rsa, "-tls1_2") as real:
-        def relay(connection, hello):
-            with socket.create_connection(("127.0.0.1", real.port)) as upstream:
-                upstream.sendall(hello)
-                upstream.settimeout(0.2)
-                try:
-                    while answer := upstream.recv(65536):
-                        connection.sendall(answer)
-                except TimeoutError:
-                    pass
-        with ssl2_server(der(rsa), also=relay) as server:
+        with ssl2_server(der(rsa), also=lambda connection, hello: servers.relay(real.port, connection, hello)) as server:
             record = surveyed(server)
     equal(record["versions"], ["SSLv2", "TLSv1.2"])
 

@@ -39,7 +39,7 @@ def test_validated():
 
 
 def test_latency():
-    """from the validation to the certificate it takes less than 100 ms, most of the time"""
+    """from the validation to the certificate it takes less than a second, most of the time: nobody waits for a next look"""
     took, asking = [], []
     for _ in range(5):
         began = time.monotonic()
@@ -56,7 +56,7 @@ def test_latency():
         took.append(time.monotonic() - began)
     took.sort()
     print(f"# after the command: median {1000 * took[6]:.0f} ms, worst {1000 * took[-1]:.0f} ms")
-    assert took[8] < 0.1 + max(asking), (took, asking)  # to look costs, too
+    assert took[8] < 1 + max(asking), (took, asking)  # to look costs, too
 
 
 def test_long_names():

@@ -331,3 +331,31 @@ class Scripted:
 
     def __exit__(self, *unused):
         self.socket.close()
+
+
+def end(connection):
+    """Reads until the other side has hung up."""
+    try:
+        while connection.recv(4096):
+            pass
+    except OSError:
+        pass
+
+
+def hang_up(connection):
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def relay(upstream, connection, hello):
+    """One connection of a real server, which has had its client's hello, until the client hangs up or the server does."""
+    with socket.create_connection(("127.0.0.1", upstream)) as server:
+        server.sendall(hello)
+        threading.Thread(target=lambda: (end(connection), hang_up(server)), daemon=True).start()
+        try:
+            while data := server.recv(65536):
+                connection.sendall(data)
+        except OSError:
+            pass
