@@ -117,8 +117,8 @@ static bool run_extract(CaseCall *call, GError **error) {
     guint64 artefact = 0;
     g_autofree char *name = NULL;
     if (!g_ascii_string_to_unsigned(call->rest[0], 10, 1, G_MAXINT64, &artefact, NULL))
-        return case_refuse(
-            error, "an artefact's number is wanted, as in: vigie case extract 12 --output sample.bin");
+        return case_refuse(error,
+                           "an artefact's number is wanted, as in: vigie case extract 12 --out sample.bin");
     g_autoptr(GBytes) content =
         csirt_artefact_open(call->store, call->team, &call->who, (int64_t)artefact, call->now, &name, error);
     return content && write_bytes(call, content, error);
@@ -132,16 +132,16 @@ static bool run_source(CaseCall *call, GError **error) {
 }
 
 const CaseCommand case_read_commands[] = {
-    {"list", run_list, 0, -1,
+    {"list", run_list,
      "[WORD …] [--state STATE] [--kind KIND] [--tlp LABEL] [--assignee NAME] [--organisation-id ID] "
      "[--band N] [--overdue] [--page N]"},
-    {"show", run_show, 1, 1, "REF"},
-    {"load", run_load, 0, 0, ""},
-    {"tasks", run_tasks, 0, 1, "[REF]"},
-    {"check", run_check, 0, 1, "[REF] [--anchor FILE]"},
-    {"anchor", run_anchor, 0, 0, ""},
-    {"release", run_release, 2, 2, "REF AUDIENCE [--channel CHANNEL]"},
-    {"extract", run_extract, 1, 1, "ARTEFACT [--out FILE]"},
-    {"source", run_source, 1, 1, "REF [--out FILE]"},
+    {"show", run_show, "REF"},
+    {"load", run_load, ""},
+    {"tasks", run_tasks, "[REF]"},
+    {"check", run_check, "[REF] [--anchor FILE]"},
+    {"anchor", run_anchor, ""},
+    {"release", run_release, "REF AUDIENCE [--channel CHANNEL]"},
+    {"extract", run_extract, "ARTEFACT [--out FILE]"},
+    {"source", run_source, "REF [--out FILE]"},
     {0},
 };

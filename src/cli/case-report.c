@@ -61,7 +61,7 @@ static bool review(CaseCall *call, GError **error) {
     return model && write_document(call, model, error);
 }
 
-const CaseCommand case_report_commands[] = {{"report", report, 0, 0, "[--year YEAR] [--out FILE]"},
-                                            {"review", review, 1, 1, "REF [--out FILE]"},
-                                            {"pack", case_pack, 3, -1, "REF PARTY ARTEFACT … --out FILE.zip"},
+const CaseCommand case_report_commands[] = {{"report", report, "[--year YEAR] [--out FILE]"},
+                                            {"review", review, "REF [--out FILE]"},
+                                            {"pack", case_pack, "REF PARTY ARTEFACT … --out FILE.zip"},
                                             {0}};

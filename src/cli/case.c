@@ -119,18 +119,11 @@ static bool find_analyst(CaseCall *call, GError **error) {
 }
 
 /* ---- Running ------------------------------------------------------------------------------------------------ */
-static const CaseCommand *find(const char *name, int count, GError **error) {
-    const CaseCommand *named = NULL;
+static const CaseCommand *find(const char *name) {
     for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
         for (const CaseCommand *command = tables[i]; command->name; command++)
             if (strcmp(command->name, name) == 0)
-                named = command;
-    if (named && count >= named->least && (named->most < 0 || count <= named->most))
-        return named;
-    if (named)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "as in: vigie case %s %s", name, named->usage);
-    else
-        case_refuse(error, "a command is wanted, and what it works on: see vigie case --help");
+                return command;
     return NULL;
 }
 
@@ -151,8 +144,8 @@ static bool open_desk(CaseCall *call, GError **error) {
     return call->store && store_migrate(call->store, error) && find_analyst(call, error);
 }
 
-static bool run(CaseCall *call, int argc, char **argv, GError **error) {
-    const CaseCommand *command = find(argc > 1 ? argv[1] : "", argc - 2, error);
+static bool run(CaseCall *call, char **argv, GError **error) {
+    const CaseCommand *command = find(argv[1]);
     call->rest = argv + 2;
     return command && open_desk(call, error) && command->run(call, error);
 }
@@ -231,7 +224,7 @@ int cli_case(int argc, char **argv) {
     g_autoptr(GError) error = NULL;
     int status = CLI_FAILED;
     if (cli_parse(&argc, &argv, entries, (const char *const *)forms->pdata, examples, &call.lang, &status))
-        status = run(&call, argc, argv, &error) ? call.status : cli_fail("case", error);
+        status = run(&call, argv, &error) ? call.status : cli_fail("case", error);
     clear(&call);
     return status;
 }

@@ -32,7 +32,6 @@ typedef struct {
 typedef struct {
     const char *name;
     bool (*run)(CaseCall *call, GError **error);
-    int least, most;   /* of what follows; most -1: any number */
     const char *usage; /* what follows it: a form is name and usage, see cli_parse */
 } CaseCommand;
 

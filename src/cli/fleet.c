@@ -211,9 +211,6 @@ static VigieFleetMapping *load_mapping(const Fleet *fleet, GError **error) {
 }
 
 static bool run_import(Fleet *fleet, int *ret_status, GError **error) {
-    if (g_strv_length(fleet->argv) != 1)
-        return invalid(
-            error, "one file is wanted, as in vigie fleet import gmao.csv --organisation 'CHU de Kermarec'");
     g_autofree char *bytes = NULL;
     gsize size = 0;
     g_autoptr(VigieFleetMapping) mapping = load_mapping(fleet, error);
@@ -398,10 +395,6 @@ static bool run_contact(Fleet *fleet, int *ret_status, GError **error) {
 
 static bool run_ack(Fleet *fleet, int *ret_status, GError **error) {
     (void)ret_status;
-    if (!fleet->argv[0])
-        return invalid(
-            error,
-            "a finding's number is wanted, as in vigie fleet ack 12 --note 'mise à jour prévue lundi'");
     for (char **text = fleet->argv; *text; text++) {
         guint64 id = 0;
         if (!g_ascii_string_to_unsigned(*text, 10, 1, G_MAXINT64, &id, NULL)) {
@@ -494,7 +487,7 @@ static bool run_renew(Fleet *fleet, int *ret_status, GError **error) {
 
 static const Subcommand subcommands[] = {
     {"list" LIST, run_list},
-    {"show DEVICE [--organisation NAME]", run_show},
+    {"show DEVICE … [--organisation NAME]", run_show},
     {"findings" LIST, run_findings},
     {"certificates" LIST, run_certificates},
     {"alarms" LIST, run_alarms},

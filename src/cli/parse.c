@@ -54,6 +54,27 @@ static const char *find_form(const Syntax *syntax, const char *name) {
     return *name ? find_form(syntax, "") : NULL;
 }
 
+/* ---- Words ------------------------------------------------------------------------------------------------------------- */
+/* The words of help.COMMAND.NAME; NULL where there are none. */
+static const char *words_of(const Syntax *syntax, const char *command, const char *name) {
+    g_autofree char *key = g_strjoin(".", "help", command, *name ? name : NULL, NULL);
+    const char *words = vigie_word(syntax->lang, key);
+    return words == key ? NULL : words;
+}
+
+/* FILE is FICHIER in French: each word in capitals that help.arg knows. */
+static char *say(const Syntax *syntax, const char *usage) {
+    GString *said = g_string_new(NULL);
+    while (*usage) {
+        size_t size = strspn(usage, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        g_autofree char *name = g_strndup(usage, MAX(size, 1));
+        const char *word = size > 1 ? words_of(syntax, "arg", name) : NULL;
+        g_string_append(said, word ? word : name);
+        usage += strlen(name);
+    }
+    return g_string_free(said, FALSE);
+}
+
 /* ---- What was given ----------------------------------------------------------------------------------------- */
 static const GOptionEntry *find_option(const Syntax *syntax, const char *name, size_t size, char letter) {
     for (guint i = 0; i < syntax->entries->len; i++) {
@@ -115,6 +136,39 @@ static char *forms_with(const Syntax *syntax, const GOptionEntry *option) {
     return g_string_free(names, FALSE);
 }
 
+/* How many arguments a form wants beside its options, which stand behind them; -1: any number. */
+static void count_wanted(const char *form, int *ret_least, int *ret_most) {
+    g_auto(GStrv) words = g_strsplit(form + name_size(form), " ", -1);
+    bool any = false;
+    int least = 0, most = 0;
+    for (char **word = words;
+         *word && !strchr("-(|", **word ? **word : ' ') && !g_str_has_prefix(*word, "[-"); word++) {
+        any = any || g_str_has_suffix(*word, "…") || g_str_has_suffix(*word, "…]");
+        if (!**word || g_str_has_prefix(*word, "…"))
+            continue;
+        least += **word == '[' ? 0 : 1;
+        most++;
+    }
+    *ret_least = least;
+    *ret_most = any ? -1 : most;
+}
+
+/* A command that has no forms by name says itself what it wants. */
+static bool check_count(const Syntax *syntax, int count, GError **error) {
+    int least = 0, most = 0;
+    count_wanted(syntax->form, &least, &most);
+    if (name_size(syntax->form) == 0 || (count >= least && (most < 0 || count <= most)))
+        return true;
+    const char *options = strstr(syntax->form, " [-");
+    g_autofree char *plain =
+        g_strndup(syntax->form, options ? (size_t)(options - syntax->form) : strlen(syntax->form));
+    g_autofree char *usage = say(syntax, plain);
+    g_autofree char *why =
+        vigie_words(syntax->lang, "cli.wanted", "command", syntax->command, "usage", usage, NULL);
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, why);
+    return false;
+}
+
 static bool check(const Syntax *syntax, const GPtrArray *given, GError **error) {
     if (!syntax->form) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
@@ -135,26 +189,6 @@ static bool check(const Syntax *syntax, const GPtrArray *given, GError **error) 
 }
 
 /* ---- The help ----------------------------------------------------------------------------------------------- */
-/* The words of help.COMMAND.NAME; NULL where there are none. */
-static const char *words_of(const Syntax *syntax, const char *command, const char *name) {
-    g_autofree char *key = g_strjoin(".", "help", command, *name ? name : NULL, NULL);
-    const char *words = vigie_word(syntax->lang, key);
-    return words == key ? NULL : words;
-}
-
-/* FILE is FICHIER in French: each word in capitals that help.arg knows. */
-static char *say(const Syntax *syntax, const char *usage) {
-    GString *said = g_string_new(NULL);
-    while (*usage) {
-        size_t size = strspn(usage, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        g_autofree char *name = g_strndup(usage, MAX(size, 1));
-        const char *word = size > 1 ? words_of(syntax, "arg", name) : NULL;
-        g_string_append(said, word ? word : name);
-        usage += strlen(name);
-    }
-    return g_string_free(said, FALSE);
-}
-
 /* Appends the text, broken at spaces outside brackets; `column` is where it begins, `indent` where its further lines do. */
 static void append_wrapped(GString *out, const char *text, int column, int indent) {
     while (*text) {
@@ -343,7 +377,7 @@ bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char 
     }
     VigieLang lang = vigie_lang_default();
     if (parse(&syntax, argc, argv, &error) && check(&syntax, given, &error) &&
-        read_lang(lang_text, &lang, &error)) {
+        check_count(&syntax, *argc - 2, &error) && read_lang(lang_text, &lang, &error)) {
         *ret_lang = lang;
         return true;
     }

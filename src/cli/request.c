@@ -393,21 +393,18 @@ static bool run_end(Args *args, GError **error) {
 static const struct {
     const char *name;
     bool (*run)(Args *args, GError **error);
-    int count; /* of what follows */
-    bool more; /* or more of it */
 } commands[] = {
-    {"add", run_add, 0, false},          {"renew", run_renew, 1, false},
-    {"revoke", run_revoke, 1, false},    {"evidence", run_evidence, 2, false},
-    {"list", run_list, 0, false},        {"show", run_show, 1, false},
-    {"validate", run_validate, 1, true}, {"refuse", run_refuse, 1, true},
-    {"enrol", run_enrol, 0, false},      {"enrolments", run_enrolments, 0, false},
-    {"end", run_end, 1, false},
+    {"add", run_add},           {"renew", run_renew},
+    {"revoke", run_revoke},     {"evidence", run_evidence},
+    {"list", run_list},         {"show", run_show},
+    {"validate", run_validate}, {"refuse", run_refuse},
+    {"enrol", run_enrol},       {"enrolments", run_enrolments},
+    {"end", run_end},
 };
 
-static bool run(Args *args, int argc, char **argv, GError **error) {
-    for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
-        if (strcmp(commands[i].name, argv[1]) != 0 || argc - 2 < commands[i].count ||
-            (argc - 2 > commands[i].count && !commands[i].more))
+static bool run(Args *args, char **argv, GError **error) {
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0)
             continue;
         g_autoptr(VigieConfig) config = vigie_config_load(args->config, error);
         g_autoptr(VigieProfiles) profiles = config ? pki_profiles_load(error) : NULL;
@@ -419,7 +416,7 @@ static bool run(Args *args, int argc, char **argv, GError **error) {
         args->rest = argv + 2;
         return store && store_migrate(store, error) && commands[i].run(args, error);
     }
-    return refuse(error, "a command is wanted, and what it works on: see vigie request --help");
+    return false;
 }
 
 int cli_request(int argc, char **argv) {
@@ -453,9 +450,7 @@ int cli_request(int argc, char **argv) {
         g_autoptr(GError) error = NULL;
         if (!args.account)
             args.account = g_strdup(g_get_user_name());
-        status = !run(&args, argc, argv, &error) ? cli_fail("request", error)
-                 : args.wrong                    ? CLI_WRONG
-                                                 : CLI_WELL;
+        status = !run(&args, argv, &error) ? cli_fail("request", error) : args.wrong ? CLI_WRONG : CLI_WELL;
     }
     char *const texts[] = {args.config, args.account, args.profile, args.authority, args.csr, args.reason,
                            args.mail,   args.out,     args.state,   args.label,     args.type};

@@ -168,11 +168,7 @@ static const char *or_dash(const json_t *object, const char *member) {
 }
 
 static bool grant(const User *user, GError **error) {
-    g_autoptr(VigieProfiles) profiles =
-        user->argument && known(user, error) ? pki_profiles_load(error) : NULL;
-    if (!user->argument)
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                            "a role is wanted, as in: vigie user grant c.martin registration");
+    g_autoptr(VigieProfiles) profiles = known(user, error) ? pki_profiles_load(error) : NULL;
     const VigieGrant scope = scope_of(user);
     return profiles &&
            pki_grant_add(user->store, profiles, user->name, &scope, g_get_user_name(), user->now, error);
@@ -211,11 +207,7 @@ static bool grants(const User *user, GError **error) {
 
 /* ---- Certificates instead of passwords ------------------------------------------------------------------------ */
 static bool certificate(const User *user, GError **error) {
-    if (user->argument)
-        return portal_user_certificate_add(user->store, user->name, user->argument, NULL, user->now, error);
-    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "a serial number is wanted, as vigie ca certificates prints it");
-    return false;
+    return portal_user_certificate_add(user->store, user->name, user->argument, NULL, user->now, error);
 }
 
 static bool no_certificate(const User *user, GError **error) {
@@ -248,39 +240,33 @@ static bool certificates(const User *user, GError **error) {
 static const struct {
     const char *name;
     bool (*run)(const User *user, GError **error);
-    bool named; /* wants NAME */
-    bool more;  /* and may have an argument */
 } commands[] = {
-    {"add", add, true, false},
-    {"list", list, false, false},
-    {"password", password, true, false},
-    {"disable", disable, true, false},
-    {"enable", enable, true, false},
-    {"token", token, true, false},
-    {"grant", grant, true, true},
-    {"withdraw", withdraw, true, true},
-    {"grants", grants, false, false},
-    {"certificate", certificate, true, true},
-    {"no-certificate", no_certificate, true, false},
-    {"certificates", certificates, false, false},
+    {"add", add},
+    {"list", list},
+    {"password", password},
+    {"disable", disable},
+    {"enable", enable},
+    {"token", token},
+    {"grant", grant},
+    {"withdraw", withdraw},
+    {"grants", grants},
+    {"certificate", certificate},
+    {"no-certificate", no_certificate},
+    {"certificates", certificates},
 };
 
-static bool run(User *user, int argc, char **argv, GError **error) {
-    for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++) {
-        int least = commands[i].named ? 3 : 2, most = least + (commands[i].more ? 1 : 0);
-        if (strcmp(commands[i].name, argv[1]) != 0 || argc < least || argc > most)
+static bool run(User *user, char **argv, GError **error) {
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i].name, argv[1]) != 0)
             continue;
         g_autoptr(VigieConfig) config = vigie_config_load(user->config, error);
         g_autoptr(VigieStore) store =
             config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;
         user->store = store;
         user->name = argv[2];
-        user->argument = argc > 3 ? argv[3] : NULL;
+        user->argument = argv[2] ? argv[3] : NULL;
         return store && store_migrate(store, error) && commands[i].run(user, error);
     }
-    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "add, list, password, disable, enable, token, grant, withdraw or grants, and a name: "
-                        "see vigie user --help");
     return false;
 }
 
@@ -303,7 +289,7 @@ int cli_user(int argc, char **argv) {
     int status = CLI_FAILED;
     if (cli_parse(&argc, &argv, entries, forms, examples, &user.lang, &status)) {
         g_autoptr(GError) error = NULL;
-        status = run(&user, argc, argv, &error) ? CLI_WELL : cli_fail("user", error);
+        status = run(&user, argv, &error) ? CLI_WELL : cli_fail("user", error);
     }
     g_free(user.config);
     g_free(user.role);

@@ -99,7 +99,7 @@ def test_feeds():
 
 def test_refusals():
     """What cannot be done ends with 2 and says what is wanted"""
-    for arguments, says in ((("bogus",), "vigie fleet --help"), (("import",), "file"), (("show",), "device"), (("show", "zzz"), "0 devices"),
+    for arguments, says in ((("bogus",), "vigie fleet --help"), (("import",), "vigie fleet import F"), (("show",), "vigie fleet show"), (("show", "zzz"), "0 devices"),
                             (("ack", "x"), "number"), (("ack", "99"), "99"), (("list", "--sort", "colour"), "sort"),
                             (("list", "--class", "surgery"), "class"), (("survey", "--depth", "deep"), "--depth"),
                             (("list", "--organisation", "Nulle part"), "Nulle part"),
