@@ -25,9 +25,10 @@ static const Handler errands[] = {
     {CSIRT_JOB_NOTICE, worker_notice}, {CSIRT_JOB_LETTER, worker_letter}, {CSIRT_JOB_FOLLOW, worker_follow},
     {CSIRT_JOB_WORDS, worker_words},   {CSIRT_JOB_ANCHOR, worker_anchor}, {0}};
 
-/* Speaks to servers that may never answer: a mail does not wait for that. */
-static const Handler elsewhere[] = {
-    {PKI_JOB_CHALLENGE, worker_challenge}, {PKI_JOB_DIRECTORY, worker_directory}, {0}};
+/* Speak to servers that may never answer: a mail does not wait for that, nor the directory for servers that strangers name, nor
+ * each of these for the one before. */
+static const Handler directories[] = {{PKI_JOB_DIRECTORY, worker_directory}, {0}};
+static const Handler challenges[] = {{PKI_JOB_CHALLENGE, worker_challenge}, {0}};
 
 /* A lane, and what its thread shares with the keeper of leases. */
 typedef struct {
@@ -208,7 +209,11 @@ bool worker_run(const Settings *settings, VigieMailCell *cell, GError **error) {
         {.lane = lane, .handlers = polls, .lock = &lock},
         {.lane = lane, .handlers = filings, .lock = &lock},
         {.lane = lane, .handlers = lookups, .lock = &lock},
-        {.lane = lane, .handlers = elsewhere, .lock = &lock},
+        {.lane = lane, .handlers = directories, .lock = &lock},
+        {.lane = lane, .handlers = challenges, .lock = &lock},
+        {.lane = lane, .handlers = challenges, .lock = &lock},
+        {.lane = lane, .handlers = challenges, .lock = &lock},
+        {.lane = lane, .handlers = challenges, .lock = &lock},
         {.lane = lane, .handlers = errands, .lock = &lock, .keeps_time = true},
     };
     GThread *threads[G_N_ELEMENTS(tracks)];

@@ -113,6 +113,10 @@ static bool find(const Acme *acme, const char *thumbprint, int64_t *ret_id, bool
 
 static bool add(Acme *acme, const char *thumbprint, GError **error) {
     int64_t enrolment = 0, id = 0;
+    if (acme->server->wait > 0) {
+        acme->answer->retry_after = (int)acme->server->wait;
+        return acme_problem(acme, 429, "rateLimited", "too many new accounts from this address: wait");
+    }
     if (!choose_enrolment(acme, &enrolment, error))
         return false;
     g_autoptr(json_t) contacts = enrolment ? read_contacts(acme) : NULL;

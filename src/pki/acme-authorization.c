@@ -5,7 +5,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-enum { TOKEN_RANDOM = 24, POLL_SECONDS = 2 };
+enum { TOKEN_RANDOM = 24, POLL_SECONDS = 2, HOUR = 3600, FAILED_MAX = 60 };
 
 /* A wildcard is proven by the zone alone (RFC 8555 8.4), an address by a server on it (RFC 8738 7). */
 static const struct {
@@ -196,6 +196,25 @@ static bool offered(const Authorization *authorization, const char *type) {
     return false;
 }
 
+/* Each look costs us a while, and the names that are looked at are the client's to choose. */
+static bool has_patience(Acme *acme, bool *ret_has, GError **error) {
+    int64_t failed = 0;
+    const VigieTime now = acme->server->now;
+    if (!store_get_int(
+            acme->store, &failed, error,
+            "SELECT COUNT(*) FROM acme_order o JOIN acme_authorization z ON z.order_id = o.id WHERE "
+            "o.account = $1 AND o.ends > $2 AND z.state = 'invalid' AND z.checked > $3",
+            "iii", acme->account, now, now - HOUR))
+        return false;
+    *ret_has = failed < FAILED_MAX;
+    if (*ret_has)
+        return true;
+    acme->answer->retry_after = HOUR;
+    return acme_problem(acme, 429, "rateLimited",
+                        "%d challenges of this account failed within the hour: mend what is wrong first",
+                        FAILED_MAX);
+}
+
 /* An object, even an empty one, says: look now; POST-as-GET only asks. */
 bool acme_challenge(Acme *acme, GError **error) {
     g_auto(Authorization) authorization = {0};
@@ -205,8 +224,13 @@ bool acme_challenge(Acme *acme, GError **error) {
         return true;
     if (!offered(&authorization, acme->rest))
         return acme_problem(acme, 404, "malformed", "this authorization has no challenge of this type");
-    bool open = strcmp(authorization.state, "pending") == 0 && !*authorization.method;
-    if (acme->payload && open && !choose(acme, &authorization, error))
+    bool wanted = acme->payload && strcmp(authorization.state, "pending") == 0 && !*authorization.method,
+         may = true;
+    if (wanted && !has_patience(acme, &may, error))
+        return false;
+    if (!may) /* answered */
+        return true;
+    if (wanted && !choose(acme, &authorization, error))
         return false;
     acme->answer->up = acme_url(acme, "authz", authorization.id);
     if (strcmp(authorization.state, "pending") == 0)

@@ -16,7 +16,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRIES = 3, PAUSE_MS = 1500, BODY_MAX = 1024, TIMEOUT_SECONDS = 6, REDIRECTS_MAX = 10 };
+/* All tries, redirections and handshakes together: who answers octet by octet holds up no other. */
+enum {
+    TRIES = 3,
+    PAUSE_MS = 1500,
+    BODY_MAX = 1024,
+    TIMEOUT_SECONDS = 6,
+    ALL_SECONDS = 20,
+    REDIRECTS_MAX = 10
+};
 
 typedef struct {
     const VigieAcmeReach *reach;
@@ -25,7 +33,13 @@ typedef struct {
     const char *token;
     const char *key;    /* token "." thumbprint */
     uint8_t digest[32]; /* its SHA-256 */
+    gint64 until;       /* monotonic, µs */
 } Look;
+
+/* Milliseconds that one server may still take. */
+static int left_ms(const Look *look) {
+    return (int)CLAMP((look->until - g_get_monotonic_time()) / 1000, 0, TIMEOUT_SECONDS * 1000);
+}
 
 static bool refuse(GError **error, const char *type, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* The message begins with the type that RFC 8555 6.7 has for it. */
@@ -58,7 +72,6 @@ static size_t take(char *data, size_t size, size_t count, void *into) {
 
 static void set_options(CURL *curl, GString *body) {
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
@@ -70,12 +83,14 @@ static void set_options(CURL *curl, GString *body) {
 }
 
 /* One answer: the text, or where it sends us on. */
-static bool fetch(const char *url, const char *pin, GString *body, char **ret_next, GError **error) {
+static bool fetch(const Look *look, const char *url, const char *pin, GString *body, char **ret_next,
+                  GError **error) {
     struct curl_slist *pins = *pin ? curl_slist_append(NULL, pin) : NULL;
     const char *next = NULL;
     CURL *curl = curl_easy_init();
     g_string_truncate(body, 0);
     set_options(curl, body);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)MAX(1, left_ms(look)));
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_RESOLVE, pins);
     CURLcode code = curl_easy_perform(curl);
@@ -118,7 +133,7 @@ static bool look_http(const Look *look, GError **error) {
     g_autoptr(GString) body = g_string_new(NULL);
     for (int i = 0; i <= REDIRECTS_MAX; i++) {
         g_autofree char *pin = pin_of(look, url, error), *next = NULL;
-        if (!pin || !fetch(url, pin, body, &next, error))
+        if (!pin || !fetch(look, url, pin, body, &next, error))
             return false;
         if (!next) {
             g_strchomp(body->str);
@@ -157,7 +172,7 @@ static int dial(const char *address, int port) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* connect(2) too */
     }
-    if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) != 0) {
+    if (fd >= 0 && (connect(fd, at->ai_addr, at->ai_addrlen) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)) {
         close(fd);
         fd = -1;
     }
@@ -217,13 +232,26 @@ static bool judge(const Look *look, SSL *ssl, GError **error) {
     return true;
 }
 
+/* Within its time, however the server divides what it says. */
+static bool meet(const Look *look, SSL *ssl, int fd) {
+    for (;;) {
+        int done = SSL_connect(ssl), what = SSL_get_error(ssl, done), left = left_ms(look);
+        struct pollfd wanted = {.fd = fd, .events = what == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN};
+        if (done == 1)
+            return true;
+        if ((what != SSL_ERROR_WANT_READ && what != SSL_ERROR_WANT_WRITE) || left == 0 ||
+            poll(&wanted, 1, left) <= 0)
+            return false;
+    }
+}
+
 static bool shake_hands(const Look *look, SSL_CTX *context, int fd, GError **error) {
     static const unsigned char protocols[] = "\012acme-tls/1";
     g_autofree char *name = server_name(look);
     SSL *ssl = SSL_new(context);
     bool well = ssl && SSL_set_fd(ssl, fd) && SSL_set_tlsext_host_name(ssl, name) &&
                 SSL_set_alpn_protos(ssl, protocols, sizeof protocols - 1) == 0;
-    bool met = well && SSL_connect(ssl) == 1;
+    bool met = well && meet(look, ssl, fd);
     bool proven = met && judge(look, ssl, error);
     SSL_free(ssl);
     ERR_clear_error();
@@ -260,7 +288,7 @@ static bool look_again(const Look *look, const char *method, GError **error) {
         way++;
     if (way == G_N_ELEMENTS(ways))
         return refuse(error, "malformed", "no challenge of the type %s", method);
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < TRIES && (i == 0 || left_ms(look) > PAUSE_MS); i++) {
         g_clear_error(error);
         if (i > 0)
             g_usleep(PAUSE_MS * 1000);
@@ -307,7 +335,8 @@ bool pki_acme_look(VigieStore *store, const VigieAcmeReach *reach, int64_t autho
                  .value = strchr(name, ':') + 1,
                  .ip = g_str_has_prefix(name, "ip:"),
                  .token = token,
-                 .key = key};
+                 .key = key,
+                 .until = g_get_monotonic_time() + ALL_SECONDS * G_USEC_PER_SEC};
     gsize size = sizeof look.digest;
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
     g_checksum_update(checksum, (const guchar *)key, (gssize)strlen(key));

@@ -416,6 +416,7 @@ typedef struct {
     const char *base;
     const VigieProfiles *profiles;
     const char *address; /* the client's; may be NULL */
+    int64_t wait;        /* seconds until this address may have a new account; 0: now */
     VigieTime now;
 } VigieAcme;
 typedef struct {

@@ -1,10 +1,13 @@
 /* acme's face: RFC 8555's header fields around what the room answers. */
 #include "portal/enrol.h"
+#include "portal/limit.h"
 #include "portal/pages.h"
 
 #include <string.h>
 
 static const char prefix[] = "/acme/";
+/* A house behind one address that sets up its machines stays below it; who fills the disk with accounts does not. */
+static const Limit new_accounts = {"acme-account", 600, 600};
 
 static void add_fields(Request *request, const char *base, const VigieAcmeAnswer *answer) {
     g_autofree char *index = g_strdup_printf("<%s/directory>;rel=\"index\"", base);
@@ -28,13 +31,15 @@ static bool serve(Request *request, bool post, GError **error) {
     g_autofree char *base =
         g_strconcat(vigie_config_text(request->portal->config, "site.url"), "/acme", NULL);
     g_auto(VigieAcmeAnswer) answer = {0};
-    const VigieAcme server = {.base = base,
-                              .profiles = request->portal->profiles,
-                              .address = *request->address ? request->address : NULL,
-                              .now = request->now};
+    VigieAcme server = {.base = base,
+                        .profiles = request->portal->profiles,
+                        .address = *request->address ? request->address : NULL,
+                        .now = request->now};
     const char *path = request->path + strlen(prefix);
     VigieBytes body = vigie_bytes(request->body->str, request->body->len);
     request->api = true; /* the client is a program */
+    if (post && strcmp(path, "new-account") == 0)
+        limits_take(request->portal->limits, &new_accounts, request->address, request->now, &server.wait);
     bool answered = post ? pki_acme_post(request->store, &server, path, body, &answer, error)
                          : pki_acme_get(request->store, &server, path, &answer, error);
     if (!answered)

@@ -2,6 +2,7 @@
 import base64
 import datetime
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -427,20 +428,29 @@ class Redirecting:
         self.server.server_close()
 
 
+def challenge(client, name, kind="http-01"):
+    """A new order's challenge of this type, and its authorization's address."""
+    order = client.order(f"dns:{name}")[1]
+    return next(one for one in client.post(order["authorizations"][0], None)[1]["challenges"] if one["type"] == kind), order["authorizations"][0]
+
+
+def outcome(client, authorization, seconds=40):
+    from daemon import wait_for
+
+    def decided():
+        """the authorization to be decided"""
+        told = client.post(authorization, None)[1]
+        return told["status"] != "pending" and told
+    return wait_for(decided, seconds, 0.3)
+
+
 def proven(client, name, answer):
     """What becomes of an authorization whose server answers so."""
-    from daemon import wait_for
-    order = client.order(f"dns:{name}")[1]
-    challenge = next(one for one in client.post(order["authorizations"][0], None)[1]["challenges"] if one["type"] == "http-01")
-    key = f"{challenge['token']}.{client.thumbprint()}"
+    wanted, authorization = challenge(client, name)
+    key = f"{wanted['token']}.{client.thumbprint()}"
     with Redirecting(lambda path: answer(path, key)):
-        client.post(challenge["url"], {})
-
-        def decided():
-            """the authorization to be decided"""
-            told = client.post(order["authorizations"][0], None)[1]
-            return told["status"] != "pending" and told
-        return wait_for(decided, 40, 0.3)
+        client.post(wanted["url"], {})
+        return outcome(client, authorization)
 
 
 def test_redirections():
@@ -454,6 +464,63 @@ def test_redirections():
     vigie.equal((told["status"], "without end" in json.dumps(told)), ("invalid", True), told)
     told = proven(client, "far.chu.test", lambda path, key: key if path == "/there" else f"http://other.chu.test:{HTTP}/there")
     vigie.equal(told["status"], "valid", told)
+
+
+def test_slow():
+    """a server that drips its handshake, or sends round slowly, ends a challenge soon; another's does not wait for it"""
+    import socket
+    import threading
+    import time
+    slow, other = Client().register(), Client().register()
+    with socket.create_server(("127.0.0.1", TLS)) as server:
+        def drip():
+            held, _ = server.accept()
+            with held:
+                try:
+                    for octet in b"\x16\x03\x03\x40\x00\x02" + bytes(60):
+                        held.sendall(bytes([octet]))
+                        time.sleep(2)
+                except OSError:
+                    return
+        threading.Thread(target=drip, daemon=True).start()
+        wanted, authorization = challenge(slow, "drip.chu.test", "tls-alpn-01")
+        slow.post(wanted["url"], {})
+        vigie.equal(proven(other, "quick.chu.test", lambda path, key: key)["status"], "valid")
+        vigie.equal(slow.post(authorization, None)[1]["status"], "pending")
+        told = outcome(slow, authorization, 60)
+        vigie.equal((told["status"], "no TLS handshake" in json.dumps(told)), ("invalid", True), told)
+
+    def again(path, key):
+        time.sleep(3)
+        return f"http://slowly.chu.test:{HTTP}/{path.count('/')}{path}"
+    began = time.monotonic()
+    vigie.equal(proven(slow, "slowly.chu.test", again)["status"], "invalid")
+    assert time.monotonic() - began < 40, time.monotonic() - began
+
+
+def test_failures_without_end():
+    """who fails sixty challenges within an hour waits; so does an address that makes accounts without end"""
+    client = Client().register()
+    wanted, authorization = challenge(client, "tired.chu.test")
+    CHU.sql("INSERT INTO acme_authorization (order_id, account, name, wildcard, state, token, checked, ends) WITH RECURSIVE n (i) AS (SELECT 1 "
+            "UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT a.order_id, a.account, a.name, 0, 'invalid', '', o.made, a.ends FROM "
+            "acme_authorization a JOIN acme_order o ON o.id = a.order_id CROSS JOIN n WHERE a.id = " + authorization.rsplit("/", 1)[1])
+    answer = client.post(wanted["url"], {})
+    vigie.equal((answer[0], answer[1]["type"].rsplit(":", 1)[1], answer[2]["Retry-After"]), (429, "rateLimited", "3600"), answer[1])
+    CHU.sql("UPDATE acme_authorization SET checked = checked - 3600 WHERE state = 'invalid'")
+    vigie.equal(client.post(wanted["url"], {})[0], 200)
+    connection = http.client.HTTPConnection(CHU.url.removeprefix("http://"))
+    for _ in range(601):
+        connection.request("POST", "/acme/new-account", b"{}", {"Content-Type": "application/jose+json"})
+        connection.getresponse().read()
+    fresh = Client()
+    try:
+        fresh.register()
+    except AssertionError as refusal:
+        assert "rateLimited" in str(refusal), refusal
+    else:
+        raise AssertionError("a six hundred and second account was made")
+    vigie.equal(client.post(client.kid, None)[0], 200)  # who has one goes on
 
 
 def test_orders_without_end():
@@ -486,4 +553,5 @@ def test_key_change():
 
 with DNS, CHU:
     tap.run([test_certbot, test_lego, test_uacme, test_dehydrated, test_lies, test_messages, test_others, test_renewal_window,
-             test_renewal_replaces, test_renewal_revoked, test_names_once, test_key_is_strong, test_finalize_race, test_redirections, test_orders_without_end, test_address, test_key_change])
+             test_renewal_replaces, test_renewal_revoked, test_names_once, test_key_is_strong, test_finalize_race, test_redirections, test_slow,
+             test_orders_without_end, test_address, test_key_change, test_failures_without_end])
