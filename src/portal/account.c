@@ -1,4 +1,5 @@
 #include "portal/account.h"
+#include "pki/pki.h"
 
 #include <crypt.h>
 #include <openssl/crypto.h>
@@ -209,7 +210,18 @@ bool portal_user_password(VigieStore *store, const char *name, const char *passw
            audit_add(store, now, by, NULL, "password-changed", name, NULL, error) && store_commit(&tx, error);
 }
 
-bool portal_user_disable(VigieStore *store, const char *name, bool disabled, const char *by, VigieTime now,
+/* Else the enrolments whose secrets it knows would go on, and what it validated a moment ago would be signed. */
+static bool withdraw_roles(VigieStore *store, const char *name, const char *by, VigieTime now,
+                           GError **error) {
+    g_autoptr(GError) failure = NULL;
+    if (pki_grant_remove(store, name, NULL, by ? by : g_get_user_name(), now, &failure) ||
+        g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return false;
+}
+
+static bool set_disabled(VigieStore *store, const char *name, bool disabled, const char *by, VigieTime now,
                          GError **error) {
     int64_t id = 0;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
@@ -219,6 +231,13 @@ bool portal_user_disable(VigieStore *store, const char *name, bool disabled, con
            store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
            audit_add(store, now, by, NULL, disabled ? "user-disabled" : "user-enabled", name, NULL, error) &&
            store_commit(&tx, error);
+}
+
+/* Shut first: a log of the authorities that cannot be written (the clock) does not keep the door open. */
+bool portal_user_disable(VigieStore *store, const char *name, bool disabled, const char *by, VigieTime now,
+                         GError **error) {
+    return set_disabled(store, name, disabled, by, now, error) &&
+           (!disabled || withdraw_roles(store, name, by, now, error));
 }
 
 bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GError **error) {

@@ -177,6 +177,16 @@ def test_refused():
     vigie.equal(CHU.certificates(), before)
 
 
+def test_shut_out():
+    """an account that is disabled took its enrolments with it: whoever knows their secrets enrols nothing"""
+    CHU.account("u.biomed", "biomed")
+    name, secret = CHU.enrolment("--name", "dns:chu.test", "--account", "u.biomed")
+    CHU.good(certificate_of(enrol("before", f"{name}:{secret}"), "before"))
+    CHU.run("user", "disable", "u.biomed")
+    said = enrol("after", f"{name}:{secret}", expect=403)
+    assert b"who made the enrolment" in said, said
+
+
 def test_renewal():
     """who shows its certificate renews it: the same names, a new key; not after it was revoked"""
     old = certificate_of(enrol("moniteur", f"{NAME}:{SECRET}"), "moniteur-old")
@@ -304,4 +314,4 @@ def test_tcp():
 
 
 with CHU:
-    tap.run([test_cacerts, test_csrattrs, test_server_key, test_server_key_refused, test_server_key_sealed, test_curl, test_refused, test_renewal, test_label, test_again, test_hostile_names, test_subject, test_forged_field, test_strongswan, test_tcp])
+    tap.run([test_cacerts, test_csrattrs, test_server_key, test_server_key_refused, test_server_key_sealed, test_curl, test_refused, test_shut_out, test_renewal, test_label, test_again, test_hostile_names, test_subject, test_forged_field, test_strongswan, test_tcp])

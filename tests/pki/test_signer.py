@@ -142,6 +142,22 @@ def test_role_withdrawn():
     assert done["state"] == "refused" and "no role" in done["refusal"], done
 
 
+def test_account_disabled():
+    """who was shut out before the signer came to it has validated nothing; enabled again, it has no role"""
+    CHU.account("u.biomed", "biomed")
+    one, waiting = CHU.device("shut"), CHU.device("shut2")
+    os.kill(CHU.daemon.children()["signer"], signal.SIGSTOP)
+    try:
+        CHU.request("validate", one["id"], "--account", "u.biomed")
+        CHU.run("user", "disable", "u.biomed")
+    finally:
+        os.kill(CHU.daemon.children()["signer"], signal.SIGCONT)
+    done = CHU.decided(one["id"])
+    assert done["state"] == "refused" and "no role" in done["refusal"], done
+    CHU.run("user", "enable", "u.biomed")
+    refused("validate", waiting["id"], "--account", "u.biomed", words="no role")
+
+
 def test_renewal():
     """a certificate renewed by its own key has its subject and its names or fewer, until it is revoked"""
     one = CHU.device("scanner")
@@ -280,4 +296,4 @@ def test_log():
 
 with CHU:
     tap.run([test_validated, test_latency, test_refused_early, test_long_names, test_three_people, test_forged, test_role_withdrawn,
-             test_renewal, test_revocation, test_own_revocation, test_enrolment, test_evidence, test_killed, test_confined, test_log])
+             test_account_disabled, test_renewal, test_revocation, test_own_revocation, test_enrolment, test_evidence, test_killed, test_confined, test_log])
