@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 typedef struct {
@@ -84,7 +85,13 @@ static VigieLang read_language(int argc, char **argv) {
     return lang;
 }
 
+/* Passphrases and private keys pass through: what crashes leaves none of them on the disk. */
+static void leave_no_core(void) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
 int main(int argc, char **argv) {
+    leave_no_core();
     setlocale(LC_CTYPE, "C.UTF-8");
     g_autoptr(GError) error = NULL;
     if (!vigie_words_load(&error))

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import pty
+import resource
 import stat
 import subprocess
 import sys
@@ -140,6 +141,18 @@ def test_password_at_the_terminal():
         pass
     vigie.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, seen)
     assert b"correct" not in seen and (FOLDER / "asked.pem").exists(), seen
+
+
+def test_no_core():
+    """a command that has a key in its hands leaves no core, whatever the shell allows"""
+    fifo = path("fifo")
+    os.mkfifo(fifo)
+    process = subprocess.Popen([vigie.PROGRAM, "convert", fifo, "--to", "pem", "--out", path("none.pem")], stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20)))
+    with open(fifo, "wb"):  # it reads now
+        limits = pathlib.Path(f"/proc/{process.pid}/limits").read_text()
+    process.wait(30)
+    vigie.equal(next(line.split()[4:6] for line in limits.splitlines() if line.startswith("Max core")), ["0", "0"])
 
 
 tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])

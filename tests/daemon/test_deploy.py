@@ -43,7 +43,7 @@ def nginx_configuration(http, https, portal_socket):
 
 
 def behind_nginx():
-    """a browser reaches the portal through nginx over TLS; plain HTTP is sent there; who declares is in no log"""
+    """a browser reaches the portal through nginx over TLS; plain HTTP is sent there; who declares is in no log, nor is a secret of an address"""
     http, https = free_port(), free_port()
     portal_socket = str(FOLDER / "portal.sock")
     path = nginx_configuration(http, https, portal_socket)
@@ -73,6 +73,8 @@ def behind_nginx():
             equal(page("/declare/report?canary").status, 404)  # no team here
             equal(page("/api/declarations?canary").status, 405)
             equal(page("/receipt?canary").status, 404)
+            equal(page("/notice?link=canary").status, 404)
+            equal(page("/calendar.ics?token=canary").status, 401)
             with socket.create_connection(("127.0.0.1", http)) as plain:
                 plain.sendall(b"GET /x HTTP/1.0\r\nHost: vigie.chu.example\r\n\r\n")
                 first = plain.recv(4096)
