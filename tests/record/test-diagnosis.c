@@ -159,6 +159,22 @@ static void test_short_names(void) {
     }
 }
 
+/* The clause that a certificate breaks is said in the reader's language, as the rest of the sentence. */
+static void test_clause(void) {
+    static const char *const said[VIGIE_LANGS] = {
+        "\u202f; règle enfreinte\u00a0: «\u00a0RFC 5280 4.1.2.2\u00a0: le numéro de série est zéro\u00a0»",
+        "; rule broken: “RFC 5280 4.1.2.2: serial number is zero”"};
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(json_t) evidence =
+        json_pack("{s:s, s:s}", "subject", "CN=a", "clause", "RFC 5280 4.1.2.2: serial number is zero");
+    for (VigieLang lang = 0; lang < VIGIE_LANGS; lang++) {
+        g_autoptr(json_t) cause =
+            record_explain(rules, "malformed-certificate", VIGIE_SEVERITY_LOW, evidence, lang, utc, NOW);
+        const char *text = json_string_value(json_object_get(cause, "evidence"));
+        g_assert_true(g_str_has_suffix(text, said[lang]));
+    }
+}
+
 /* What a stranger wrote into a certificate stays text: braces in it are not placeholders. */
 static void test_hostile_value(void) {
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
@@ -224,6 +240,7 @@ int main(int argc, char **argv) {
     g_test_add_func("/record/diagnosis/every-id", test_every_id);
     g_test_add_func("/record/diagnosis/unknown-id", test_unknown_id);
     g_test_add_func("/record/diagnosis/short-names", test_short_names);
+    g_test_add_func("/record/diagnosis/clause", test_clause);
     g_test_add_func("/record/diagnosis/hostile-value", test_hostile_value);
     g_test_add_func("/record/diagnosis/typography", test_typography);
     int status = g_test_run();
