@@ -80,7 +80,7 @@ def test_refused_early():
     refused("add", "--profile", "device", "--csr", csr, "--field", "organisation=CHU", words="not among what is permitted")
     refused("add", "--profile", "device", "--csr", CHU.csr("plain", "DNS:plain.chu.test"), words="organisation: it is missing")
     refused("add", "--profile", "device", "--csr", CHU.csr("small", "DNS:small.chu.test", key="rsa:1024"), "--field",
-            "organisation=CHU", words="does not allow a key")
+            "organisation=CHU", words="allows no key")
     refused("add", "--profile", "device", "--csr", CHU.csr("long", "DNS:long.chu.test"), "--field", "organisation=" + "x" * 65,
             words="it is too long")
     refused("add", "--profile", "nothing", "--csr", csr, words="no such profile")
@@ -119,7 +119,7 @@ def test_forged():
     forged("UPDATE pki_request SET state = 'validated' WHERE id = {id}", "nobody validated it")
     forged("UPDATE pki_request SET state = 'validated', validator = 'o.lefevre' WHERE id = {id}", "no role")
     forged("UPDATE pki_request SET state = 'validated', validator = 'nobody' WHERE id = {id}", "no role")
-    forged("UPDATE pki_request SET state = 'validated', proof = 'enrolment' WHERE id = {id}", "ended, or is used up")
+    forged("UPDATE pki_request SET state = 'validated', proof = 'enrolment' WHERE id = {id}", "has ended or is used up")
     forged("UPDATE pki_request SET state = 'validated', proof = 'certificate' WHERE id = {id}", "not good")
     forged("UPDATE pki_request SET state = 'validated', validator = 'a.dsi', names = '[\"dns:example.org\"]' WHERE id = {id}", "")
     forged("UPDATE pki_request SET state = 'validated', validator = 'a.dsi', profile = 'server-smime' WHERE id = {id}", "")
@@ -140,6 +140,8 @@ def test_role_withdrawn():
         os.kill(children["signer"], signal.SIGCONT)
     done = CHU.decided(one["id"])
     assert done["state"] == "refused" and "no role" in done["refusal"], done
+    shown = vigie.run("request", "show", str(one["id"]), "--config", str(CHU.config), "--lang", "fr").stdout
+    assert "qui a validé n’a aucun rôle qui le couvre" in shown, shown
 
 
 def test_account_disabled():
