@@ -25,6 +25,7 @@ static const char *const forms[] = {
     "add NAME --role ROLE [--organisation ID] [--password-stdin | --generate] [--json]",
     "list [--json]",
     "password NAME [--password-stdin | --generate] [--json]",
+    "role NAME --role ROLE [--organisation ID]",
     "disable NAME",
     "enable NAME",
     "token NAME [--scope SCOPE] [--label TEXT] [--days N]",
@@ -92,6 +93,15 @@ static bool password(const User *user, GError **error) {
 
 static bool disable(const User *user, GError **error) {
     return portal_user_disable(user->store, user->name, true, NULL, user->now, error);
+}
+
+static bool change_role(const User *user, GError **error) {
+    VigieRole role;
+    if (user->role && portal_role_parse(user->role, &role))
+        return portal_user_role(user->store, user->name, role, user->organisation, NULL, user->now, error);
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                        "--role reader, biomed, analyst, head or admin is wanted, as in --role biomed");
+    return false;
 }
 
 static bool enable(const User *user, GError **error) {
@@ -244,6 +254,7 @@ static const struct {
     {"add", add},
     {"list", list},
     {"password", password},
+    {"role", change_role},
     {"disable", disable},
     {"enable", enable},
     {"token", token},

@@ -148,8 +148,7 @@ static bool check_name(const char *name, GError **error) {
     return well;
 }
 
-/* An account confined to nobody's organisation would see nothing, and nobody would know why. */
-static bool check_organisation(VigieStore *store, int64_t organisation, VigieTime now, GError **error) {
+bool account_check_organisation(VigieStore *store, int64_t organisation, VigieTime now, GError **error) {
     const VigieFleetFilter all = {0};
     g_autoptr(json_t) known =
         organisation ? fleet_organisation_get(store, &all, organisation, now, error) : NULL;
@@ -159,7 +158,7 @@ static bool check_organisation(VigieStore *store, int64_t organisation, VigieTim
 bool portal_user_add(VigieStore *store, const char *name, VigieRole role, int64_t organisation,
                      const char *password, const char *by, VigieTime now, GError **error) {
     if (!check_name(name, error) || !account_password_check(password, error) ||
-        !check_organisation(store, organisation, now, error))
+        !account_check_organisation(store, organisation, now, error))
         return false;
     g_autofree char *hash = account_hash_password(password, error);
     g_autofree char *folded = vigie_text_fold(name);
@@ -225,10 +224,11 @@ static bool set_disabled(VigieStore *store, const char *name, bool disabled, con
                          GError **error) {
     int64_t id = 0;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
-    return tx && account_id(store, name, &id, error) &&
+    return tx && account_admins_hold(store, error) && account_id(store, name, &id, error) &&
            store_exec(store, error, "UPDATE account SET disabled = $2 WHERE id = $1", "ii", id,
                       (int64_t)disabled) &&
            store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
+           (!by || !disabled || account_admin_remains(store, error)) &&
            audit_add(store, now, by, NULL, disabled ? "user-disabled" : "user-enabled", name, NULL, error) &&
            store_commit(&tx, error);
 }
@@ -246,17 +246,19 @@ bool account_set_language(VigieStore *store, int64_t account, VigieLang lang, GE
 }
 
 json_t *portal_user_list(VigieStore *store, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(
-        store, error,
-        "SELECT name, role, organisation, language, disabled, created, last_login, "
-        "(SELECT count(*) FROM api_token WHERE api_token.account = account.id) FROM account ORDER BY folded",
-        "");
+    g_autoptr(VigieRows) rows =
+        store_query(store, error,
+                    "SELECT name, role, organisation, language, disabled, created, last_login, "
+                    "(SELECT count(*) FROM api_token WHERE api_token.account = account.id), id FROM account "
+                    "ORDER BY folded",
+                    "");
     g_autoptr(json_t) users = json_array();
     g_autoptr(GError) failure = NULL;
     while (rows && rows_next(rows, &failure))
         json_array_append_new(users,
-                              json_pack("{s:s, s:s, s:o, s:s?, s:b, s:o, s:o, s:I}", "name",
-                                        rows_text(rows, 0), "role", rows_text(rows, 1), "organisation",
+                              json_pack("{s:I, s:s, s:s, s:o, s:s?, s:b, s:o, s:o, s:I}", "id",
+                                        (json_int_t)rows_int(rows, 8), "name", rows_text(rows, 0), "role",
+                                        rows_text(rows, 1), "organisation",
                                         rows_null(rows, 2) ? json_null() : json_integer(rows_int(rows, 2)),
                                         "language", rows_text(rows, 3), "disabled", (int)rows_int(rows, 4),
                                         "created", portal_rows_time(rows, 5), "last_login",

@@ -45,11 +45,24 @@ char *account_secret_hash(const char *secret);
 char *account_secret_csrf(const char *secret);
 bool account_secret_equal(const char *a, const char *b);
 
+/* INVALID, NOT_FOUND: an account confined to nobody's organisation would see nothing. 0 is well. */
+bool account_check_organisation(VigieStore *store, int64_t organisation, VigieTime now, GError **error);
+/* In a transaction: until its end nobody else takes an administrator away; and CONFLICT where none is left who sees all. */
+bool account_admins_hold(VigieStore *store, GError **error);
+bool account_admin_remains(VigieStore *store, GError **error);
+
 /* ---- Sessions and tokens ---- */
 /* Opens a session; what goes into the cookie. Free with g_free. */
 char *session_open(const Portal *portal, VigieStore *store, int64_t account, const char *address,
                    VigieTime now, GError **error);
 bool session_close(VigieStore *store, const char *hash, GError **error);
+/* [ { "session": how it is called, "created", "used", "address", "own": of the hash `own`, which may be NULL } ], the last
+ * used first. */
+json_t *account_sessions(const Portal *portal, VigieStore *store, int64_t account, const char *own,
+                         VigieTime now, GError **error);
+/* Ends one session of the account or, `session` "", all but the one of the hash `but` ("": all). */
+bool account_sessions_end(VigieStore *store, int64_t account, const char *session, const char *but,
+                          int64_t *ret_ended, GError **error);
 /* Who a cookie's or a token's secret is; NOT_FOUND where it is nobody's, or not any more. `ret_lang` is set where the
  * account has a language of its own. */
 bool session_reader(const Portal *portal, VigieStore *store, const char *secret, VigieTime now,

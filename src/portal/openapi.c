@@ -40,9 +40,13 @@ static json_t *form_schema(const Route *route) {
 
 static json_t *answers(const Route *route) {
     g_autofree char *schema = g_strconcat("#/components/schemas/", route->schema, NULL);
-    static const char *const made[][2] = {{"/surveys", "202"},       {"/declarations", "201"},
-                                          {"/devices", "201"},       {"/imports", "201"},
-                                          {"/organisations", "201"}, {"/organisations/{id}/contacts", "201"}};
+    static const char *const made[][2] = {{"/surveys", "202"},
+                                          {"/declarations", "201"},
+                                          {"/devices", "201"},
+                                          {"/imports", "201"},
+                                          {"/accounts", "201"},
+                                          {"/organisations", "201"},
+                                          {"/organisations/{id}/contacts", "201"}};
     const char *status = "200";
     for (size_t i = 0; i < G_N_ELEMENTS(made); i++)
         if (strcmp(route->path, made[i][0]) == 0 && strcmp(route->method, "POST") == 0)

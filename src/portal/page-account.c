@@ -120,13 +120,17 @@ RESOURCE(page_logout) {
 }
 
 RESOURCE(page_account) {
-    g_autoptr(json_t) tokens = token_list(request->store, request->reader.account, error);
-    if (!tokens)
+    g_autoptr(json_t) tokens = token_list(request->store, request->reader.account, error),
+                      sessions =
+                          tokens ? account_sessions(request->portal, request->store, request->reader.account,
+                                                    request->reader.session_hash, request->now, error)
+                                 : NULL;
+    if (!sessions)
         return NULL;
-    return json_pack("{s:s, s:s, s:o, s:s, s:O}", "name", request->reader.name, "role",
+    return json_pack("{s:s, s:s, s:o, s:s, s:O, s:O}", "name", request->reader.name, "role",
                      portal_role_name(request->reader.role), "organisation",
                      request->reader.organisation ? json_integer(request->reader.organisation) : json_null(),
-                     "language", vigie_lang_code(request->lang), "tokens", tokens);
+                     "language", vigie_lang_code(request->lang), "tokens", tokens, "sessions", sessions);
 }
 
 RESOURCE(page_language) {
@@ -176,6 +180,22 @@ RESOURCE(page_password) {
     request_cookie(request, "session", "", 0); /* every session of the account has ended, this one, too */
     request->go = g_strdup("/login");
     return json_object();
+}
+
+RESOURCE(page_sessions_end) {
+    const char *session = request_form(request, "session");
+    int64_t ended = 0;
+    g_autoptr(VigieTransaction) tx = store_begin(request->store, error);
+    if (!tx ||
+        !account_sessions_end(request->store, request->reader.account, session ? session : "",
+                              request->reader.session_hash ? request->reader.session_hash : "", &ended,
+                              error) ||
+        (ended > 0 && !audit_add(request->store, request->now, request->reader.name, request->address,
+                                 "sessions-ended", request->reader.name, NULL, error)) ||
+        !store_commit(&tx, error))
+        return NULL;
+    request->go = g_strdup("/account#sessions");
+    return page_account(request, error);
 }
 
 RESOURCE(page_token_add) {

@@ -108,9 +108,8 @@ static bool keep_file(Request *request, const Upload *file, const char *organisa
 /* Back to the form, with why. */
 static json_t *not_read(Request *request, const char *problem, GError **error) {
     json_t *page = page_imports(request, error);
-    g_autofree char *first = g_utf8_strup(problem, g_utf8_next_char(problem) - problem);
     if (page)
-        json_object_set_new(page, "problem", json_sprintf("%s%s", first, g_utf8_next_char(problem)));
+        json_object_set_new(page, "problem", json_string(problem));
     request->status = 400;
     request->here = g_strdup("/imports");
     return page;
@@ -134,7 +133,7 @@ RESOURCE(page_import_send) {
             g_propagate_error(error, g_steal_pointer(&why));
             return NULL;
         }
-        g_autofree char *said = present_refusal(request->lang, why->message);
+        g_autofree char *said = keep_sentence(request, why->message);
         return not_read(request, said, error);
     }
     g_autoptr(VigieTransaction) tx = store_begin(request->store, error);

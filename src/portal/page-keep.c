@@ -78,6 +78,12 @@ static bool device_save(VigieStore *store, int64_t id, const json_t *fields, con
            (!endpoints || fleet_device_endpoints_add(store, *ret_id, endpoints, by, now, ret_problem, error));
 }
 
+char *keep_sentence(const Request *request, const char *message) {
+    g_autofree char *said = present_refusal(request->lang, message);
+    g_autofree char *first = *said ? g_utf8_strup(said, g_utf8_next_char(said) - said) : g_strdup("");
+    return g_strconcat(first, *said ? g_utf8_next_char(said) : "", NULL);
+}
+
 bool keep_audit(Request *request, const char *action, const char *object, const char *details,
                 GError **error) {
     return audit_add(request->store, request->now, request->reader.name, request->address, action, object,

@@ -77,6 +77,24 @@ RESOURCE(page_contact_remove);
 DRESS(dress_organisation_form);
 DRESS(dress_contact_form);
 
+/* page-accounts.c */
+RESOURCE(page_accounts);
+RESOURCE(page_account_one);
+RESOURCE(page_account_new);
+RESOURCE(page_account_add);
+RESOURCE(page_account_role);
+RESOURCE(page_account_disable);
+RESOURCE(page_account_enable);
+RESOURCE(page_account_password);
+RESOURCE(page_account_sessions_end);
+RESOURCE(page_account_token_remove);
+RESOURCE(page_account_grant);
+RESOURCE(page_account_withdraw);
+DRESS(dress_accounts);
+DRESS(dress_account_one);
+DRESS(dress_account_new);
+DRESS(dress_account_made);
+
 /* page-import.c */
 RESOURCE(page_imports);
 RESOURCE(page_import);
@@ -95,6 +113,7 @@ RESOURCE(page_logout);
 RESOURCE(page_account);
 RESOURCE(page_language);
 RESOURCE(page_password);
+RESOURCE(page_sessions_end);
 RESOURCE(page_token_add);
 RESOURCE(page_token_remove);
 RESOURCE(page_audit);

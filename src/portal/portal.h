@@ -52,10 +52,14 @@ bool portal_user_add(VigieStore *store, const char *name, VigieRole role, int64_
  * made one. Those of metrics and calendars, which show less, stay. */
 bool portal_user_password(VigieStore *store, const char *name, const char *password, const char *by,
                           VigieTime now, GError **error);
-/* Disabled: its sessions end, its tokens sleep, it cannot log in. */
+/* Changes what the account is, and the organisation that it is confined to (0: none), at once in its sessions, too. By
+ * somebody in the portal, the last administrator of all organisations stays one: CONFLICT. */
+bool portal_user_role(VigieStore *store, const char *name, VigieRole role, int64_t organisation,
+                      const char *by, VigieTime now, GError **error);
+/* Disabled: its sessions end, its tokens sleep, it cannot log in. As above of the last administrator. */
 bool portal_user_disable(VigieStore *store, const char *name, bool disabled, const char *by, VigieTime now,
                          GError **error);
-/* [ { "name", "role", "organisation", "language", "disabled", "created", "last_login", "tokens": n } ] */
+/* [ { "id", "name", "role", "organisation", "language", "disabled", "created", "last_login", "tokens": n } ] */
 json_t *portal_user_list(VigieStore *store, GError **error);
 /* Certificates like the one of this serial number (of its authority, profile and subject) let the account in. Only of a
  * profile with dual control, whose subjects are validated by a second person: DENIED. */

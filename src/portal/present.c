@@ -186,6 +186,7 @@ static const struct {
     {"/requests", "portal.nav.requests", MAY_READ},
     {"/organisations", "portal.nav.organisations", MAY_READ},
     {"/glossary", "portal.nav.glossary", MAY_READ},
+    {"/accounts", "keep.accounts", MAY_ACCOUNTS},
     {"/audit", "portal.nav.audit", MAY_AUDIT},
 };
 

@@ -72,6 +72,11 @@ static const char *const endpoints_form[] = {"endpoints", NULL};
 static const char *const import_form[] = {"file", "organisation", NULL};
 static const char *const organisation_form[] = {"$OrganisationForm", NULL};
 static const char *const contact_form[] = {"$ContactForm", NULL};
+static const char *const account_form[] = {"name", "role", "organisation", NULL};
+static const char *const role_form[] = {"role", "organisation", NULL};
+static const char *const session_form[] = {"session", NULL};
+static const char *const token_form[] = {"token", NULL};
+static const char *const grant_form[] = {"grant", "organisation", "profession", "department", NULL};
 static const char *const csr_form[] = {"csr", NULL};
 static const char *const device_certificate_form[] = {"mode", "csr", "key", "password", NULL};
 static const char *const key_form[] = {"password", "format", NULL};
@@ -326,6 +331,29 @@ const Route routes[] = {
      "The glossary"},
     {"GET", "/audit", "audit", MAY_AUDIT, true, page_audit, dress_plain_list, NULL, page_query, "AuditList",
      "Who did what, newest first"},
+    {"GET", "/accounts", "accounts", MAY_ACCOUNTS, true, page_accounts, dress_accounts, NULL, NULL,
+     "UserList", "Who may come in"},
+    {"POST", "/accounts", "account-made", MAY_ACCOUNTS, true, page_account_add, dress_account_made, NULL,
+     account_form, "User", "Make an account; its password is in this answer alone"},
+    {"GET", "/accounts/new", "account-new", MAY_ACCOUNTS, false, page_account_new, dress_account_new, NULL,
+     NULL, NULL, NULL},
+    {"GET", "/accounts/{id}", "account-one", MAY_ACCOUNTS, true, page_account_one, dress_account_one, NULL,
+     NULL, "User", "An account, with its sessions, tokens and roles"},
+#define ACCOUNT(path, function, form, summary)                                                               \
+    {                                                                                                        \
+        "POST", "/accounts/{id}/" path, "account-one", MAY_ACCOUNTS, true, function, dress_account_one,      \
+            NULL, form, "User", summary                                                                      \
+    }
+    ACCOUNT("role", page_account_role, role_form,
+            "Change role and organisation; the last administrator stays"),
+    ACCOUNT("disable", page_account_disable, NULL, "Disable an account: its sessions end, its tokens sleep"),
+    ACCOUNT("enable", page_account_enable, NULL, "Let a disabled account in again"),
+    ACCOUNT("password", page_account_password, NULL, "Make a new password; it is in this answer alone"),
+    ACCOUNT("sessions/end", page_account_sessions_end, session_form, "End a session, or all"),
+    ACCOUNT("tokens/remove", page_account_token_remove, token_form, "Remove a token"),
+    ACCOUNT("grant", page_account_grant, grant_form, "Give a role in the registration of certificates"),
+    ACCOUNT("withdraw", page_account_withdraw, grant_form, "Take such a role back"),
+#undef ACCOUNT
     {"GET", "/account", "account", MAY_READ, true, page_account, dress_account, NULL, NULL, "Account",
      "One's own account and tokens"},
 
@@ -357,6 +385,7 @@ const Route routes[] = {
     {"POST", "/account/language", NULL, MAY_READ, false, page_language, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/account/password", "account", MAY_READ, false, page_password, dress_account, NULL, NULL, NULL,
      NULL},
+    {"POST", "/account/sessions/end", NULL, MAY_READ, false, page_sessions_end, NULL, NULL, NULL, NULL, NULL},
     {"POST", "/account/tokens", "account", MAY_READ, false, page_token_add, dress_account, NULL, NULL, NULL,
      NULL},
     {"POST", "/account/tokens/{id}/remove", NULL, MAY_READ, false, page_token_remove, NULL, NULL, NULL, NULL,

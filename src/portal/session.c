@@ -26,8 +26,8 @@ static bool read_reader(const VigieRows *rows, Reader *reader, VigieLang *ret_la
     reader->name = g_strdup(rows_text(rows, 1));
     reader->organisation = rows_int(rows, 3);
     reader->may = account_role_may(reader->role);
-    if (reader->organisation) /* the log is of all organisations */
-        reader->may &= ~(1U << MAY_AUDIT);
+    if (reader->organisation) /* the log and the accounts are of all organisations */
+        reader->may &= ~(1U << MAY_AUDIT | 1U << MAY_ACCOUNTS);
     if (!rows_null(rows, 4))
         vigie_lang_parse(rows_text(rows, 4), ret_lang);
     return true;

@@ -20,7 +20,7 @@ VALUE = "\u00a4"  # stands for a value, which may be a refusal of its own
 AT_START = ("anchor", "calendar", "canned", "clocks", "condition", "cvss4", "declaration-form", "escalation", "fetch", "priority", "rdap",
             "roster", "rules", "statistics", "suppress", "team", "facts", "listen", "http", "gate", "portal", "notice-text", "notice-send",
             "inbound", "open", "declaration", "enrol*", "policy", "release", "taxonomy", "workload")
-OF_PROGRAMS = ("the body is", f"{VALUE}: a text, a whole number", "case: there is none", "enums", "there is a user", "the artefact does not open",
+OF_PROGRAMS = ("the body is", f"{VALUE}: a text, a whole number", "case: there is none", "enums", "the artefact does not open",
                f"there is no user {VALUE}: vigie")
 # Answers of a protocol are read by programs.
 PROTOCOLS = ("acme*", "cmp*", "scep*", "server-key")

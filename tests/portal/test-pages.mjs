@@ -5,7 +5,8 @@ import { equal, holds, inaccessible, lowContrast, open, reader, run } from "./pa
 
 const PAGES = ["/", "/devices", "/devices/1", "/devices/7", "/endpoints", "/endpoints/3", "/endpoints/14", "/findings",
   "/findings/1", "/alarms", "/certificates", "/certificates/1", "/organisations", "/organisations/1", "/search?q=mon",
-  "/search", "/surveys", "/glossary", "/account", "/audit", "/nothing", "/devices?q=nowhere"];
+  "/search", "/surveys", "/glossary", "/account", "/audit", "/devices/new", "/devices/33/change", "/endpoints/1/change",
+  "/imports", "/organisations/new", "/organisations/1/contacts/new", "/contacts/1/change", "/accounts", "/accounts/new", "/accounts/5", "/nothing", "/devices?q=nowhere"];
 
 const portal = await open();
 
@@ -63,6 +64,39 @@ const tests = {
     equal(await page.getAttribute("html", "lang"), "en", "language");
     await page.click(".who button");
     await page.waitForURL("**/login");
+    await page.context().close();
+  },
+  "without script and by keyboard a device is added, a wrong field is reached by its link, a GMAO's file is imported": async () => {
+    const page = await reader({ javaScriptEnabled: false }, "biomed");
+    await page.goto("/devices/new");
+    await page.focus("#x-name");
+    await page.keyboard.type("Respirateur du bloc 9");
+    await page.fill("#x-ip", "10.2.3");
+    await page.fill("#x-endpoints", "443/https");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#wrong");
+    await page.click('#wrong a[href="#x-ip"]');
+    equal(await page.evaluate(() => document.querySelector(":target").id), "x-ip", "the wrong field");
+    equal(await page.getAttribute("#x-ip", "aria-invalid"), "true", "told to a screen reader");
+    equal(await page.inputValue("#x-name"), "Respirateur du bloc 9", "what was typed");
+    await page.fill("#x-ip", "10.2.3.4");
+    await page.focus(".keep button.main");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/devices/*");
+    holds((await page.textContent("main")).includes("10.2.3.4:443/https"), "no endpoint");
+    await page.goto("/imports");
+    await page.setInputFiles("#file", { name: "gmao.csv", mimeType: "text/csv",
+      buffer: Buffer.from("N° inventaire;Désignation\r\nX-9;Autoclave 9\r\n") });
+    await page.fill("#organisation", "CHU de Kermarec");
+    await page.click("main button.main");
+    await page.waitForURL("**/imports/*");
+    holds((await page.textContent("main")).includes("Rien n’est encore écrit"), "no preview");
+    for (const width of [320, 768, 1600]) {
+      await page.setViewportSize({ width, height: 800 });
+      equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, `the preview at ${width}`);
+    }
+    await page.click("main button.main");
+    holds((await page.textContent("main")).includes("1 équipement ajouté"), "not imported");
     await page.context().close();
   },
   "a survey under way is followed by script, without the page being loaded again": async () => {

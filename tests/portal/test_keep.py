@@ -370,6 +370,132 @@ def contacts_kept():
     equal(biomed.json(place)["contacts"], [])
 
 
+# ---- Accounts -------------------------------------------------------------------------------------------------
+
+def account_id(name):
+    return next(one["id"] for one in people["admin"].json("/accounts")["items"] if one["name"] == name)
+
+
+def post(person, path, page, **fields):
+    answer = person.post(path, page, **fields)
+    equal(answer.status, 303, answer.plain)
+
+
+def account_made():
+    """An account is made by page; its password is shown once and lets in; its role and organisation hold at once"""
+    admin = people["admin"]
+    answer = admin.post("/accounts", "/accounts/new", name="c.martin", role="reader")
+    equal(answer.status, 201)
+    password = re.search(r'<p class="secret"><code>([^<]+)</code>', answer.text)[1]
+    martin, page = Person(daemon.port, "c.martin", password), f"/accounts/{account_id('c.martin')}"
+    assert password not in admin.get(page).text, "shown again"
+    equal(martin.ask("GET", "/devices/new").status, 403)
+    post(admin, page + "/role", page, role="biomed", organisation="2")
+    equal(martin.ask("GET", "/devices/new").status, 200)
+    equal(martin.ask("GET", "/devices/1").status, 404, "of another organisation")
+    twice = admin.post("/accounts", "/accounts/new", name="C.Martin", role="reader")
+    equal(twice.status, 400)
+    assert "C.Martin" in twice.text and "already" in twice.plain, twice.plain
+    equal(admin.post("/accounts", "/accounts/new", name="a b", role="reader").status, 400)
+    equal([log(action)[0]["object"] for action in ("user-added", "role-changed")], ["c.martin", "c.martin"])
+    answer = admin.post(page + "/password", page)
+    again = re.search(r'<p class="secret"><code>([^<]+)</code>', answer.text)[1]
+    equal(martin.ask("GET", "/").status, 303, "the session outlives the password")
+    equal(Person(daemon.port).post("/login", "/login", name="c.martin", password=password).status, 403)
+    Person(daemon.port, "c.martin", again)
+    raced = admin.post(page + "/role", page, role="reader", organisation="", **{"was.role": "reader", "was.organisation": "2"})
+    equal(raced.status, 409)
+    assert "changed this account meanwhile" in raced.plain
+
+
+def account_closed():
+    """Sessions and tokens are seen with their last use, ended and removed; a disabled account is out until it is opened again"""
+    admin, page = people["admin"], f"/accounts/{account_id('reader')}"
+    one, other = Person(daemon.port, "reader", PASSWORD), Person(daemon.port, "reader", PASSWORD)
+    token = vigie("user", "token", "reader", "--scope", "read", "--label", "supervision <b>").strip()
+    equal(call(token, "/api/devices", method="GET")[0], 200)
+    told = admin.json(page)
+    assert len(told["sessions"]) >= 2 and told["tokens"][0]["used"], told
+    post(admin, page + "/sessions/end", page, session=told["sessions"][0]["session"])
+    equal(sorted([one.ask("GET", "/").status, other.ask("GET", "/").status]), [200, 303])
+    post(admin, page + "/sessions/end", page)
+    equal([one.ask("GET", "/").status, other.ask("GET", "/").status, people["reader"].ask("GET", "/").status], [303] * 3)
+    post(admin, page + "/tokens/remove", page, token=str(told["tokens"][0]["id"]))
+    equal(call(token, "/api/devices", method="GET")[0], 401)
+    people["reader"] = Person(daemon.port, "reader", PASSWORD)
+    post(admin, page + "/disable", page)
+    equal(people["reader"].ask("GET", "/").status, 303)
+    equal(Person(daemon.port).post("/login", "/login", name="reader", password=PASSWORD).status, 403)
+    post(admin, page + "/enable", page)
+    people["reader"] = Person(daemon.port, "reader", PASSWORD)
+    assert {"user-disabled", "user-enabled", "sessions-ended", "token-removed"} <= {row["action"] for row in admin.json("/audit")["items"]}
+
+
+def own_account():
+    """One sees one's own sessions, ends the others, and keeps the present one"""
+    one, other = Person(daemon.port, "analyst", PASSWORD), Person(daemon.port, "analyst", PASSWORD)
+    equal([session["own"] for session in one.json("/account")["sessions"]].count(True), 1)
+    post(one, "/account/sessions/end", "/account")
+    equal((one.ask("GET", "/").status, other.ask("GET", "/").status), (200, 303))
+    people["analyst"] = Person(daemon.port, "analyst", PASSWORD)
+    foreign = people["admin"].json(f"/accounts/{account_id('analyst')}")["sessions"][0]["session"]
+    post(one, "/account/sessions/end", "/account", session="0" * 16)
+    post(people["biomed"], "/account/sessions/end", "/account", session=foreign)
+    equal(people["analyst"].ask("GET", "/").status, 200, "another's session was ended")
+
+
+def last_administrator():
+    """The last administrator neither disables nor demotes nor confines himself; of two who do it to each other at once one stays"""
+    admin, page = people["admin"], f"/accounts/{account_id('admin')}"
+    for path, fields in [("/disable", {}), ("/role", {"role": "reader"}), ("/role", {"role": "admin", "organisation": "1"})]:
+        answer = admin.post(page + path, page, **fields)
+        equal(answer.status, 409, path)
+        assert "the last administrator" in answer.plain
+    vigie("user", "add", "second", "--role", "admin", "--password-stdin", input=PASSWORD + "\n")
+    vigie("user", "add", "third", "--role", "admin", "--organisation", "1", "--password-stdin", input=PASSWORD + "\n")
+    second, theirs = Person(daemon.port, "second", PASSWORD), f"/accounts/{account_id('second')}"
+    equal(Person(daemon.port, "third", PASSWORD).ask("GET", "/accounts").status, 403, "confined, and keeps all accounts")
+    for _ in range(5):
+        tokens = admin.csrf("/account"), second.csrf("/account")
+        statuses = []
+        threads = [threading.Thread(target=lambda who=who, path=path, csrf=csrf: statuses.append(
+            send(who, path + "/role", {"csrf": csrf, "role": "biomed"}).status))
+            for who, path, csrf in [(admin, theirs, tokens[0]), (second, page, tokens[1])]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        roles = vigie("user", "list", "--json")
+        left = [one["name"] for one in json.loads(roles)["users"] if one["role"] == "admin" and not one["organisation"]]
+        equal(len(left), 1, f"{statuses} {left}")
+        for name in ("admin", "second"):
+            vigie("user", "role", name, "--role", "admin")
+    vigie("user", "disable", "second")
+
+
+def accounts_are_administrators():
+    """Nobody else sees or keeps accounts, and no token does; an administrator gives nobody, himself included, the CSIRT's cases to read"""
+    admin, desk = people["admin"], f"/accounts/{account_id('analyst')}"
+    own = f"/accounts/{account_id('admin')}"
+    equal(admin.post("/accounts", "/accounts/new", name="spy", role="head").status, 400)
+    for path, page, fields in [(own + "/role", own, {"role": "analyst"}), (desk + "/password", desk, {})]:
+        answer = admin.post(path, page, **fields)
+        equal(answer.status, 409, path)
+        assert "on the server" in answer.plain and 'class="secret"' not in answer.text, answer.plain
+    equal(people["analyst"].ask("GET", "/").status, 200, "the session was ended")
+    for name in ("reader", "biomed", "analyst", "confined"):
+        person = people[name]
+        equal(person.ask("GET", "/accounts").status, 403, name)
+        equal(person.post("/accounts", "/account", name="x", role="admin").status, 403, name)
+        equal(person.post("/accounts/1/password", "/account").status, 403, name)
+    for scope in ("act", "fleet", "read"):
+        token = vigie("user", "token", "admin", "--scope", scope, "--label", "x").strip()
+        equal(call(token, "/api/accounts", {"name": "x", "role": "admin"})[0], 403, scope)
+        equal(call(token, "/api/accounts", method="GET")[0], 403, scope)
+    equal(people["admin"].ask("POST", "/accounts", "name=x&role=admin",
+                              {"Content-Type": "application/x-www-form-urlencoded"}).status, 403, "without the form's token")
+
+
 def who_may():
     """Readers and analysts look and change nothing; who is confined adds to their organisation and reaches no other's devices"""
     for name in ("reader", "analyst"):
@@ -407,4 +533,5 @@ url = os.environ.get("VIGIE_TEST_POSTGRESQL")
 with Daemon(**({"store": {"url": url}} if url else {})) as daemon:
     fill()
     tap.run([device_added, all_problems_at_once, known_already, changed_meanwhile, at_once, retired, endpoints_kept, by_program, import_previewed,
-             import_again, import_hostile, import_at_once, import_by_program, exported, contacts_kept, who_may])
+             import_again, import_hostile, import_at_once, import_by_program, exported, contacts_kept, who_may, account_made,
+             account_closed, own_account, last_administrator, accounts_are_administrators])
