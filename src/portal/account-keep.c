@@ -3,15 +3,25 @@
 
 #include <string.h>
 
-bool account_admins_hold(VigieStore *store, GError **error) {
-    return store_exec(store, error, "UPDATE account SET disabled = disabled WHERE role = 'admin'", "");
+bool account_admins_hold(VigieStore *store, int64_t account, bool *ret_one, GError **error) {
+    int64_t count = 0;
+    if (!store_exec(store, error, "UPDATE account SET disabled = disabled WHERE role = 'admin'", "") ||
+        !store_get_int(
+            store, &count, error,
+            "SELECT count(*) FROM account WHERE id = $1 AND role = 'admin' AND organisation IS NULL "
+            "AND disabled = 0",
+            "i", account))
+        return false;
+    *ret_one = count > 0;
+    return true;
 }
 
 bool account_admin_remains(VigieStore *store, GError **error) {
     int64_t count = 0;
     if (!store_get_int(
             store, &count, error,
-            "SELECT count(*) FROM account WHERE role = 'admin' AND organisation IS NULL AND disabled = 0",
+            "SELECT count(*) FROM account WHERE role = 'admin' AND organisation IS NULL AND disabled = "
+            "0",
             ""))
         return false;
     if (count == 0)
@@ -23,13 +33,14 @@ bool account_admin_remains(VigieStore *store, GError **error) {
 bool portal_user_role(VigieStore *store, const char *name, VigieRole role, int64_t organisation,
                       const char *by, VigieTime now, GError **error) {
     int64_t id = 0;
+    bool admin = false;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
-    return tx && account_admins_hold(store, error) && account_id(store, name, &id, error) &&
+    return tx && account_id(store, name, &id, error) && account_admins_hold(store, id, &admin, error) &&
            account_check_organisation(store, organisation, now, error) &&
            store_exec(store, error,
                       "UPDATE account SET role = $2, organisation = nullif($3, 0) WHERE id = $1", "iti", id,
                       portal_role_name(role), organisation) &&
-           (!by || account_admin_remains(store, error)) &&
+           (!by || !admin || account_admin_remains(store, error)) &&
            audit_add(store, now, by, NULL, "role-changed", name, portal_role_name(role), error) &&
            store_commit(&tx, error);
 }

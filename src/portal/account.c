@@ -223,12 +223,13 @@ static bool withdraw_roles(VigieStore *store, const char *name, const char *by, 
 static bool set_disabled(VigieStore *store, const char *name, bool disabled, const char *by, VigieTime now,
                          GError **error) {
     int64_t id = 0;
+    bool admin = false;
     g_autoptr(VigieTransaction) tx = store_begin(store, error);
-    return tx && account_admins_hold(store, error) && account_id(store, name, &id, error) &&
+    return tx && account_id(store, name, &id, error) && account_admins_hold(store, id, &admin, error) &&
            store_exec(store, error, "UPDATE account SET disabled = $2 WHERE id = $1", "ii", id,
                       (int64_t)disabled) &&
            store_exec(store, error, "DELETE FROM session WHERE account = $1", "i", id) &&
-           (!by || !disabled || account_admin_remains(store, error)) &&
+           (!by || !admin || !disabled || account_admin_remains(store, error)) &&
            audit_add(store, now, by, NULL, disabled ? "user-disabled" : "user-enabled", name, NULL, error) &&
            store_commit(&tx, error);
 }

@@ -47,8 +47,9 @@ bool account_secret_equal(const char *a, const char *b);
 
 /* INVALID, NOT_FOUND: an account confined to nobody's organisation would see nothing. 0 is well. */
 bool account_check_organisation(VigieStore *store, int64_t organisation, VigieTime now, GError **error);
-/* In a transaction: until its end nobody else takes an administrator away; and CONFLICT where none is left who sees all. */
-bool account_admins_hold(VigieStore *store, GError **error);
+/* In a transaction: until its end nobody else takes an administrator away. `ret_one`: the account is one of those who see
+ * all. Then, CONFLICT where none of them is left. */
+bool account_admins_hold(VigieStore *store, int64_t account, bool *ret_one, GError **error);
 bool account_admin_remains(VigieStore *store, GError **error);
 
 /* ---- Sessions and tokens ---- */
