@@ -450,7 +450,7 @@ def last_administrator():
     for path, fields in [("/disable", {}), ("/role", {"role": "reader"}), ("/role", {"role": "admin", "organisation": "1"})]:
         answer = admin.post(page + path, page, **fields)
         equal(answer.status, 409, path)
-        assert "the last administrator" in answer.plain
+        assert "he last administrator of all organisations stays" in answer.plain
     vigie("user", "add", "second", "--role", "admin", "--password-stdin", input=PASSWORD + "\n")
     vigie("user", "add", "third", "--role", "admin", "--organisation", "1", "--password-stdin", input=PASSWORD + "\n")
     second, theirs = Person(daemon.port, "second", PASSWORD), f"/accounts/{account_id('second')}"
