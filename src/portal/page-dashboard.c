@@ -47,7 +47,8 @@ static void add_headline(const Request *request, json_t *view) {
                         : unknown > 0 ? "unknown"
                                       : "well";
     json_int_t count = broken > 0 ? broken : soon > 0 ? soon : unknown > 0 ? unknown : total;
-    g_autofree char *key = g_strconcat("portal.headline.", state, NULL);
+    bool unseen = unknown == total && !json_object_get(json_object_get(view, "last_survey"), "id");
+    g_autofree char *key = g_strconcat("portal.headline.", unseen && total ? "unseen" : state, NULL);
     g_autofree char *text = page_count_text(request, key, count);
     g_autofree char *of = page_count_text(request, "portal.headline.of", total);
     json_object_set_new(view, "headline",
@@ -103,6 +104,15 @@ static void add_weeks(const Request *request, json_t *view, Bars *bars) {
     json_object_set_new(view, "weeks", rows);
 }
 
+/* A chart without a bar says nothing: why there is none is said instead. */
+static void add_nothing_ends(const Request *request, json_t *view, json_int_t count) {
+    json_int_t later = member(view, "expiry", "later");
+    g_autofree char *text = later > 0 ? page_count_text(request, "portal.chart.later", later) : NULL;
+    if (count == 0)
+        json_object_set_new(view, "nothing_ends",
+                            json_string(text ? text : vigie_word(request->lang, "portal.chart.unseen")));
+}
+
 static void add_timeline(const Request *request, json_t *view) {
     Bars bars = {g_array_new(FALSE, FALSE, sizeof(VigieBar)), g_ptr_array_new_with_free_func(g_free)};
     json_int_t ended = member(view, "expiry", "ended");
@@ -117,6 +127,10 @@ static void add_timeline(const Request *request, json_t *view) {
                                              vigie_word(request->lang, "portal.chart.description"),
                                              (const VigieBar *)(const void *)bars.bars->data, bars.bars->len);
     json_object_set_new(view, "chart", json_string(svg));
+    json_int_t count = 0;
+    for (guint i = 0; i < bars.bars->len; i++)
+        count += g_array_index(bars.bars, VigieBar, i).value;
+    add_nothing_ends(request, view, count);
     g_array_unref(bars.bars);
     g_ptr_array_unref(bars.texts);
 }
@@ -131,6 +145,7 @@ DRESS(dress_overview) {
     json_object_set_new(view, "silent_more", json_boolean(total > shown));
     json_object_set_new(view, "many_organisations",
                         json_boolean(json_array_size(json_object_get(view, "organisations")) > 1));
+    json_object_set_new(view, "any_next", json_boolean(json_array_size(json_object_get(view, "next")) > 0));
     registration_say_waiting(request, view);
     return true;
 }

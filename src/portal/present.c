@@ -261,15 +261,15 @@ json_t *present_frame(const Request *request, const char *title) {
     g_autofree char *switch_link = request_link(request, page, "lang", vigie_lang_code(other), NULL);
     g_autofree char *now = vigie_date_time_text(request->lang, request->portal->zone, request->now);
     json_t *frame =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b}", "title", title,
-                  "site", request->portal->site, "lang", vigie_lang_code(request->lang), "other_lang",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b}", "title",
+                  title, "site", request->portal->site, "lang", vigie_lang_code(request->lang), "other_lang",
                   vigie_lang_code(other), "other_link", switch_link, "now", now, "style",
                   asset_tag(request, "style.css"), "script", asset_tag(request, "script.js"), "icon",
                   asset_tag(request, "icon.svg"), "may_act", (request->reader.may & (1U << MAY_ACT)) != 0,
                   "may_register", (request->reader.may & (1U << MAY_REGISTER)) != 0, "may_keep",
                   (request->reader.may & (1U << MAY_KEEP)) != 0, "certificates",
                   (request->reader.may & (1U << MAY_REGISTER)) != 0 && request->portal->authorities,
-                  "confined", request->reader.organisation != 0);
+                  "confined", request->reader.organisation != 0, "authorities", request->portal->authorities);
     if (request->reader.account) {
         g_autofree char *role = g_strconcat("portal.role.", portal_role_name(request->reader.role), NULL);
         json_object_set_new(

@@ -2,7 +2,9 @@
 """A hospital with an authority for the tests of pages: devices, requests in each state, enrolments, certificates; names of 200
 letters without a space among them. Says { "url", "password" } on a line, and ends when its input does.
 
-    pages_hospital.py FOLDER [empty] [many]"""
+    pages_hospital.py FOLDER [first] [empty] [many]
+
+first: it has no authority yet."""
 import json
 import os
 import sys
@@ -12,7 +14,10 @@ from registrar import PASSWORD, Registrar  # noqa: E402
 from browser import Person  # noqa: E402
 
 LONG = "Centre-hospitalier-" + "x" * 181
-CHU = Registrar()
+CHU = Registrar(init="first" not in sys.argv)
+if "first" in sys.argv:
+    del CHU.daemon.groups["pki"]
+    CHU.daemon.write_config()
 
 
 def fill(person):
@@ -52,7 +57,7 @@ with CHU:
     CHU.account("c.martin", role="biomed")
     CHU.account("a.dsi", "dsi", role="biomed")
     CHU.account("nobody")
-    if "empty" not in sys.argv:
+    if not {"empty", "first"} & set(sys.argv):
         fill(Person(CHU.daemon.port, "c.martin", PASSWORD.strip()))
     if "many" in sys.argv:
         multiply(10000)

@@ -1,4 +1,4 @@
-// The authority's pages in Chromium: node test-pages.mjs pages_hospital.py [empty | many]. Each at 320 and 1,600 pixels, light and
+// The authority's pages in Chromium: node test-pages.mjs pages_hospital.py [first | empty | many]. Each at 320 and 1,600 pixels, light and
 // dark, in French and English: nothing is wider than the screen, axe finds nothing (WCAG 2.2 AA), a page is under 100 KB, and what
 // people do works with the keyboard alone and without script. SHOTS=FOLDER keeps pictures.
 import { readFileSync } from "node:fs";
@@ -62,6 +62,17 @@ if (kind === "empty")
     }
   };
 
+if (kind === "first")
+  tests["where there is no authority yet, each page says what to do first, and offers nothing that could only fail"] = async () => {
+    const page = await reader({}, "a.dsi");
+    for (const path of ["/requests", "/requests/new", "/enrolments", "/enrolments/new", "/issued"]) {
+      await page.goto(path);
+      const said = await page.textContent("main");
+      holds(/Aucune autorité de certification/.test(said) && /vigie ca init/.test(said), `${path}: ${said}`);
+      equal(await page.locator("main a.button, main button, main form").count(), 0, `${path}: offers`);
+    }
+  };
+
 if (kind === "many")
   tests["10,000 requests: the list tells that more wait than it counted, and goes on"] = async () => {
     const page = await reader({}, "a.dsi"), begun = Date.now();
@@ -70,6 +81,14 @@ if (kind === "many")
     holds(/décision\s: 50\+/.test(await page.textContent("main")), "the count is cut");
     await page.click("a[rel=next]");
     equal(await page.locator("tbody tr").count(), 50, "the next page");
+  };
+
+if (kind === "full")
+  tests["where nothing was looked at yet, the dashboard says so, instead of an empty chart"] = async () => {
+    const page = await reader({}, "a.dsi");
+    const said = await page.textContent("main");
+    holds(/jamais été contrôlés/.test(said) && /Aucun certificat vu pour l’instant/.test(said), said);
+    equal(await page.locator(".chart, .due").count(), 0, "a chart of nothing");
   };
 
 if (kind === "full")
