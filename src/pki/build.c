@@ -165,6 +165,22 @@ void extension_put_policies(GByteArray *out, const char *const *oids) {
     close_extension(out, open);
 }
 
+void extension_put_mappings(GByteArray *out, const char *const *mappings) {
+    if (!mappings || !*mappings)
+        return;
+    Open open = open_extension(out, "2.5.29.33", true);
+    size_t sequence = der_open(out, DER_SEQUENCE);
+    for (; *mappings; mappings++) {
+        g_auto(GStrv) pair = g_strsplit(*mappings, ":", 2);
+        size_t mapping = der_open(out, DER_SEQUENCE);
+        der_put_oid(out, pair[0]);
+        der_put_oid(out, pair[1]);
+        der_close(out, mapping);
+    }
+    der_close(out, sequence);
+    close_extension(out, open);
+}
+
 void build_put_full_name(GByteArray *out, const char *const *urls) {
     size_t point = der_open(out, DER_CONTEXT_CONSTRUCTED(0));
     size_t full = der_open(out, DER_CONTEXT_CONSTRUCTED(0));

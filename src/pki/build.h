@@ -36,6 +36,8 @@ void extension_put_purposes(GByteArray *out, const char *const *oids);
 void extension_put_subject_key(GByteArray *out, VigieBytes id);
 void extension_put_authority_key(GByteArray *out, const uint8_t id[20]);
 void extension_put_policies(GByteArray *out, const char *const *oids);
+/* "OURS:THEIRS", OIDs; NULL-terminated, may be NULL. Critical, as RFC 5280 4.2.1.5 wants it. */
+void extension_put_mappings(GByteArray *out, const char *const *mappings);
 /* cRLDistributionPoints or freshestCRL: one point with all the addresses. Nothing where there are none. */
 void extension_put_points(GByteArray *out, const char *oid, const char *const *urls);
 void extension_put_access(GByteArray *out, const char *const *ocsp, const char *const *issuers);

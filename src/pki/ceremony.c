@@ -389,6 +389,7 @@ static bool make_cross(Ceremony *ceremony, const HierarchyAuthority *declared, G
                        .path_length = declared->path_length,
                        .permitted = (const char *const *)declared->permitted,
                        .excluded = (const char *const *)declared->excluded,
+                       .mappings = (const char *const *)declared->mappings,
                        .policies = (const char *const *)declared->policies,
                        .now = ceremony->plan->now};
     put_validity(ceremony, declared, issuer, &vouched);

@@ -47,6 +47,7 @@ static const Key keys[] = {
 static const Key cross_keys[] = {
     {"certificate", KEY_TEXT, NULL, 0, 0, false, true},
     {"excluded", KEY_LIST, "", 0, 0, false, true},
+    {"mappings", KEY_LIST, "", 0, 0, false, true},
 };
 /* clang-format on */
 
@@ -60,6 +61,7 @@ static void authority_free(HierarchyAuthority *authority) {
     g_strfreev(authority->policies);
     g_strfreev(authority->permitted);
     g_strfreev(authority->excluded);
+    g_strfreev(authority->mappings);
     g_free(authority->succeeds);
     g_free(authority->of);
     json_decref(authority->settings);
@@ -123,8 +125,9 @@ static bool check_keys(const Reading *reading, bool cross) {
     g_auto(GStrv) given = g_key_file_get_keys(reading->file, reading->group, NULL, NULL);
     for (char **name = given; name && *name; name++) {
         const Key *key = find_key(*name);
-        bool own =
-            cross && (strcmp(*name, cross_keys[0].name) == 0 || strcmp(*name, cross_keys[1].name) == 0);
+        bool own = false;
+        for (size_t i = 0; cross && i < G_N_ELEMENTS(cross_keys); i++)
+            own = own || strcmp(*name, cross_keys[i].name) == 0;
         if (!own && !(key && (key->cross || !cross)) && !(g_str_has_prefix(*name, "policy.") && !cross))
             return refuse(reading, *name, "there is no such key");
     }
@@ -309,6 +312,23 @@ static bool read_numbers(const Reading *reading, HierarchyAuthority *authority) 
     return true;
 }
 
+/* RFC 5280 4.2.1.5: a policy that is mapped is asserted, too, and anyPolicy is no side of it. */
+static bool check_mappings(const Reading *reading, const HierarchyAuthority *authority) {
+    static const char any_policy[] = "2.5.29.32.0";
+    for (char **mapping = authority->mappings; *mapping; mapping++) {
+        g_auto(GStrv) pair = g_strsplit(*mapping, ":", 3);
+        if (g_strv_length(pair) != 2 || !is_oid(pair[0]) || !is_oid(pair[1]))
+            return refuse(reading, "mappings",
+                          "ours and theirs are wanted, OIDs, as in 1.2.250.1.71.3.7:1.3.6.1.4.1.99.1");
+        if (strcmp(pair[0], any_policy) == 0 || strcmp(pair[1], any_policy) == 0)
+            return refuse(reading, "mappings", "RFC 5280 4.2.1.5: anyPolicy is mapped to nothing");
+        if (!g_strv_contains((const char *const *)authority->policies, pair[0]))
+            return refuse(reading, "mappings",
+                          "RFC 5280 4.2.1.5: the policy of ours that is mapped is wanted among policies");
+    }
+    return true;
+}
+
 /* One that is not ours. */
 static bool read_cross(const Reading *reading, HierarchyAuthority *authority, const GPtrArray *above) {
     authority->name = g_strdup(reading->group + strlen("cross "));
@@ -319,6 +339,7 @@ static bool read_cross(const Reading *reading, HierarchyAuthority *authority, co
     authority->policies = read_list(reading, find_key("policies"));
     authority->permitted = read_list(reading, find_key("permitted"));
     authority->excluded = read_list(reading, &cross_keys[1]);
+    authority->mappings = read_list(reading, &cross_keys[2]);
     g_autofree char *file = read_text(reading, &cross_keys[0]);
     g_autofree char *beside = g_path_get_dirname(reading->path),
                     *absolute = g_canonicalize_filename(beside, NULL);
@@ -330,7 +351,8 @@ static bool read_cross(const Reading *reading, HierarchyAuthority *authority, co
     if (authority->path_length < 0)
         return refuse(reading, "path_length",
                       "how many authorities may stand below the other one is wanted, as in path_length = 0");
-    return check_place(reading, authority, above) && check_lists(reading, authority);
+    return check_place(reading, authority, above) && check_lists(reading, authority) &&
+           check_mappings(reading, authority);
 }
 
 static bool read_own(const Reading *reading, HierarchyAuthority *authority, const char *folder,

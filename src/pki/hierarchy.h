@@ -15,6 +15,7 @@ typedef struct {
     int threshold, shares; /* its passphrase is shared: so many of so many open it; 0: it is not */
     char *of;              /* [cross NAME]: the file with the other's certificate or request; NULL: ours */
     char **excluded;       /* what the other may not name */
+    char **mappings;       /* which of our policies is which of its own: "1.2.3:1.2.4" */
 } HierarchyAuthority;
 
 /* An array of HierarchyAuthority, 64 at most. INVALID names group and key. */

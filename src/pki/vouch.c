@@ -22,6 +22,7 @@ static void put_extensions(GByteArray *out, const Vouched *vouched, const VigieA
         return;
     extension_put_authority_key(out, issuer->key_id);
     extension_put_policies(out, vouched->policies);
+    extension_put_mappings(out, vouched->mappings);
     extension_put_points(out, "2.5.29.31", (const char *const *)issuer->points[0].crl);
     extension_put_points(out, "2.5.29.46", (const char *const *)issuer->points[0].delta);
     extension_put_access(out, (const char *const *)issuer->ocsp_urls,

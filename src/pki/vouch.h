@@ -9,8 +9,9 @@ typedef struct {
     VigieBytes subject, spki;     /* DER */
     VigieBytes key_id;            /* as the subject writes it into what it issues */
     int path_length;              /* < 0: none */
-    const char *const *permitted; /* NULL-terminated, may be NULL, as the next two */
+    const char *const *permitted; /* NULL-terminated, may be NULL, as the next three */
     const char *const *excluded, *const *policies;
+    const char *const *mappings; /* of ours to its own: "1.2.3:1.2.4" */
     VigieTime not_before, not_after, now;
 } Vouched;
 

@@ -14,6 +14,7 @@ typedef enum {
     ALTERNATIVE,
     BASIC,
     CONSTRAINTS,
+    MAPPINGS,
     PURPOSES,
     POINTS,
     ACCESS,

@@ -262,6 +262,52 @@ def test_cross():
         vigie.equal(chu.json("init", chu.path("hierarchy.conf"))["links"], ["labo-by-racine"])  # a new one is made
 
 
+MAPPED = """
+[cross labo]
+issuer = racine
+certificate = {file}
+years = 2
+path_length = 0
+permitted = dns:labo.test
+policies = {policies}
+mappings = {mappings}
+"""
+
+
+def test_mapped():
+    """a policy of another's is one of ours where the cross-certificate maps it, and only there: openssl, vigie verify"""
+    for mappings, accepted in (("1.2.250.1.999.1:1.2.3.4", True), ("1.2.250.1.999.1:1.2.3.5", False)):
+        chu = Hospital()
+        foreign(chu)
+        declare(chu, MAPPED.format(file=chu.path("f.pem"), policies="1.2.250.1.999.1", mappings=mappings))
+        chu.ca("init", chu.path("hierarchy.conf"))
+        links(chu)
+        text = chu.openssl("x509", "-in", "labo-by-racine.link.pem", "-noout", "-text").stdout
+        assert re.search("X509v3 Policy Mappings: critical\n *" + mappings, text), text
+        vigie.equal(vigie.run("lint", str(chu.path("labo-by-racine.link.pem")), "--lang", "en").returncode, 0)
+        done = chu.openssl("verify", "-x509_strict", "-policy", "1.2.250.1.999.1", "-explicit_policy", "-CAfile", "racine.pem", "-untrusted",
+                           "labo-by-racine.link.pem", "pc.labo.test.pem", check=False)
+        vigie.equal(done.returncode == 0, accepted, done.stdout + done.stderr)
+        chu.path("path.pem").write_text(chu.path("pc.labo.test.pem").read_text() + chu.path("labo-by-racine.link.pem").read_text())
+        done = vigie.run("verify", str(chu.path("path.pem")), "--ca", str(chu.path("racine.pem")), "--no-system-roots", "--policy",
+                         "1.2.250.1.999.1", "--explicit-policy", "--lang", "en")
+        vigie.equal(done.returncode == 0, accepted, done.stdout + done.stderr)
+
+
+def test_mapping_refused():
+    """a mapping that is none, of anyPolicy, or of a policy that is not asserted, makes no certificate"""
+    chu = Hospital()
+    foreign(chu)
+    before = chu.path("hierarchy.conf").read_text()
+    for policies, mappings, words in (("1.2.3", "1.2.3", "ours and theirs are wanted"), ("1.2.3", "1.2.3:x", "ours and theirs are wanted"),
+                                      ("1.2.3", "1.2.3:2.5.29.32.0", "anyPolicy"), ("2.5.29.32.0", "2.5.29.32.0:1.2.3", "anyPolicy"),
+                                      ("1.2.3", "1.2.4:1.2.5", "among policies")):
+        chu.path("hierarchy.conf").write_text(before)
+        declare(chu, MAPPED.format(file=chu.path("f.pem"), policies=policies, mappings=mappings))
+        done = chu.ca("init", chu.path("hierarchy.conf"), expect=2)
+        assert words in done.stderr, (words, done.stderr)
+
+
 def test_cross_refused():
     """what is no authority's, weak, or bears our own name or key is not vouched for"""
     def attempt(words, prepare):
@@ -284,4 +330,4 @@ def test_cross_refused():
 
 if __name__ == "__main__":
     tap.run([test_either_root, test_issues_no_more, test_revoked_across, test_successor_by_name, test_wrong, test_killed, test_killed_at_the_end,
-             test_cross, test_cross_refused])
+             test_cross, test_mapped, test_mapping_refused, test_cross_refused])
