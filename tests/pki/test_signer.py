@@ -272,7 +272,7 @@ def test_killed():
         signer = CHU.daemon.children().get("signer")
         if i % 4 == 3 and signer:
             os.kill(signer, signal.SIGKILL)
-    wait_for(lambda: all(CHU.request("show", number)["state"] == "issued" for number in numbers), 90)
+    wait_for(lambda: all(CHU.request("show", number)["state"] == "issued" for number in numbers), 240)
     vigie.equal(CHU.certificates() - before, len(numbers), "certificates")
     vigie.equal(len({row[0] for row in CHU.sql("SELECT issued FROM pki_request WHERE issued IS NOT NULL")}),
                 int(CHU.sql("SELECT count(*) FROM pki_request WHERE issued IS NOT NULL")[0][0]), "each its own")
