@@ -23,7 +23,8 @@ static bool refuse(const char *url, const char *why, GError **error) {
     return false;
 }
 
-static bool may_follow(GUri *from, GUri *to, const char *url, GError **error) {
+static bool may_follow(void *data, GUri *from, GUri *to, const char *url, GError **error) {
+    (void)data;
     g_autofree char *one = fetch_registrable(g_uri_get_host(from)),
                     *other = fetch_registrable(g_uri_get_host(to));
     if (strcmp(one, other) != 0)

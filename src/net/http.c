@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REDIRECTS_MAX = 3 };
+enum { REDIRECTIONS = 3 };
 
 void net_fetched_clear(VigieFetched *fetched) {
     g_clear_pointer(&fetched->url, g_free);
@@ -119,7 +119,13 @@ static void set_trust(CURL *curl, const VigieHttp *http) {
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
+static long left_ms(const VigieHttp *http) {
+    int64_t left = http->until ? (http->until - g_get_monotonic_time()) / 1000 : http->timeout_ms;
+    return (long)CLAMP(left, 1, http->timeout_ms);
+}
+
 static CURL *prepare(Request *request, const char *url) {
+    const long left = left_ms(request->http);
     CURL *curl = curl_easy_init();
     if (!curl)
         return NULL;
@@ -127,8 +133,8 @@ static CURL *prepare(Request *request, const char *url) {
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->http->timeout_ms);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, request->http->timeout_ms / 2);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, left);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, MAX(1, left / 2));
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "Vigie/" VIGIE_VERSION);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -163,12 +169,37 @@ static struct curl_slist *set_post(CURL *curl, const VigiePost *post) {
     return headers;
 }
 
+static bool is_scheme(GUri *uri, const char *scheme) {
+    return g_ascii_strcasecmp(g_uri_get_scheme(uri), scheme) == 0;
+}
+
+/* What libcurl is told instead of asking the system: whatever name it reads in the URL has this address. NULL, without an error:
+ * nothing, for the host is an address, or the system may resolve it. */
+static struct curl_slist *pin(const VigieHttp *http, const char *url, GError **error) {
+    g_autoptr(GUri) uri = http->resolve ? g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL) : NULL;
+    VigieAddress address;
+    if (!uri || net_address_parse(g_uri_get_host(uri), &address))
+        return NULL;
+    int said = g_uri_get_port(uri), port = said >= 0 ? said : is_scheme(uri, "https") ? 443 : 80;
+    g_autofree char *at = http->resolve(http->data, g_uri_get_host(uri), error);
+    g_autofree char *entry = at ? g_strdup_printf(strchr(at, ':') ? "*:%d:[%s]" : "*:%d:%s", port, at) : NULL;
+    return entry ? curl_slist_append(NULL, entry) : NULL;
+}
+
 /* Asks once. ret_next: where a redirection leads, or NULL. */
 static bool ask(const VigieHttp *http, const char *url, const VigiePost *post, size_t size_max,
                 VigieFetched *ret_fetched, char **ret_next, GError **error) {
+    GError *unresolved = NULL;
+    struct curl_slist *pins = pin(http, url, &unresolved);
+    if (unresolved) {
+        g_propagate_error(error, unresolved);
+        return false;
+    }
     Request request = {.http = http, .body = g_byte_array_new(), .size_max = size_max};
     CURL *curl = prepare(&request, url);
     struct curl_slist *headers = curl && post ? set_post(curl, post) : NULL;
+    if (curl)
+        curl_easy_setopt(curl, CURLOPT_RESOLVE, pins);
     CURLcode code = curl ? curl_easy_perform(curl) : CURLE_FAILED_INIT;
     bool answered = code == CURLE_OK;
     if (answered) {
@@ -182,16 +213,13 @@ static bool ask(const VigieHttp *http, const char *url, const VigiePost *post, s
         *ret_fetched = answer;
     }
     g_byte_array_unref(request.body);
-    curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
+    curl_slist_free_all(pins);
     return answered || explain(&request, url, code, error);
 }
 
 /* ---- Redirections ---- */
-static bool is_scheme(GUri *uri, const char *scheme) {
-    return g_ascii_strcasecmp(g_uri_get_scheme(uri), scheme) == 0;
-}
-
 static bool refuse(const char *url, const char *why, GError **error) {
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s", url, why);
     return false;
@@ -213,15 +241,16 @@ static bool may_follow(const VigieHttp *http, const char *from, const char *to, 
     g_autoptr(GUri) new = g_uri_parse(to, G_URI_FLAGS_ENCODED, NULL);
     if (is_scheme(old, "https") && !is_scheme(new, "https"))
         return refuse(to, "a redirection from HTTPS to HTTP is not followed", error);
-    return !http->may_follow || http->may_follow(old, new, to, error);
+    return !http->may_follow || http->may_follow(http->data, old, new, to, error);
 }
 
 bool net_http_ask(const VigieHttp *http, const char *url, const VigiePost *post, size_t size_max,
                   VigieFetched *ret_fetched, GError **error) {
     if (!may_ask(url, error))
         return false;
+    const unsigned redirections = http->redirections ? http->redirections : REDIRECTIONS;
     g_autofree char *at = g_strdup(url);
-    for (int i = 0; i <= REDIRECTS_MAX; i++) {
+    for (unsigned i = 0; i <= redirections; i++) {
         g_autofree char *next = NULL;
         g_auto(VigieFetched) answer = {0};
         if (!ask(http, at, post, size_max, &answer, &next, error))
@@ -236,7 +265,7 @@ bool net_http_ask(const VigieHttp *http, const char *url, const VigiePost *post,
         g_free(at);
         at = g_steal_pointer(&next);
     }
-    return refuse(url, "more than three redirections", error);
+    return refuse(url, "too many redirections", error);
 }
 
 /* ---- A line ---- */

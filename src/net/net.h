@@ -142,16 +142,21 @@ void net_resolve_cancel(VigieResolver *resolver, VigieQuery *query);
 
 /* ---- Asking strangers -----------------------------------------------------------------------------------
  * One question, held short in time and size (libcurl). http and https alone, no proxy, no cookies, no address with a user in
- * it; redirections are followed three times, never from HTTPS to HTTP. Blocks, without a reactor. */
+ * it; redirections are followed a few times, never from HTTPS to HTTP. Blocks, without a reactor. */
 typedef struct {
     long timeout_ms;          /* of one request */
+    int64_t until;            /* of it and all redirections, µs of the monotonic clock; 0: no other limit */
     bool private_too;         /* addresses besides those of the public Internet, too */
     const char *private_hint; /* said where one is refused (", and KEY does not allow it"), or NULL */
     bool unproven;            /* a server's certificate is not looked at: what is fetched proves itself */
     GBytes *roots;            /* PEM, or NULL */
     bool system_roots;
+    unsigned redirections; /* how many are followed; 0: three */
     /* where else a redirection may not lead: DENIED; NULL: nowhere */
-    bool (*may_follow)(GUri *from, GUri *to, const char *url, GError **error);
+    bool (*may_follow)(void *data, GUri *from, GUri *to, const char *url, GError **error);
+    /* the address of a name, as text, free with g_free; NULL: the system resolves names */
+    char *(*resolve)(void *data, const char *name, GError **error);
+    void *data;               /* for both */
     const volatile int *stop; /* not 0 ends it; may be NULL */
 } VigieHttp;
 
@@ -170,7 +175,7 @@ void net_fetched_clear(VigieFetched *fetched);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VigieFetched, net_fetched_clear)
 
 /* A GET, or a POST where `post` is not NULL; more than `size_max` octets is LIMIT. Whatever the server answers is an answer, also
- * "404"; UNAVAILABLE where there is none, DENIED where its address or its redirection is not to be followed. */
+ * "404"; UNAVAILABLE where there is none, DENIED where its address or its redirection is not to be followed; or what `resolve` says. */
 bool net_http_ask(const VigieHttp *http, const char *url, const VigiePost *post, size_t size_max,
                   VigieFetched *ret_fetched, GError **error);
 /* Sends a line to "host[:43]" and reads until the server is done (whois, RFC 3912). */

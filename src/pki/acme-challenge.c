@@ -1,10 +1,10 @@
 /* acme-challenge.c: is the name theirs? Asked of the name itself: a file on its server (RFC 8555 8.3), a record in its zone (8.4), a
  * certificate in a handshake (RFC 8737). All that comes back is a stranger's: little of it is read, none of it is passed on. */
+#include "net/net.h"
 #include "pki/acme-dns.h"
 #include "pki/acme.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jose/b64.h>
@@ -23,7 +23,7 @@ enum {
     BODY_MAX = 1024,
     TIMEOUT_SECONDS = 6,
     ALL_SECONDS = 20,
-    REDIRECTS_MAX = 10
+    REDIRECTIONS = 10
 };
 
 typedef struct {
@@ -62,89 +62,49 @@ static char *address_of(const Look *look, GError **error) {
 }
 
 /* ---- http-01 --------------------------------------------------------------------------------------------------------------- */
-static size_t take(char *data, size_t size, size_t count, void *into) {
-    GString *body = into;
-    if (body->len + size * count > BODY_MAX)
-        return 0;
-    g_string_append_len(body, data, (gssize)(size * count));
-    return size * count;
+/* RFC 8555 10.4: whoever answers for a name sends us to servers of the web, by their names, and not round our own house. */
+static bool may_follow(void *data, GUri *from, GUri *to, const char *url, GError **error) {
+    const Look *look = data;
+    const char *host = g_uri_get_host(to);
+    int port = g_uri_get_port(to);
+    VigieAddress address;
+    (void)from;
+    bool elsewhere = net_address_parse(host, &address) && strcmp(host, look->value) != 0;
+    if (!elsewhere && (port < 0 || port == 80 || port == 443 || port == look->reach->http_port))
+        return true;
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                "%.200s: redirections lead to a name, on port 80 or 443", url);
+    return false;
 }
 
-static void set_options(CURL *curl, GString *body) {
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L); /* it may be this very certificate that is wanted */
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "vigie-acme");
-}
-
-/* One answer: the text, or where it sends us on. */
-static bool fetch(const Look *look, const char *url, const char *pin, GString *body, char **ret_next,
-                  GError **error) {
-    struct curl_slist *pins = *pin ? curl_slist_append(NULL, pin) : NULL;
-    const char *next = NULL;
-    CURL *curl = curl_easy_init();
-    g_string_truncate(body, 0);
-    set_options(curl, body);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)MAX(1, left_ms(look)));
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_RESOLVE, pins);
-    CURLcode code = curl_easy_perform(curl);
-    if (code == CURLE_OK && curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &next) == CURLE_OK)
-        *ret_next = g_strdup(next);
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(pins);
-    return code == CURLE_OK || refuse(error, "connection", "%s: %s", url, curl_easy_strerror(code));
-}
-
-/* RFC 8555 10.4: whoever answers for a name sends us to servers of the web, by their names, and not round our own house. What curl
- * is told of the address (CURLOPT_RESOLVE); "": the host is one itself. */
-static char *pin_of(const Look *look, const char *url, GError **error) {
-    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
-    const char *host = uri ? g_uri_get_host(uri) : NULL;
-    bool secret = uri && strcmp(g_uri_get_scheme(uri), "https") == 0;
-    int said = uri ? g_uri_get_port(uri) : -1, port = said >= 0 ? said : secret ? 443 : 80;
-    uint8_t octets[16];
-    bool address = host && (inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1);
-    bool own = host && strcmp(host, look->value) == 0;
-    g_autoptr(GError) failure = NULL;
-    if (!host || (address && !own) || (port != 80 && port != 443 && port != look->reach->http_port)) {
-        refuse(error, "connection", "%.200s: redirections lead to a name, on port 80 or 443", url);
-        return NULL;
-    }
-    if (address)
-        return g_strdup("");
-    g_autofree char *at = acme_dns_address(look->reach->resolvers, host, &failure);
-    if (at)
-        return g_strdup_printf(strchr(at, ':') ? "%s:%d:[%s]" : "%s:%d:%s", host, port, at);
-    refuse(error, "dns", "%s", failure->message);
-    return NULL;
+static char *resolve(void *data, const char *name, GError **error) {
+    const Look *look = data;
+    return acme_dns_address(look->reach->resolvers, name, error);
 }
 
 static bool look_http(const Look *look, GError **error) {
+    const VigieHttp http = {.timeout_ms = TIMEOUT_SECONDS * 1000,
+                            .until = look->until,
+                            .private_too = true,
+                            .unproven = true, /* it may be this very certificate that is wanted */
+                            .redirections = REDIRECTIONS,
+                            .may_follow = may_follow,
+                            .resolve = resolve,
+                            .data = (void *)(uintptr_t)look};
     bool v6 = look->ip && strchr(look->value, ':');
     g_autofree char *url = g_strdup_printf(v6 ? "http://[%s]:%d/.well-known/acme-challenge/%s"
                                               : "http://%s:%d/.well-known/acme-challenge/%s",
                                            look->value, look->reach->http_port, look->token);
-    g_autoptr(GString) body = g_string_new(NULL);
-    for (int i = 0; i <= REDIRECTS_MAX; i++) {
-        g_autofree char *pin = pin_of(look, url, error), *next = NULL;
-        if (!pin || !fetch(look, url, pin, body, &next, error))
-            return false;
-        if (!next) {
-            g_strchomp(body->str);
-            return strcmp(body->str, look->key) == 0 ||
-                   refuse(error, "incorrectResponse", "%s: there is another text than the key authorization",
-                          url);
-        }
-        g_free(url);
-        url = g_steal_pointer(&next);
-    }
-    return refuse(error, "connection", "%.200s: redirected without end", url);
+    g_auto(VigieFetched) fetched = {0};
+    g_autoptr(GError) failure = NULL;
+    if (!net_http_ask(&http, url, NULL, BODY_MAX, &fetched, &failure))
+        return refuse(error, failure->code == VIGIE_ERROR_NOT_FOUND ? "dns" : "connection", "%s",
+                      failure->message);
+    if (fetched.status >= 400)
+        return refuse(error, "connection", "%s: the server answers %ld", url, fetched.status);
+    g_byte_array_append(fetched.body, (const guint8 *)"", 1);
+    return strcmp(g_strchomp((char *)fetched.body->data), look->key) == 0 ||
+           refuse(error, "incorrectResponse", "%s: there is another text than the key authorization", url);
 }
 
 /* ---- dns-01 ---------------------------------------------------------------------------------------------------------------- */

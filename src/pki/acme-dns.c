@@ -83,7 +83,7 @@ static void on_address(void *data, int status, int timeouts, struct ares_addrinf
 }
 
 static void refuse(const char *name, const Asked *asked, GError **error) {
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "DNS: %s: %s", name,
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "DNS: %s: %s", name,
                 asked->done ? ares_strerror(asked->status) : "no answer in time");
 }
 

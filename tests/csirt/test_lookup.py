@@ -150,7 +150,7 @@ def test_redirections():
         assert contacts(found, "security-txt")[0] == "security@chu.localhost", found
         assert "redirected" in [one["id"] for one in found["security_txt"]["problems"]]
         secret = f"http://other.localhost:{plain.port}/secret"
-        for target, said in ((f"{here}/1", "more than three"), (f"https://other.localhost:{site.port}/", "another domain"),
+        for target, said in ((f"{here}/1", "too many redirections"), (f"https://other.localhost:{site.port}/", "another domain"),
                              (f"http://chu.localhost:{plain.port}/", "HTTPS to HTTP"),
                              (f"https://chu.localhost:{plain.port}/", "another port"), (secret, "HTTP"),
                              ("file:///etc/passwd", ""), ("gopher://chu.localhost/", ""),
