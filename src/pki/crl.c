@@ -158,6 +158,24 @@ static size_t put_before(GByteArray *out, size_t end, uint8_t tag, size_t size) 
     return begin;
 }
 
+static char *file_name(const VigieAuthority *authority, size_t shard, bool delta) {
+    g_autofree char *number = authority->shards > 1 ? g_strdup_printf("-%zu", shard) : g_strdup("");
+    return g_strdup_printf("%s%s%s.crl", authority->name, number, delta ? "-delta" : "");
+}
+
+/* What is to be signed, from `begin` on, as a list with one octet for a signature; `out` is then as it was, but for the room before. */
+static bool check(const List *list, size_t begin, GError **error) {
+    GByteArray *out = list->out;
+    const guint end = out->len;
+    g_autofree char *name = file_name(list->authority, list->shard, list->base != NULL);
+    der_put_whole(out, list->authority->signer->algorithm);
+    der_put_bits(out, vigie_bytes("", 1));
+    begin = put_before(out, begin, DER_SEQUENCE, out->len - begin);
+    bool well = build_check_list(vigie_bytes(out->data + begin, out->len - begin), name, error);
+    g_byte_array_set_size(out, end);
+    return well;
+}
+
 /* Entries stand in `out` from HEAD_ROOM on. The list, whole, from *ret_begin on. */
 static bool finish(List *list, size_t *ret_begin, GError **error) {
     GByteArray *out = list->out;
@@ -176,6 +194,8 @@ static bool finish(List *list, size_t *ret_begin, GError **error) {
     memcpy(out->data + begin, head->data, head->len);
     put_extensions(list, out);
     begin = put_before(out, begin, DER_SEQUENCE, out->len - begin);
+    if (!check(list, begin, error))
+        return false;
     g_autoptr(GByteArray) signature = g_byte_array_new();
     if (!signer_sign(list->authority->signer, vigie_bytes(out->data + begin, out->len - begin), signature,
                      error))
@@ -187,11 +207,6 @@ static bool finish(List *list, size_t *ret_begin, GError **error) {
 }
 
 /* ---- Publishing --------------------------------------------------------------------------------------------- */
-static char *file_name(const VigieAuthority *authority, size_t shard, bool delta) {
-    g_autofree char *number = authority->shards > 1 ? g_strdup_printf("-%zu", shard) : g_strdup("");
-    return g_strdup_printf("%s%s%s.crl", authority->name, number, delta ? "-delta" : "");
-}
-
 static bool find_published(VigieStore *store, const VigieAuthority *authority, size_t shard, bool delta,
                            Published *ret_found, GError **error) {
     g_autoptr(VigieRows) rows = store_query(

@@ -1,7 +1,9 @@
 """vigie ca crl: lists that openssl reads and obeys, full, delta and divided."""
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -133,6 +135,31 @@ def test_due():
         vigie.equal([one["file"] for one in json.loads(done.stdout)["lists"]], expected, done.stderr)
 
 
+def execute(chu, statement):
+    url = chu.config.read_text().split("url = ")[1].strip()
+    if url.startswith("sqlite:"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:"), timeout=20)) as store, store:
+            store.execute(statement)
+    else:
+        subprocess.run(["psql", "-q", url, "-c", statement], check=True)
+
+
+def test_linted():
+    """a list that would break a rule is not signed: the one before stays, and what is wrong is said"""
+    chu = Hospital()
+    bad, = issue(chu, "bad")
+    chu.ca("revoke", bad, "--reason", "keyCompromise")
+    publish(chu)
+    before = chu.path("web/equipements.crl").read_bytes()
+    execute(chu, "UPDATE pki_revocation SET reason = 7")
+    done = chu.ca("crl", "equipements", "--full", expect=2)
+    assert "not signed, for it breaks RFC 5280 5.3.1" in done.stderr and "rfc5280.crl-reason" in done.stderr, done.stderr
+    chu.ca("publish", chu.path("web"))
+    vigie.equal(chu.path("web/equipements.crl").read_bytes(), before)
+    execute(chu, "UPDATE pki_revocation SET reason = 1")
+    vigie.equal(publish(chu, "--full"), ["equipements.crl", "equipements-delta.crl"])
+
+
 def test_clock():
     """a clock that jumped behind the log makes no list and no certificate"""
     chu = Hospital()
@@ -176,4 +203,4 @@ def test_root():
     assert "is revoked" in done.stderr, done.stderr
 
 
-tap.run([test_full, test_delta, test_divided, test_due, test_clock, test_ahead, test_root])
+tap.run([test_full, test_delta, test_divided, test_due, test_linted, test_clock, test_ahead, test_root])
