@@ -137,6 +137,8 @@ void vigie_log(VigieLogLevel level, const char *format, ...) G_GNUC_PRINTF(2, 3)
 /* Appends a JSON string literal, quotes included. Bytes that are not UTF-8 become U+FFFD, so that what a
  * stranger sent can always be printed. For hot paths that cannot afford a json_t. */
 void vigie_json_append_string(GString *out, const char *text, size_t size);
+/* A view of what it holds, its data never NULL; empty for NULL. */
+VigieBytes vigie_bytes_view(GBytes *bytes);
 /* "9f1c…": lower-case hexadecimal. Free with g_free. */
 char *vigie_hex_text(VigieBytes bytes);
 /* Compact JSON of a value, keys in the order they were added. Free with g_free. */

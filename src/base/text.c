@@ -32,6 +32,12 @@ void vigie_json_append_string(GString *out, const char *text, size_t size) {
     g_string_append_c(out, '"');
 }
 
+VigieBytes vigie_bytes_view(GBytes *bytes) {
+    gsize size = 0;
+    const void *data = bytes ? g_bytes_get_data(bytes, &size) : NULL;
+    return vigie_bytes(size > 0 ? data : "", size);
+}
+
 char *vigie_hex_text(VigieBytes bytes) {
     static const char digits[] = "0123456789abcdef";
     char *text = g_malloc(2 * bytes.size + 1);

@@ -3,10 +3,9 @@
 
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
-#include <openssl/rand.h>
 #include <string.h>
 
-enum { KEY = 32, NONCE = 12, TAG = 16, DRAFT_GROUPS = 5, DAY = 86400 };
+enum { KEY = STORE_SEAL_KEY, DRAFT_GROUPS = 5 };
 
 /* Both from the code as it is meant (csirt_code_hash), and neither from the other: where it is stored, and what seals it. */
 typedef struct {
@@ -50,49 +49,6 @@ static bool find_place(const char *code, Place *ret_place, GError **error) {
     return true;
 }
 
-/* Nonce, text, tag. The draft's place is authenticated with it. */
-static GByteArray *seal(const Place *place, VigieBytes clear, GError **error) {
-    size_t size = clear.size;
-    g_autoptr(GByteArray) sealed = g_byte_array_sized_new((guint)(NONCE + size + TAG));
-    g_byte_array_set_size(sealed, (guint)(NONCE + size + TAG));
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    int done = 0;
-    bool well = context && RAND_bytes(sealed->data, NONCE) == 1 &&
-                EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, place->key, sealed->data) == 1 &&
-                EVP_EncryptUpdate(context, NULL, &done, (const uint8_t *)place->hash,
-                                  (int)strlen(place->hash)) == 1 &&
-                EVP_EncryptUpdate(context, sealed->data + NONCE, &done, clear.data, (int)size) == 1 &&
-                EVP_EncryptFinal_ex(context, sealed->data + NONCE + size, &done) == 1 &&
-                EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG, sealed->data + NONCE + size) == 1;
-    EVP_CIPHER_CTX_free(context);
-    if (!well)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL,
-                    "libcrypto does not seal a draft (AES-256-GCM)");
-    return well ? g_steal_pointer(&sealed) : NULL;
-}
-
-/* What was sealed, a NUL behind it. */
-static char *unseal(const Place *place, VigieBytes sealed, size_t *ret_size) {
-    if (sealed.size < NONCE + TAG)
-        return NULL;
-    size_t size = sealed.size - NONCE - TAG;
-    g_autofree uint8_t *text = g_malloc0(size + 1);
-    uint8_t tag[TAG];
-    memcpy(tag, sealed.data + NONCE + size, TAG);
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    int done = 0;
-    bool well =
-        context && EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, place->key, sealed.data) == 1 &&
-        EVP_DecryptUpdate(context, NULL, &done, (const uint8_t *)place->hash, (int)strlen(place->hash)) ==
-            1 &&
-        EVP_DecryptUpdate(context, text, &done, sealed.data + NONCE, (int)size) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, tag) == 1 &&
-        EVP_DecryptFinal_ex(context, text + size, &done) == 1;
-    EVP_CIPHER_CTX_free(context);
-    *ret_size = size;
-    return well ? (char *)g_steal_pointer(&text) : NULL;
-}
-
 /* Drafts that have ended go, and files whose draft went. */
 static bool make_room(VigieStore *store, VigieTime now, GError **error) {
     int64_t count = 0;
@@ -112,8 +68,9 @@ static bool make_room(VigieStore *store, VigieTime now, GError **error) {
 
 static bool write_draft(VigieStore *store, const Place *place, const char *text, const VigieDraft *draft,
                         GError **error) {
-    g_autoptr(GByteArray) sealed = seal(place, vigie_bytes(text, strlen(text)), error);
-    VigieBytes bytes = sealed ? vigie_bytes(sealed->data, sealed->len) : (VigieBytes){0};
+    g_autoptr(GBytes) sealed =
+        store_seal_octets(place->key, vigie_bytes(text, strlen(text)), place->hash, error);
+    VigieBytes bytes = vigie_bytes_view(sealed);
     return sealed &&
            store_exec(
                store, error,
@@ -129,12 +86,13 @@ static bool write_file(VigieStore *store, const Place *place, int64_t seq, const
     g_autoptr(GByteArray) clear = g_byte_array_new();
     g_byte_array_append(clear, (const guint8 *)file->name, (guint)strlen(file->name) + 1);
     g_byte_array_append(clear, file->content.data, (guint)file->content.size);
-    g_autoptr(GByteArray) sealed = seal(place, vigie_bytes(clear->data, clear->len), error);
-    VigieBytes bytes = sealed ? vigie_bytes(sealed->data, sealed->len) : (VigieBytes){0};
+    g_autoptr(GBytes) sealed =
+        store_seal_octets(place->key, vigie_bytes(clear->data, clear->len), place->hash, error);
+    VigieBytes bytes = vigie_bytes_view(sealed);
     return sealed &&
            store_exec(store, error,
                       "INSERT INTO csirt_draft_file (hash, seq, size, sealed) VALUES ($1, $2, $3, $4)",
-                      "tiib", place->hash, seq, (int64_t)sealed->len, &bytes);
+                      "tiib", place->hash, seq, (int64_t)bytes.size, &bytes);
 }
 
 /* These instead of those that were there. All drafts' files together have a limit: this is no store for strangers. */
@@ -165,16 +123,17 @@ static void draft_file_free(void *data) {
     g_free(file);
 }
 
+/* Its name, a NUL, its content. */
 static VigieDraftFile *read_file(const Place *place, VigieBytes sealed) {
-    size_t size = 0;
-    g_autofree char *clear = unseal(place, sealed, &size);
-    size_t name = clear ? strlen(clear) + 1 : 0;
-    if (!clear || name > size)
+    g_autoptr(GBytes) opened = store_seal_open(place->key, sealed, place->hash);
+    const VigieBytes clear = vigie_bytes_view(opened);
+    const uint8_t *end = clear.size > 0 ? memchr(clear.data, '\0', clear.size) : NULL;
+    if (!end)
         return NULL;
+    size_t name = (size_t)(end - clear.data) + 1;
     VigieDraftFile *file = g_new0(VigieDraftFile, 1);
-    file->name = g_strdup(clear);
-    file->content = g_bytes_new(clear + name, size - name);
-    OPENSSL_cleanse(clear, size);
+    file->name = g_strdup((const char *)clear.data);
+    file->content = g_bytes_new_from_bytes(opened, name, clear.size - name);
     return file;
 }
 
@@ -233,9 +192,9 @@ json_t *csirt_draft_open(VigieStore *store, const char *code, VigieTime now, GEr
             unknown(error);
         return NULL;
     }
-    size_t size = 0;
-    g_autofree char *text = unseal(&place, rows_blob(rows, 0), &size);
-    json_t *values = text ? json_loads(text, 0, NULL) : NULL;
+    g_autoptr(GBytes) opened = store_seal_open(place.key, rows_blob(rows, 0), place.hash);
+    const VigieBytes clear = vigie_bytes_view(opened);
+    json_t *values = opened ? json_loadb((const char *)clear.data, clear.size, 0, NULL) : NULL;
     if (!values)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "the draft was altered in the store");
     return values;

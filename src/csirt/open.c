@@ -143,9 +143,7 @@ static bool insert_source(const Opening *open, GError **error) {
     memset(clear, 0, strlen(clear));
     if (!sealed)
         return false;
-    gsize size = 0;
-    const void *data = g_bytes_get_data(sealed, &size);
-    VigieBytes bytes = vigie_bytes(data, size);
+    VigieBytes bytes = vigie_bytes_view(sealed);
     return store_exec(open->store, error, "INSERT INTO csirt_source (case_id, sealed) VALUES ($1, $2)", "ib",
                       open->id, &bytes);
 }

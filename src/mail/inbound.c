@@ -45,17 +45,15 @@ static bool known(VigieStore *store, const InboundOrigin *origin, const char *sh
 
 static bool insert(VigieStore *store, const InboundOrigin *origin, const char *sha256, GBytes *raw,
                    VigieTime now, int64_t *ret_rows, GError **error) {
-    gsize size = 0;
-    const void *data = g_bytes_get_data(raw, &size);
-    VigieBytes bytes = vigie_bytes(data, size);
-    bool cut = origin->size > (int64_t)size;
+    VigieBytes bytes = vigie_bytes_view(raw);
+    bool cut = origin->size > (int64_t)bytes.size;
     return store_exec_count(
         store, ret_rows, error,
         "INSERT INTO mail_inbound (mailbox, uidvalidity, uid, received, raw, size, sha256, moved, "
         "next_try) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4) "
         "ON CONFLICT (mailbox, uidvalidity, uid) DO NOTHING",
         "tiiibiti", origin->mailbox, origin->uidvalidity, origin->uid, now, &bytes,
-        MAX(origin->size, (int64_t)size), sha256, (int64_t)cut);
+        MAX(origin->size, (int64_t)bytes.size), sha256, (int64_t)cut);
 }
 
 bool inbound_keep(VigieStore *store, const InboundOrigin *origin, GBytes *raw, VigieTime now, bool *ret_new,
@@ -72,15 +70,13 @@ bool inbound_keep(VigieStore *store, const InboundOrigin *origin, GBytes *raw, V
 
 bool mail_inbound_add(VigieStore *store, const char *mailbox, GBytes *raw, VigieTime now, int64_t *ret_id,
                       GError **error) {
-    gsize size = 0;
-    const void *data = g_bytes_get_data(raw, &size);
-    VigieBytes bytes = vigie_bytes(data, size);
+    VigieBytes bytes = vigie_bytes_view(raw);
     g_autofree char *sha256 = sha256_of(raw);
     int64_t id = 0;
     if (!store_get_int(store, &id, error,
                        "INSERT INTO mail_inbound (mailbox, received, raw, size, sha256, moved, next_try) "
                        "VALUES ($1, $2, $3, $4, $5, 1, $2) RETURNING id",
-                       "tibit", mailbox, now, &bytes, (int64_t)size, sha256) ||
+                       "tibit", mailbox, now, &bytes, (int64_t)bytes.size, sha256) ||
         !add_job(store, now, error))
         return false;
     if (ret_id)

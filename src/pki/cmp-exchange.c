@@ -20,9 +20,7 @@ void cmp_exchange_free(CmpExchange *exchange) {
 
 /* "cmp:NAME/9f1c…": who, and in which transaction. */
 static char *requester_of(const CmpExchange *exchange, const char *name) {
-    gsize size = 0;
-    const void *data = g_bytes_get_data(exchange->transaction, &size);
-    g_autofree char *transaction = vigie_hex_text(vigie_bytes(data, size));
+    g_autofree char *transaction = vigie_hex_text(vigie_bytes_view(exchange->transaction));
     return g_strconcat("cmp:", name, "/", transaction, NULL);
 }
 

@@ -225,10 +225,8 @@ VigieDeclarationFile *declare_files(const Request *request, size_t *ret_count) {
     size_t taken = 0;
     for (guint i = 0; i < count; i++) {
         const Upload *upload = g_ptr_array_index(request->uploads, i);
-        gsize size = 0;
-        const void *data = g_bytes_get_data(upload->bytes, &size);
-        if (size > 0)
-            files[taken++] = (VigieDeclarationFile){upload->name, vigie_bytes(data, size)};
+        if (g_bytes_get_size(upload->bytes) > 0)
+            files[taken++] = (VigieDeclarationFile){upload->name, vigie_bytes_view(upload->bytes)};
     }
     *ret_count = taken;
     return taken ? g_steal_pointer(&files) : NULL;

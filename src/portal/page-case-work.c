@@ -346,11 +346,9 @@ static bool do_artefact(Request *request, const VigieAnalyst *who, GError **erro
     }
     for (guint i = 0; i < count; i++) {
         const Upload *upload = g_ptr_array_index(request->uploads, i);
-        gsize size = 0;
-        const uint8_t *data = g_bytes_get_data(upload->bytes, &size);
         int64_t id = 0;
         if (!csirt_artefact_add(request->store, request->portal->team, who->name, request->id, 0,
-                                upload->name, vigie_bytes(data, size), request->now, &id, error))
+                                upload->name, vigie_bytes_view(upload->bytes), request->now, &id, error))
             return false;
     }
     return true;

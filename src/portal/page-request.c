@@ -70,10 +70,8 @@ static const char *type_of(VigieBytes content) {
 static bool keep_evidence(Request *request, int64_t id, GError **error) {
     for (guint i = 0; request->uploads && i < request->uploads->len; i++) {
         const Upload *upload = request->uploads->pdata[i];
-        gsize size = 0;
-        const void *bytes = g_bytes_get_data(upload->bytes, &size);
-        VigieBytes content = vigie_bytes(bytes, size);
-        if (strcmp(upload->field, "evidence") == 0 && size > 0 &&
+        VigieBytes content = vigie_bytes_view(upload->bytes);
+        if (strcmp(upload->field, "evidence") == 0 && content.size > 0 &&
             !pki_evidence_add(request->store, request->portal->evidence, id, upload->name, type_of(content),
                               content, request->reader.name, request->now, error))
             return false;

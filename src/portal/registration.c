@@ -11,10 +11,8 @@ enum { WAIT_MS = 2500 };
 VigieBytes registration_csr(const Request *request) {
     for (guint i = 0; request->uploads && i < request->uploads->len; i++) {
         const Upload *upload = request->uploads->pdata[i];
-        gsize size = 0;
-        const void *bytes = g_bytes_get_data(upload->bytes, &size);
-        if (strcmp(upload->field, "csr") == 0 && size > 0)
-            return vigie_bytes(bytes, size);
+        if (strcmp(upload->field, "csr") == 0 && g_bytes_get_size(upload->bytes) > 0)
+            return vigie_bytes_view(upload->bytes);
     }
     const char *text = request_form(request, "csr");
     return text ? vigie_bytes(text, strlen(text)) : (VigieBytes){0};

@@ -1,4 +1,4 @@
-/* Sealed at rest: AES-256-GCM, a random nonce before the ciphertext and the tag behind it, bound to the row. */
+/* Sealed at rest: AES-256-GCM, a random nonce before the ciphertext and the tag behind it. */
 #include "store/backend.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY = 32, KEYS_MAX = 8, NONCE = 12, TAG = 16, ID = 16, AT_ONCE = 64 };
+enum { KEY = STORE_SEAL_KEY, KEYS_MAX = 8, NONCE = 12, TAG = 16, ID = 16, AT_ONCE = 64 };
 
 typedef struct {
     char id[ID + 1];
@@ -89,12 +89,13 @@ bool store_seal_knows(const VigieSeal *seal, const char *id) {
 }
 
 /* ---- Octets ------------------------------------------------------------------------------------------------- */
-static GBytes *seal_octets(const SealKey *key, VigieBytes clear, const char *bound, GError **error) {
+GBytes *store_seal_octets(const uint8_t key[STORE_SEAL_KEY], VigieBytes clear, const char *bound,
+                          GError **error) {
     uint8_t *out = g_try_malloc(NONCE + clear.size + TAG);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int size = 0, last = 0;
     bool well = out && ctx && RAND_bytes(out, NONCE) == 1 &&
-                EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->octets, out) == 1 &&
+                EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, out) == 1 &&
                 EVP_EncryptUpdate(ctx, NULL, &size, (const uint8_t *)bound, (int)strlen(bound)) == 1 &&
                 EVP_EncryptUpdate(ctx, out + NONCE, &size, clear.data, (int)clear.size) == 1 &&
                 EVP_EncryptFinal_ex(ctx, out + NONCE + size, &last) == 1 &&
@@ -107,14 +108,13 @@ static GBytes *seal_octets(const SealKey *key, VigieBytes clear, const char *bou
     return NULL;
 }
 
-/* NULL, no error, where this key and these bounds are not its own. */
-static GBytes *open_octets(const SealKey *key, VigieBytes sealed, const char *bound) {
+GBytes *store_seal_open(const uint8_t key[STORE_SEAL_KEY], VigieBytes sealed, const char *bound) {
     size_t size = sealed.size >= NONCE + TAG ? sealed.size - NONCE - TAG : 0;
     uint8_t *out = sealed.size >= NONCE + TAG ? g_try_malloc(size + 1) : NULL;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int done = 0, last = 0;
     bool well =
-        out && ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->octets, sealed.data) == 1 &&
+        out && ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed.data) == 1 &&
         EVP_DecryptUpdate(ctx, NULL, &done, (const uint8_t *)bound, (int)strlen(bound)) == 1 &&
         EVP_DecryptUpdate(ctx, out, &done, sealed.data + NONCE, (int)size) == 1 &&
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(sealed.data + NONCE + size)) == 1 &&
@@ -165,12 +165,6 @@ static bool read_row(VigieStore *store, const VigieSealed *sealed, int64_t id, R
     return true;
 }
 
-static VigieBytes view_of(GBytes *bytes) {
-    gsize size = 0;
-    const void *data = g_bytes_get_data(bytes, &size);
-    return vigie_bytes(size ? data : "", size);
-}
-
 static bool refuse(const VigieSealed *sealed, int64_t id, VigieErrorCode code, const char *why,
                    GError **error) {
     g_set_error(error, VIGIE_ERROR, (gint)code, "%s %" PRId64 ": %s", sealed->table, id, why);
@@ -187,7 +181,7 @@ static GBytes *open_row(const VigieSeal *seal, const VigieSealed *sealed, int64_
                     sealed->table, id, row->key, seal->path, seal->name);
         return NULL;
     }
-    GBytes *clear = open_octets(key, view_of(row->sealed), row->bound);
+    GBytes *clear = store_seal_open(key->octets, vigie_bytes_view(row->sealed), row->bound);
     if (!clear)
         refuse(sealed, id, VIGIE_ERROR_INVALID,
                "it does not open: the row was changed, or what it holds is another row's", error);
@@ -213,8 +207,8 @@ static bool write_row(VigieStore *store, const VigieSeal *seal, const VigieSeale
     g_autofree char *sql =
         g_strdup_printf("UPDATE %s SET %s = $2, seal_key = $3 WHERE id = $1 AND seal_key = $4", sealed->table,
                         sealed->column);
-    g_autoptr(GBytes) octets = seal_octets(&seal->keys[0], clear, row->bound, error);
-    VigieBytes bytes = octets ? view_of(octets) : vigie_bytes("", 0);
+    g_autoptr(GBytes) octets = store_seal_octets(seal->keys[0].octets, clear, row->bound, error);
+    VigieBytes bytes = octets ? vigie_bytes_view(octets) : vigie_bytes("", 0);
     int64_t changed = 0;
     if (!octets ||
         !store_exec_count(store, &changed, error, sql, "ibtt", id, &bytes, store_seal_id(seal), row->key))
@@ -263,7 +257,7 @@ static GBytes *open_old(const VigieSeal *seal, const VigieSealed *sealed, int64_
         return g_bytes_ref(row->sealed);
     g_autofree char *bound = g_strconcat(sealed->old_bound, row->sha256, NULL);
     for (size_t i = 0; i < seal->count; i++) {
-        GBytes *clear = open_octets(&seal->keys[i], view_of(row->sealed), bound);
+        GBytes *clear = store_seal_open(seal->keys[i].octets, vigie_bytes_view(row->sealed), bound);
         if (clear)
             return clear;
     }
@@ -302,7 +296,7 @@ static bool renew_row(VigieStore *store, const VigieSeal *seal, const VigieSeale
         return true; /* another was faster */
     g_autoptr(GBytes) clear = open_any(seal, sealed, id, &row, renewal->first ? NULL : &renewal->first);
     renewal->faults += !clear;
-    if (clear && (!write_row(store, seal, sealed, id, &row, view_of(clear), &done, error) ||
+    if (clear && (!write_row(store, seal, sealed, id, &row, vigie_bytes_view(clear), &done, error) ||
                   !store_commit(&tx, error)))
         return false;
     renewal->sealed += done;

@@ -151,6 +151,13 @@ bool store_seal_renew(VigieStore *store, const VigieSeal *seal, const VigieSeale
 /* How many rows each key has sealed: { "9f1c…": 12, "": 3 }. */
 json_t *store_seal_count(VigieStore *store, const VigieSealed *sealed, GError **error);
 
+/* The same for octets whose key is the caller's own: sealed, and opened again where key and `bound` are those that sealed them;
+ * else NULL, without an error. Free with g_bytes_unref. */
+enum { STORE_SEAL_KEY = 32 };
+GBytes *store_seal_octets(const uint8_t key[STORE_SEAL_KEY], VigieBytes clear, const char *bound,
+                          GError **error);
+GBytes *store_seal_open(const uint8_t key[STORE_SEAL_KEY], VigieBytes sealed, const char *bound);
+
 /* ---- Jobs -----------------------------------------------------------------------------------------------
  * What has to be done later or by another process, durable, run at least once. A job is leased to a worker; a
  * worker that dies loses its lease and the job is taken again. A failed job comes back after a back-off that
