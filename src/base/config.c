@@ -5,10 +5,25 @@
 
 #define DEFAULT_PATH "/etc/vigie/vigie.conf"
 
-typedef enum { TYPE_TEXT, TYPE_INT, TYPE_BOOL, TYPE_SECONDS, TYPE_LIST } Type;
+typedef enum {
+    TYPE_TEXT,
+    TYPE_PLACE, /* text; "sqlite:" and "unix:" stand before a path */
+    TYPE_PATH,  /* of a file or folder; an address where it has "://" */
+    TYPE_INT,
+    TYPE_BOOL,
+    TYPE_SECONDS,
+    TYPE_LIST,
+    TYPE_PATHS
+} Type;
 
-static const char *const type_names[] = {"text", "a whole number", "true or false", "a duration",
-                                         "a list, ';' between"};
+static const char *const type_names[] = {"text",
+                                         "text",
+                                         "a path",
+                                         "a whole number",
+                                         "true or false",
+                                         "a duration",
+                                         "a list, ';' between",
+                                         "paths, ';' between"};
 
 typedef struct {
     const char *key; /* group.name; a group may hold dots: [mailbox.incident] */
@@ -26,11 +41,11 @@ static const Key keys[] = {
      "where people reach the portal"},
     {"site.time_zone", TYPE_TEXT, "Europe/Paris", "Europe/Zurich", "the readers' time zone"},
     {"site.language", TYPE_TEXT, "fr", "en", "fr or en, where the reader's own is not known"},
-    {"store.url", TYPE_TEXT, "sqlite:/var/lib/vigie/vigie.db", "postgresql:///vigie?host=/run/postgresql",
+    {"store.url", TYPE_PLACE, "sqlite:/var/lib/vigie/vigie.db", "postgresql:///vigie?host=/run/postgresql",
      "the database: sqlite:PATH or postgresql://…"},
     {"store.signer_url", TYPE_TEXT, "", "postgresql://vigie-signer@/vigie?host=/run/postgresql",
      "the same PostgreSQL database for the signer, under a role of its own; empty: as the others"},
-    {"portal.listen", TYPE_TEXT, "127.0.0.1:8080", "unix:/run/vigie/portal.sock",
+    {"portal.listen", TYPE_PLACE, "127.0.0.1:8080", "unix:/run/vigie/portal.sock",
      "where the portal listens: ADDRESS:PORT or unix:PATH; it speaks plain HTTP, so put a proxy before it "
      "elsewhere"},
     {"portal.proxy", TYPE_BOOL, "false", "true",
@@ -46,17 +61,17 @@ static const Key keys[] = {
     {"portal.upload_file", TYPE_INT, "25", "10", "the largest file that may be sent to the portal, in MiB"},
     {"portal.upload_total", TYPE_INT, "100", "40",
      "the most that may be sent in one form with its files, in MiB"},
-    {"pki.registrar", TYPE_TEXT, "", "/etc/vigie/pki/registrar.pem",
+    {"pki.registrar", TYPE_PATH, "", "/etc/vigie/pki/registrar.pem",
      "key and certificate (profile registrar, RSA), PEM, by which the portal answers CMP and SCEP; empty: it "
      "does not"},
     {"pki.operator_mail", TYPE_TEXT, "", "igc@chu.example",
      "who is told by mail what the authorities will want: a next generation, a list made with a key that is "
      "locked away, a certificate of a responder or a registrar; empty: nobody"},
-    {"pki.evidence_key", TYPE_TEXT, "", "/etc/vigie/evidence-key",
+    {"pki.evidence_key", TYPE_PATH, "", "/etc/vigie/evidence-key",
      "a file of 32 random octets that seals at rest what comes beside requests, as copies of identity papers "
      "(openssl rand -out FILE 32), or of several keys, the newest first; mode 0640 at most; empty: no "
      "evidence is taken"},
-    {"pki.policies", TYPE_TEXT, "", "/etc/vigie/pki/policies",
+    {"pki.policies", TYPE_PATH, "", "/etc/vigie/pki/policies",
      "the folder of certification policies as documents, each named by its OID with .pdf, .html or .txt: "
      "published below /pki/policy/"},
     {"pki.directory", TYPE_TEXT, "", "ldaps://annuaire.chu.example",
@@ -64,9 +79,9 @@ static const Key keys[] = {
     {"pki.directory_base", TYPE_TEXT, "", "ou=certificats,dc=chu,dc=example",
      "the entry below which they stand; it exists already"},
     {"pki.directory_user", TYPE_TEXT, "", "cn=vigie,dc=chu,dc=example", "who logs in there; empty: nobody"},
-    {"pki.directory_password_file", TYPE_TEXT, "", "/etc/vigie/pki/annuaire.password",
+    {"pki.directory_password_file", TYPE_PATH, "", "/etc/vigie/pki/annuaire.password",
      "the file whose first line is its password"},
-    {"pki.directory_ca_file", TYPE_TEXT, "", "/etc/vigie/roots/ac-racine-chu.pem",
+    {"pki.directory_ca_file", TYPE_PATH, "", "/etc/vigie/roots/ac-racine-chu.pem",
      "the authority that the directory's certificate is verified with; empty: the system's"},
     {"pki.directory_start_tls", TYPE_BOOL, "true", "false",
      "encrypt a connection to ldap:// before the login"},
@@ -77,7 +92,7 @@ static const Key keys[] = {
     {"pki.acme_resolvers", TYPE_TEXT, "", "10.0.0.53,10.0.1.53",
      "the name servers that are asked for ACME's challenges, ADDRESS[:PORT] with commas between; empty: the "
      "system's"},
-    {"trust.roots", TYPE_LIST, "", "/etc/vigie/roots/ac-racine-chu.pem",
+    {"trust.roots", TYPE_PATHS, "", "/etc/vigie/roots/ac-racine-chu.pem",
      "files of the hospital's own root certificates"},
     {"trust.system", TYPE_BOOL, "true", "false", "trust the system's roots too"},
     {"alarms.days", TYPE_LIST, "90;30;7;1;0", "60;30;15;0",
@@ -105,28 +120,28 @@ static const Key keys[] = {
      "the SMTP server that takes our mail, smtp:// or smtps://; empty: no mail is sent"},
     {"mail.tls", TYPE_TEXT, "required", "none",
      "STARTTLS with an smtp:// server: required, opportunistic, or none (a relay on this machine)"},
-    {"mail.ca_file", TYPE_TEXT, "", "/etc/vigie/roots/ac-racine-chu.pem",
+    {"mail.ca_file", TYPE_PATH, "", "/etc/vigie/roots/ac-racine-chu.pem",
      "the authority of the server's certificate, where the system does not know it"},
     {"mail.user", TYPE_TEXT, "", "vigie", "the account at the server, where it wants one"},
-    {"mail.password_file", TYPE_TEXT, "", "/etc/vigie/smtp-password",
+    {"mail.password_file", TYPE_PATH, "", "/etc/vigie/smtp-password",
      "a file whose first line is that account's password; mode 0640 at most"},
     {"mail.from", TYPE_TEXT, "", "Vigie <vigie@chu.example>", "whom our mail is from"},
     {"mail.timeout", TYPE_SECONDS, "60 s", "2 min", "how long one conversation with the server may last"},
     {"mail.give_up", TYPE_SECONDS, "5 d", "2 d",
      "how long a message is tried again before it counts as failed"},
-    {"mail.gnupg_home", TYPE_TEXT, "", "/var/lib/vigie/gnupg",
+    {"mail.gnupg_home", TYPE_PATH, "", "/var/lib/vigie/gnupg",
      "the GnuPG folder with our key, without passphrase, and our partners'; mode 0700; empty: no OpenPGP"},
-    {"mail.smime_file", TYPE_TEXT, "", "/etc/vigie/smime.pem",
+    {"mail.smime_file", TYPE_PATH, "", "/etc/vigie/smime.pem",
      "our S/MIME key and certificates in PEM, several where older mail must stay readable; mode 0640 at "
      "most"},
     {"mailbox.every", TYPE_SECONDS, "60 s", "5 min", "how often mailboxes are looked at"},
     {"mailbox.timeout", TYPE_SECONDS, "60 s", "2 min", "how long a mail server may be silent"},
-    {"mailbox.ca_file", TYPE_TEXT, "", "/etc/vigie/roots/ac-racine-chu.pem",
+    {"mailbox.ca_file", TYPE_PATH, "", "/etc/vigie/roots/ac-racine-chu.pem",
      "the authority of the mail servers' certificates, where the system does not know it"},
     {"mailbox.incident.url", TYPE_TEXT, "", "imaps://imap.chu.example",
      "where incidents are reported by mail: imaps://HOST[:PORT], or imap:// for STARTTLS; empty: nowhere"},
     {"mailbox.incident.user", TYPE_TEXT, "", "incident@chu.example", "that mailbox's account"},
-    {"mailbox.incident.password_file", TYPE_TEXT, "", "/etc/vigie/imap-incident",
+    {"mailbox.incident.password_file", TYPE_PATH, "", "/etc/vigie/imap-incident",
      "a file whose first line is that account's password; mode 0640 at most"},
     {"mailbox.incident.folder", TYPE_TEXT, "INBOX", "Signalements", "the folder that is read"},
     {"mailbox.incident.archive", TYPE_TEXT, "", "Vigie",
@@ -134,17 +149,17 @@ static const Key keys[] = {
     {"mailbox.contact.url", TYPE_TEXT, "", "imaps://imap.chu.example",
      "the mailbox for all that is no incident, as mailbox.incident.url"},
     {"mailbox.contact.user", TYPE_TEXT, "", "csirt@chu.example", "that mailbox's account"},
-    {"mailbox.contact.password_file", TYPE_TEXT, "", "/etc/vigie/imap-contact",
+    {"mailbox.contact.password_file", TYPE_PATH, "", "/etc/vigie/imap-contact",
      "a file whose first line is that account's password; mode 0640 at most"},
     {"mailbox.contact.folder", TYPE_TEXT, "INBOX", "Questions", "the folder that is read"},
     {"mailbox.contact.archive", TYPE_TEXT, "", "Vigie",
      "an existing folder to which what was taken is moved; empty: it stays, marked as read"},
-    {"csirt.team", TYPE_TEXT, "", "/etc/vigie/team.json",
+    {"csirt.team", TYPE_PATH, "", "/etc/vigie/team.json",
      "who the CSIRT is, as the examples in csirt/teams/ of the knowledge folder; empty: no CSIRT works here"},
-    {"csirt.artefact_key", TYPE_TEXT, "", "/etc/vigie/artefact-key",
+    {"csirt.artefact_key", TYPE_PATH, "", "/etc/vigie/artefact-key",
      "a file of 32 random octets that seals artefacts at rest (openssl rand -out FILE 32), or of several "
      "keys, the newest first; mode 0640 at most"},
-    {"csirt.head_certificate", TYPE_TEXT, "", "/etc/vigie/head-of-csirt.pem",
+    {"csirt.head_certificate", TYPE_PATH, "", "/etc/vigie/head-of-csirt.pem",
      "the certificate to which protected sources are sealed; its key stays with the head of the CSIRT"},
     {"csirt.anchor_mail", TYPE_TEXT, "", "rssi@gouvernance.example",
      "who is sent each day the anchor of all timelines, to keep where this database is not; empty: nobody "
@@ -153,7 +168,7 @@ static const Key keys[] = {
      "also ask addresses that are not of the public Internet for contacts; no stranger can then be trusted "
      "not to lead there"},
     {"csirt.lookup_timeout", TYPE_SECONDS, "15 s", "30 s", "how long one question for a contact may last"},
-    {"csirt.rdap", TYPE_TEXT, "", "https://rdap.example/",
+    {"csirt.rdap", TYPE_PATH, "", "https://rdap.example/",
      "the RDAP server to ask, or a folder with dns.json, ipv4.json and ipv6.json of IANA's bootstrap; empty: "
      "the servers "
      "of csirt/contacts.json in the knowledge folder"},
@@ -161,9 +176,9 @@ static const Key keys[] = {
      "the whois server to ask first; empty: that of csirt/contacts.json"},
     {"pki.signer_authorities", TYPE_LIST, "", "equipements;serveurs",
      "authorities that sign by themselves what was validated; empty: keys are opened by `vigie ca` alone"},
-    {"pki.token_folders", TYPE_LIST, "", "/etc/softhsm;/var/lib/softhsm/tokens",
+    {"pki.token_folders", TYPE_PATHS, "", "/etc/softhsm;/var/lib/softhsm/tokens",
      "folders that the signer's PKCS#11 module reads and writes"},
-    {"pki.signer_passphrases", TYPE_TEXT, "", "/etc/vigie/ca/passphrases",
+    {"pki.signer_passphrases", TYPE_PATH, "", "/etc/vigie/ca/passphrases",
      "a file with the passphrase of their keys, or a folder with one for each, named after it; empty: "
      "systemd's "
      "credentials, so named"},
@@ -219,10 +234,43 @@ static bool parse_int(const char *text, int64_t *ret_number) {
     return end != text && *end == '\0';
 }
 
-static bool parse_value(Value *value, const char *text) {
-    value->text = g_strdup(text);
+/* From `folder`, that of the file: what it means hangs on nobody's working directory. `folder` NULL: the defaults, which are absolute. */
+static char *path_from(const char *folder, const char *path) {
+    return !folder || *path == '\0' || strstr(path, "://") ? g_strdup(path)
+                                                           : g_canonicalize_filename(path, folder);
+}
+
+static char *place_from(const char *folder, const char *text) {
+    static const char *const before[] = {"sqlite:", "unix:"};
+    for (size_t i = 0; i < G_N_ELEMENTS(before); i++)
+        if (g_str_has_prefix(text, before[i])) {
+            g_autofree char *path = path_from(folder, text + strlen(before[i]));
+            return g_strconcat(before[i], path, NULL);
+        }
+    return g_strdup(text);
+}
+
+/* Without what is empty. */
+static char **parse_list(const char *text, const char *folder) {
+    char **list = g_strsplit(text, ";", -1);
+    size_t kept = 0;
+    for (size_t i = 0; list[i]; i++) {
+        g_autofree char *item = list[i];
+        if (*g_strstrip(item))
+            list[kept++] = path_from(folder, item);
+    }
+    list[kept] = NULL;
+    return list;
+}
+
+static bool parse_value(Value *value, const char *text, const char *folder) {
+    value->text = value->key->type == TYPE_PATH    ? path_from(folder, text)
+                  : value->key->type == TYPE_PLACE ? place_from(folder, text)
+                                                   : g_strdup(text);
     switch (value->key->type) {
     case TYPE_TEXT:
+    case TYPE_PLACE:
+    case TYPE_PATH:
         return true;
     case TYPE_INT:
         return parse_int(text, &value->number);
@@ -232,16 +280,10 @@ static bool parse_value(Value *value, const char *text) {
     case TYPE_SECONDS:
         return vigie_duration_parse(text, &value->number, NULL);
     case TYPE_LIST:
-        value->list = g_strsplit(text, ";", -1);
-        size_t kept = 0;
-        for (size_t i = 0; value->list[i]; i++) {
-            char *item = value->list[i];
-            if (*g_strstrip(item))
-                value->list[kept++] = item;
-            else
-                g_free(item);
-        }
-        value->list[kept] = NULL;
+        value->list = parse_list(text, NULL);
+        return true;
+    case TYPE_PATHS:
+        value->list = parse_list(text, folder);
         return true;
     }
     return false;
@@ -271,11 +313,11 @@ static bool check_known(GKeyFile *file, const char *path, GError **error) {
     return true;
 }
 
-static bool set_value(Value *value, GKeyFile *file, const char *path, GError **error) {
+static bool set_value(Value *value, GKeyFile *file, const char *path, const char *folder, GError **error) {
     const char *dot = strrchr(value->key->key, '.');
     g_autofree char *group = g_strndup(value->key->key, (gsize)(dot - value->key->key));
     g_autofree char *given = file ? g_key_file_get_string(file, group, dot + 1, NULL) : NULL;
-    if (parse_value(value, given ? given : value->key->fallback))
+    if (parse_value(value, given ? given : value->key->fallback, folder))
         return true;
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                 "%s: [%s] %s = %s: %s is wanted (%s), as in: %s = %s", path ? path : "default", group,
@@ -311,9 +353,12 @@ VigieConfig *vigie_config_load(const char *path, GError **error) {
     path = given ? path : DEFAULT_PATH;
     g_autoptr(VigieConfig) config = g_new0(VigieConfig, 1);
     g_autoptr(GKeyFile) file = NULL;
+    g_autofree char *folder = NULL;
     if (given || g_file_test(path, G_FILE_TEST_EXISTS)) {
         file = g_key_file_new();
         config->path = g_strdup(path);
+        g_autofree char *absolute = g_canonicalize_filename(path, NULL);
+        folder = g_path_get_dirname(absolute);
         if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, error)) {
             g_prefix_error(error, "%s: ", path);
             return NULL;
@@ -323,7 +368,7 @@ VigieConfig *vigie_config_load(const char *path, GError **error) {
     }
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         config->values[i].key = &keys[i];
-        if (!set_value(&config->values[i], file, config->path, error))
+        if (!set_value(&config->values[i], file, config->path, folder, error))
             return NULL;
     }
     return check_values(config, error) ? g_steal_pointer(&config) : NULL;
@@ -333,9 +378,14 @@ const char *vigie_config_path(const VigieConfig *config) {
     return config->path;
 }
 
+/* As which of these three a value is asked for: text, a list, itself. */
+static Type accessor(Type type) {
+    return type == TYPE_PLACE || type == TYPE_PATH ? TYPE_TEXT : type == TYPE_PATHS ? TYPE_LIST : type;
+}
+
 static const Value *value_of(const VigieConfig *config, const char *key, Type type) {
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-        if (strcmp(keys[i].key, key) == 0 && keys[i].type == type)
+        if (strcmp(keys[i].key, key) == 0 && accessor(keys[i].type) == type)
             return &config->values[i];
     g_error("configuration key %s is not declared as %s", key, type_names[type]);
 }

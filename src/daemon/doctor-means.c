@@ -26,7 +26,7 @@ static bool check_file(Doctor *doctor) {
     const char *url = vigie_config_text(doctor->settings->config, "store.url");
     if (!g_str_has_prefix(url, "sqlite:"))
         return true;
-    g_autofree char *path = g_canonicalize_filename(url + strlen("sqlite:"), NULL);
+    const char *path = url + strlen("sqlite:");
     g_autofree char *folder = g_path_get_dirname(path);
     struct stat about;
     if (stat(path, &about) != 0) {

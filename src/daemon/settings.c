@@ -126,8 +126,7 @@ char *settings_store_folder(const VigieConfig *config, GError **error) {
     const char *url = vigie_config_text(config, "store.url");
     if (!g_str_has_prefix(url, "sqlite:"))
         return NULL;
-    g_autofree char *path = g_canonicalize_filename(url + strlen("sqlite:"), NULL);
-    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *folder = g_path_get_dirname(url + strlen("sqlite:"));
     if (g_mkdir_with_parents(folder, 0700) == 0)
         return g_steal_pointer(&folder);
     g_set_error(

@@ -26,6 +26,31 @@ static void test_values_and_defaults(void) {
     g_assert_cmpstr(days[1], ==, "30");
 }
 
+/* What a file names stands beside it, whoever reads it from where; what is no path is left alone. */
+static void test_paths_are_from_the_file(void) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VigieConfig) config =
+        load("[store]\nurl = sqlite:vigie.db\n[portal]\nlisten = unix:run/portal.sock\n[trust]\nroots = "
+             "a.pem; /etc/b.pem\n[csirt]\nteam = ../team.json\nrdap = https://rdap.example/\n[mail]\n"
+             "smime_file = keys/us.pem\n",
+             &error);
+    g_assert_no_error(error);
+    const char *folder = g_get_tmp_dir();
+    g_autofree char *url = g_strconcat("sqlite:", folder, "/vigie.db", NULL),
+                    *listen = g_strconcat("unix:", folder, "/run/portal.sock", NULL),
+                    *root = g_build_filename(folder, "a.pem", NULL), *above = g_path_get_dirname(folder),
+                    *team = g_build_filename(above, "team.json", NULL),
+                    *key = g_build_filename(folder, "keys", "us.pem", NULL);
+    g_assert_cmpstr(vigie_config_text(config, "store.url"), ==, url);
+    g_assert_cmpstr(vigie_config_text(config, "portal.listen"), ==, listen);
+    g_assert_cmpstr(vigie_config_list(config, "trust.roots")[0], ==, root);
+    g_assert_cmpstr(vigie_config_list(config, "trust.roots")[1], ==, "/etc/b.pem");
+    g_assert_cmpstr(vigie_config_text(config, "csirt.team"), ==, team);
+    g_assert_cmpstr(vigie_config_text(config, "csirt.rdap"), ==, "https://rdap.example/");
+    g_assert_cmpstr(vigie_config_text(config, "mail.smime_file"), ==, key);
+    g_assert_cmpstr(vigie_config_text(config, "pki.registrar"), ==, "");
+}
+
 static void test_refusals_say_key_reason_and_example(void) {
     static const struct {
         const char *content, *key, *because;
@@ -68,6 +93,7 @@ static void test_the_example_loads(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/config/values-and-defaults", test_values_and_defaults);
+    g_test_add_func("/config/paths-are-from-the-file", test_paths_are_from_the_file);
     g_test_add_func("/config/refusals-say-key-reason-and-example", test_refusals_say_key_reason_and_example);
     g_test_add_func("/config/missing-file-that-was-named", test_missing_file_that_was_named);
     g_test_add_func("/config/the-example-loads", test_the_example_loads);
