@@ -1,5 +1,5 @@
 /* lint-entries.c: the entries of a revocation list. There may be a million: they are walked where they stand, and only where
- * serial numbers do not rise is an order made, as sixteen octets an entry, to find twins. */
+ * serial numbers do not rise is an order made, as twelve octets an entry, to find twins. */
 #include "x509/lint-list.h"
 
 #include <stdlib.h>
@@ -119,8 +119,7 @@ static void walk(ListLint *list) {
 /* Where a serial number and the name of its issuer begin; 0: the list's own. Any order finds twins: most are told apart by the first
  * octets of their serial numbers, without a look at the list. */
 typedef struct {
-    uint64_t first;
-    uint32_t serial, issuer;
+    uint32_t first, serial, issuer;
 } Place;
 
 static VigieBytes element_at(const ListLint *list, uint32_t place) {
@@ -143,8 +142,8 @@ static int by_place(const void *a, const void *b, void *data) {
                                 der_magnitude(element_at(list, other->serial)));
 }
 
-static uint64_t first_octets(VigieBytes magnitude) {
-    uint64_t first = 0;
+static uint32_t first_octets(VigieBytes magnitude) {
+    uint32_t first = 0;
     for (size_t i = 0; i < MIN(magnitude.size, sizeof first); i++)
         first = first << 8 | magnitude.data[i];
     return first;

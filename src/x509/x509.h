@@ -185,7 +185,7 @@ uint8_t *x509_file_write(const GPtrArray *objects, VigieFileFormat format, bool 
  * signed can be examined. What an id means is the word "lint.ID". INVALID where it is no certificate. */
 json_t *x509_lint(VigieBytes certificate, const char *const *waived, GError **error);
 /* The same of a revocation list: RFC 5280 5, and what the CA/B Forum asks of lists. It is walked where it stands: what is
- * allocated is nothing, or 16 octets an entry where serial numbers do not rise. LIMIT, INVALID where it is no list. */
+ * allocated is nothing, or 24 octets an entry where serial numbers do not rise. LIMIT, INVALID where it is no list. */
 enum { X509_LIST_MAX = 128 * 1024 * 1024 };
 json_t *x509_lint_list(VigieBytes list, const char *const *waived, GError **error);
 /* The first list of a file that is too large for x509_file_objects: DER, where it begins as such, or PEM. A view into the
