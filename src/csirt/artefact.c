@@ -85,16 +85,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Kept, kept_clear)
 static bool load_kept(VigieStore *store, int64_t artefact, Kept *ret_kept, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT case_id, name, sha256 FROM csirt_artefact WHERE id = $1", "i", artefact);
-    GError *failure = NULL;
-    bool found = rows && rows_next(rows, &failure);
-    if (found)
-        *ret_kept = (Kept){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2))};
-    if (!rows_ended(rows, &failure, error))
+    if (!rows_first(rows, error, "artefact %" PRId64 ": there is none", artefact))
         return false;
-    if (!found)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "artefact %" PRId64 ": there is none",
-                    artefact);
-    return found;
+    *ret_kept = (Kept){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2))};
+    return true;
 }
 
 GBytes *csirt_artefact_open(VigieStore *store, const VigieTeam *team, const VigieAnalyst *who,

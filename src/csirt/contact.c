@@ -45,15 +45,10 @@ bool scope_load(VigieStore *store, int64_t case_id, Scope *ret_scope, GError **e
                                             "csirt_lookup WHERE case_id = $1 ORDER BY id DESC LIMIT 1), '') "
                                             "FROM csirt_case WHERE id = $1",
                                             "i", case_id);
-    GError *failure = NULL;
-    bool found = rows && rows_next(rows, &failure);
-    if (found)
-        *ret_scope = (Scope){rows_int(rows, 0), g_strdup(rows_text(rows, 1))};
-    if (!rows_ended(rows, &failure, error))
+    if (!rows_first(rows, error, "case %" PRId64 ": there is none", case_id))
         return false;
-    if (!found)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "case %" PRId64 ": there is none", case_id);
-    return found;
+    *ret_scope = (Scope){rows_int(rows, 0), g_strdup(rows_text(rows, 1))};
+    return true;
 }
 
 static json_t *contacts_run(VigieStore *store, const Scope *scope, const char *more, GError **error) {

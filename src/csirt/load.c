@@ -77,15 +77,10 @@ bool case_load(VigieStore *store, const VigieAnalyst *who, int64_t id, Case *ret
               id);
     case_visible(query, who);
     g_autoptr(VigieRows) rows = query_run(store, query, error);
-    GError *failure = NULL;
-    bool found = rows && rows_next(rows, &failure);
-    if (found)
-        read_case(rows, ret_case);
-    if (!rows_ended(rows, &failure, error))
+    if (!rows_first(rows, error, "case %" PRId64 ": there is none", id))
         return false;
-    if (!found)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "case %" PRId64 ": there is none", id);
-    return found;
+    read_case(rows, ret_case);
+    return true;
 }
 
 bool reading_add(VigieStore *store, const VigieAnalyst *who, const Case *a_case, const char *what,

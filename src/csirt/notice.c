@@ -63,15 +63,10 @@ bool notice_load(VigieStore *store, const VigieAnalyst *who, int64_t id, Notice 
         id);
     case_visible(query, who);
     g_autoptr(VigieRows) rows = query_run(store, query, error);
-    GError *failure = NULL;
-    bool found = rows && rows_next(rows, &failure);
-    if (found)
-        read_notice(rows, ret_notice);
-    if (!rows_ended(rows, &failure, error))
+    if (!rows_first(rows, error, "notice %" PRId64 ": there is none", id))
         return false;
-    if (!found)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "notice %" PRId64 ": there is none", id);
-    return found;
+    read_notice(rows, ret_notice);
+    return true;
 }
 
 bool notice_write(VigieStore *store, const Notice *notice, GError **error) {

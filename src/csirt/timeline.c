@@ -40,15 +40,10 @@ static bool take_place(VigieStore *store, int64_t id, VigieTime now, Place *ret_
                     "UPDATE csirt_case SET entries = entries + 1, updated = $2 WHERE id = $1 "
                     "RETURNING entries, head, reference",
                     "ii", id, now);
-    GError *failure = NULL;
-    bool found = rows && rows_next(rows, &failure);
-    if (found)
-        *ret_place = (Place){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2))};
-    if (!rows_ended(rows, &failure, error))
+    if (!rows_first(rows, error, "case %" PRId64 ": there is none", id))
         return false;
-    if (!found)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "case %" PRId64 ": there is none", id);
-    return found;
+    *ret_place = (Place){rows_int(rows, 0), g_strdup(rows_text(rows, 1)), g_strdup(rows_text(rows, 2))};
+    return true;
 }
 
 bool entry_add(VigieStore *store, int64_t id, const char *author, const char *kind, json_t *details,

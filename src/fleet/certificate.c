@@ -156,7 +156,7 @@ static json_t *pem(VigieBytes der) {
 static bool add_substance(VigieStore *store, json_t *certificate, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT der, names, spki_sha256, malformed FROM certificate WHERE id = $1", "i", id);
-    if (!rows_first(rows, "certificate", id, error))
+    if (!rows_first(rows, error, "certificate %" G_GINT64_FORMAT ": there is none", id))
         return false;
     static const Column rest[] = {{"der", "der", COLUMN_BOOL},
                                   {"names", "names", COLUMN_JSON},

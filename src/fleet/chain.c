@@ -88,7 +88,7 @@ static bool load_former(VigieStore *store, int64_t id, Former *former, GError **
     g_autoptr(VigieRows) rows = store_query(
         store, error,
         "SELECT subject, issuer, spki_sha256, not_before, not_after FROM certificate WHERE id = $1", "i", id);
-    if (!rows_first(rows, "certificate", id, error))
+    if (!rows_first(rows, error, "certificate %" G_GINT64_FORMAT ": there is none", id))
         return false;
     former->subject = g_strdup(rows_text(rows, 0));
     former->issuer = g_strdup(rows_text(rows, 1));

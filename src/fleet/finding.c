@@ -89,7 +89,7 @@ bool fleet_finding_acknowledge(VigieStore *store, int64_t id, const char *by, co
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT state, organisation_id, device_id, endpoint_id FROM finding WHERE id = $1", "i",
         id);
-    if (!rows_first(rows, "finding", id, error))
+    if (!rows_first(rows, error, "finding %" G_GINT64_FORMAT ": there is none", id))
         return false;
     if (rows_int(rows, 0) == LIFE_MENDED) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,

@@ -281,7 +281,7 @@ bool form_load(VigieStore *store, const Form *form, int64_t id, FormValues *ret_
     query_add(query, form->table);
     query_add(query, " WHERE id = ?i", id);
     g_autoptr(VigieRows) rows = query_run(store, query, error);
-    if (!rows_first(rows, form->table, id, error))
+    if (!rows_first(rows, error, "%s %" G_GINT64_FORMAT ": there is none", form->table, id))
         return false;
     for (size_t i = 0; i < form->count; i++) {
         if (field_is_number(&form->fields[i]))

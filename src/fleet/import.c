@@ -496,7 +496,7 @@ static json_t *finish(const Import *in, json_t *report) {
 static bool know_own(Import *in, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(in->store, error, "SELECT fold FROM organisation WHERE id = $1", "i", in->how->only);
-    if (!rows_first(rows, "organisation", in->how->only, error))
+    if (!rows_first(rows, error, "organisation %" G_GINT64_FORMAT ": there is none", in->how->only))
         return false;
     in->own_fold = g_strdup(rows_text(rows, 0));
     return true;

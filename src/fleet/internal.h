@@ -55,8 +55,6 @@ typedef struct {
 } Column;
 
 json_t *row_object(const VigieRows *rows, const Column *columns, VigieTime now);
-/* The first row, or NOT_FOUND: "WHAT ID: there is none". */
-bool rows_first(VigieRows *rows, const char *what, int64_t id, GError **error);
 /* Sets a member to a part that was made, steals it; false where it could not be made. */
 bool set_part(json_t *object, const char *name, json_t *part);
 /* All rows of a query whose columns are `columns`, as an array. */

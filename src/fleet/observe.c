@@ -105,7 +105,7 @@ static bool load(VigieStore *store, Observed *at, const guint8 hash[32], GError 
                                             "seen, chain_seen, silent_since, not_after, "
                                             "content_hash FROM endpoint WHERE id = $1",
                                             "i", at->endpoint);
-    if (!rows_first(rows, "endpoint", at->endpoint, error))
+    if (!rows_first(rows, error, "endpoint %" G_GINT64_FORMAT ": there is none", at->endpoint))
         return false;
     at->device = rows_int(rows, 0);
     at->organisation = rows_int(rows, 1);

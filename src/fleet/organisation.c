@@ -122,7 +122,7 @@ json_t *fleet_contact_get(VigieStore *store, const VigieFleetFilter *filter, int
         "SELECT x.organisation_id FROM contact x WHERE x.id = $1 AND ($2 = 0 OR x.organisation_id = "
         "$2)",
         "ii", id, filter->organisation);
-    if (!rows_first(rows, "contact", id, error))
+    if (!rows_first(rows, error, "contact %" G_GINT64_FORMAT ": there is none", id))
         return NULL;
     int64_t organisation = rows_int(rows, 0);
     g_clear_pointer(&rows, rows_free);
@@ -171,7 +171,7 @@ static int nearness(const json_t *contact, int64_t device, const char *owner, co
 json_t *contacts_told(VigieStore *store, int64_t device, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT organisation_id, owner, manufacturer FROM device WHERE id = $1", "i", device);
-    if (!rows_first(rows, "device", device, error))
+    if (!rows_first(rows, error, "device %" G_GINT64_FORMAT ": there is none", device))
         return NULL;
     g_autoptr(json_t) all = contacts_of(store, rows_int(rows, 0), error);
     if (!all)

@@ -95,7 +95,7 @@ static bool name_organisations(VigieStore *store, json_t *groups, GError **error
         int64_t id = json_integer_value(json_object_get(group, "id"));
         g_autoptr(VigieRows) rows =
             store_query(store, error, "SELECT name FROM organisation WHERE id = $1", "i", id);
-        if (!rows_first(rows, "organisation", id, error))
+        if (!rows_first(rows, error, "organisation %" G_GINT64_FORMAT ": there is none", id))
             return false;
         json_object_set_new(group, "name", json_string(rows_text(rows, 0)));
     }

@@ -65,7 +65,7 @@ static bool load_facts(VigieStore *store, int64_t device, Facts *facts, GError *
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT organisation_id, criticality, retired, class, owner FROM device WHERE id = $1",
         "i", device);
-    if (!rows_first(rows, "device", device, error))
+    if (!rows_first(rows, error, "device %" G_GINT64_FORMAT ": there is none", device))
         return false;
     facts->organisation = rows_int(rows, 0);
     facts->criticality = rows_int(rows, 1);
@@ -261,7 +261,7 @@ bool fleet_endpoint_remove(VigieStore *store, int64_t id, const char *by, VigieT
     g_autoptr(VigieRows) rows =
         store_query(store, error,
                     "SELECT device_id, organisation_id FROM endpoint WHERE id = $1 AND removed = 0", "i", id);
-    if (!rows_first(rows, "endpoint", id, error))
+    if (!rows_first(rows, error, "endpoint %" G_GINT64_FORMAT ": there is none", id))
         return false;
     int64_t device = rows_int(rows, 0), organisation = rows_int(rows, 1);
     g_clear_pointer(&rows, rows_free);

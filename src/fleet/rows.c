@@ -137,20 +137,6 @@ json_t *query_array(VigieStore *store, const VigieQuery *query, const Column *co
     return g_steal_pointer(&array);
 }
 
-bool rows_first(VigieRows *rows, const char *what, int64_t id, GError **error) {
-    if (!rows)
-        return false;
-    GError *failure = NULL;
-    if (rows_next(rows, &failure))
-        return true;
-    if (failure)
-        g_propagate_error(error, failure);
-    else
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s %" G_GINT64_FORMAT ": there is none", what,
-                    id);
-    return false;
-}
-
 bool set_part(json_t *object, const char *name, json_t *part) {
     return part && json_object_set_new(object, name, part) == 0;
 }

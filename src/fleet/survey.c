@@ -141,7 +141,7 @@ VigieFleetTargets *fleet_survey_targets(VigieStore *store, int64_t run, VigieTim
                                         GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT scope, depth, requested, finished FROM survey_run WHERE id = $1", "i", run);
-    if (!rows_first(rows, "survey", run, error))
+    if (!rows_first(rows, error, "survey %" G_GINT64_FORMAT ": there is none", run))
         return NULL;
     if (rows_int(rows, 3) > 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "survey %" G_GINT64_FORMAT " is finished", run);

@@ -128,7 +128,7 @@ VigieAuthority *pki_authority_open(VigieStore *store, const char *name, const ch
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT id, key_file, certificate, settings FROM pki_authority WHERE name = $1", "t",
         name);
-    if (!row_first(rows, error, "there is no authority %s: see vigie ca list", name))
+    if (!rows_first(rows, error, "there is no authority %s: see vigie ca list", name))
         return NULL;
     g_autoptr(VigieAuthority) authority = authority_new(rows_int(rows, 0), name, rows_text(rows, 1),
                                                         rows_blob(rows, 2), rows_text(rows, 3), error);
@@ -148,7 +148,7 @@ char *pki_authority_current(VigieStore *store, const char *name, GError **error)
 char *authority_name(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT name FROM pki_authority WHERE id = $1", "i", id);
-    return row_first(rows, error, "there is no such authority") ? g_strdup(rows_text(rows, 0)) : NULL;
+    return rows_first(rows, error, "there is no such authority") ? g_strdup(rows_text(rows, 0)) : NULL;
 }
 
 void pki_authority_close(VigieAuthority *authority) {

@@ -165,7 +165,7 @@ char *pki_device_certificate(VigieStore *store, int64_t device, GError **error) 
                     "SELECT c.der FROM pki_certificate c LEFT JOIN pki_revocation r ON r.certificate = c.id "
                     "WHERE c.device = $1 AND (r.reason IS NULL OR r.reason = 8) ORDER BY c.id DESC LIMIT 1",
                     "i", device);
-    if (!row_first(rows, error, "no certificate was issued for this device: see vigie ca renew"))
+    if (!rows_first(rows, error, "no certificate was issued for this device: see vigie ca renew"))
         return NULL;
     VigieBytes der = rows_blob(rows, 0);
     return g_compute_checksum_for_data(G_CHECKSUM_SHA256, der.data, der.size);

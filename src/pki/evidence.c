@@ -81,7 +81,7 @@ GBytes *pki_evidence_get(VigieStore *store, const VigieSeal *seal, int64_t reque
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT name, sha256 FROM pki_evidence WHERE request = $1 AND id = $2",
                     "ii", request, id);
-    if (!row_first(rows, error, "evidence: there is no such file"))
+    if (!rows_first(rows, error, "evidence: there is no such file"))
         return NULL;
     g_autofree char *name = g_strdup(rows_text(rows, 0)), *sha256 = g_strdup(rows_text(rows, 1));
     g_clear_pointer(&rows, rows_free);

@@ -144,7 +144,7 @@ bool pki_root_update(VigieStore *store, const char *authority, VigieBytes known,
         return true;
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT certificate FROM pki_authority WHERE id = $1", "i", next);
-    if (!row_first(rows, error, "there is no such authority") ||
+    if (!rows_first(rows, error, "there is no such authority") ||
         !add_link(store, next, old, now, down, error) || !add_link(store, old, next, now, up, error))
         return false;
     *ret_update = (VigieRootUpdate){copy(rows_blob(rows, 0)), first_taken(down), first_taken(up)};

@@ -101,13 +101,13 @@ static json_t *tell(const VigieRows *rows, const VigieProfiles *profiles) {
 
 json_t *request_read(VigieStore *store, const VigieProfiles *profiles, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(store, error, REQUEST_COLUMNS "WHERE q.id = $1", "i", id);
-    return row_first(rows, error, NO_REQUEST, id) ? tell(rows, profiles) : NULL;
+    return rows_first(rows, error, NO_REQUEST, id) ? tell(rows, profiles) : NULL;
 }
 
 GByteArray *request_csr(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT csr FROM pki_request WHERE id = $1", "i", id);
-    if (!row_first(rows, error, NO_REQUEST, id))
+    if (!rows_first(rows, error, NO_REQUEST, id))
         return NULL;
     VigieBytes bytes = rows_blob(rows, 0);
     return g_byte_array_append(g_byte_array_new(), bytes.data, (guint)bytes.size);
@@ -170,7 +170,7 @@ json_t *pki_request_list(VigieStore *store, const VigieProfiles *profiles, const
 static bool state_of(VigieStore *store, int64_t id, VigiePkiState *ret_state, GError **error) {
     g_autoptr(VigieRows) rows =
         store_query(store, error, "SELECT state FROM pki_request WHERE id = $1", "i", id);
-    if (!row_first(rows, error, NO_REQUEST, id))
+    if (!rows_first(rows, error, NO_REQUEST, id))
         return false;
     for (size_t i = 0; i < G_N_ELEMENTS(states); i++)
         if (strcmp(states[i], rows_text(rows, 0)) == 0)
@@ -200,7 +200,7 @@ GByteArray *pki_request_certificate(VigieStore *store, int64_t id, GError **erro
                                             "SELECT i.der, q.refusal, q.state FROM pki_request q LEFT JOIN "
                                             "pki_certificate i ON i.id = q.issued WHERE q.id = $1",
                                             "i", id);
-    if (!row_first(rows, error, NO_REQUEST, id))
+    if (!rows_first(rows, error, NO_REQUEST, id))
         return NULL;
     VigieBytes der = rows_blob(rows, 0);
     if (der.size > 0)
@@ -258,8 +258,8 @@ bool request_refuse(Journal *journal, int64_t id, const char *reason, GError **e
 GByteArray *pki_request_key(VigieStore *store, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT sealed_key FROM pki_request WHERE id = $1 AND sealed_key IS NOT NULL", "i", id);
-    if (!row_first(rows, error,
-                   "there is no key to give out: it stays with the device, or was given out once"))
+    if (!rows_first(rows, error,
+                    "there is no key to give out: it stays with the device, or was given out once"))
         return NULL;
     VigieBytes bytes = rows_blob(rows, 0);
     return g_byte_array_append(g_byte_array_new(), bytes.data, (guint)bytes.size);

@@ -1,21 +1,6 @@
+/* row.c: rows that several of the room's files read. */
 #include "pki/row.h"
 #include "pki/revoke.h"
-
-bool row_first(VigieRows *rows, GError **error, const char *format, ...) {
-    GError *why = NULL;
-    if (!rows)
-        return false;
-    if (rows_next(rows, &why))
-        return true;
-    if (rows_ended(rows, &why, error)) {
-        va_list arguments;
-        va_start(arguments, format);
-        g_autofree char *message = g_strdup_vprintf(format, arguments);
-        va_end(arguments);
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, message);
-    }
-    return false;
-}
 
 /* By (authority, serial), which is indexed: there are few authorities. */
 VigieRows *row_of_serial(VigieStore *store, const char *serial, GError **error) {
@@ -29,7 +14,7 @@ VigieRows *row_of_serial(VigieStore *store, const char *serial, GError **error) 
         "COALESCE(r.reason, -1) FROM pki_certificate c LEFT JOIN pki_revocation r ON r.certificate = c.id "
         "WHERE c.authority IN (SELECT id FROM pki_authority) AND c.serial = $1",
         "b", &wanted);
-    return row_first(rows, error, "serial %.80s: no authority here issued such a certificate", serial)
+    return rows_first(rows, error, "serial %.80s: no authority here issued such a certificate", serial)
                ? g_steal_pointer(&rows)
                : NULL;
 }

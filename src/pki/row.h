@@ -3,9 +3,6 @@
 
 #include "store/store.h"
 
-/* Steps onto the first row. False where the query failed (`rows` NULL), or with NOT_FOUND and this message where there is none. */
-bool row_first(VigieRows *rows, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
 /* The certificate of a serial number, hexadecimal with or without colons; the row is stepped onto. INVALID, NOT_FOUND. */
 enum {
     ROW_ID,

@@ -169,7 +169,7 @@ static bool may_see(VigieStore *store, const ScepMessage *message, const GByteAr
 static GByteArray *read_blob(VigieStore *store, const char *sql, int64_t authority, VigieBytes serial,
                              GError **error) {
     g_autoptr(VigieRows) rows = store_query(store, error, sql, "ib", authority, &serial);
-    if (!row_first(rows, error, "there is none"))
+    if (!rows_first(rows, error, "there is none"))
         return NULL;
     VigieBytes bytes = rows_blob(rows, 0);
     return g_byte_array_append(g_byte_array_new(), bytes.data, (guint)bytes.size);

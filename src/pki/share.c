@@ -194,7 +194,7 @@ json_t *pki_share_holders(VigieStore *store, const char *authority, GError **err
                                             "pki_share s ON s.authority = a.id WHERE a.name "
                                             "= $1 ORDER BY s.number NULLS FIRST",
                                             "t", authority);
-    if (!row_first(rows, error, "there is no authority %s: see vigie ca list", authority))
+    if (!rows_first(rows, error, "there is no authority %s: see vigie ca list", authority))
         return NULL;
     json_t *holders = json_array();
     int threshold = (int)rows_int(rows, 0);

@@ -59,7 +59,7 @@ GPtrArray *pki_authority_chain(VigieStore *store, const char *name, VigieTime no
         g_autoptr(VigieRows) rows =
             store_query(store, error,
                         "SELECT COALESCE(parent, 0), certificate FROM pki_authority WHERE id = $1", "i", id);
-        if (!row_first(rows, error, "there is no such authority"))
+        if (!rows_first(rows, error, "there is no such authority"))
             return NULL;
         VigieBytes der = rows_blob(rows, 1);
         g_ptr_array_add(chain, g_byte_array_append(g_byte_array_new(), der.data, (guint)der.size));

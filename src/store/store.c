@@ -181,6 +181,20 @@ bool rows_ended(const VigieRows *rows, GError **failure, GError **error) {
     return false;
 }
 
+bool rows_first(VigieRows *rows, GError **error, const char *format, ...) {
+    GError *failure = NULL;
+    if (rows && rows_next(rows, &failure))
+        return true;
+    if (!rows_ended(rows, &failure, error))
+        return false;
+    va_list arguments;
+    va_start(arguments, format);
+    g_autofree char *message = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, message);
+    return false;
+}
+
 void rows_free(VigieRows *rows) {
     if (rows)
         rows->store->backend->free_rows(rows);

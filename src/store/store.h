@@ -61,6 +61,9 @@ bool store_exec_values(VigieStore *store, int64_t *ret_rows, GError **error, con
 bool rows_next(VigieRows *rows, GError **error);
 /* After a loop over rows_next(rows, failure): true where all was read. `rows` NULL: the query failed, and said why. */
 bool rows_ended(const VigieRows *rows, GError **failure, GError **error);
+/* Steps onto the row that a query is for. False where the query failed (`rows` NULL), or with NOT_FOUND and this message where there
+ * is none. */
+bool rows_first(VigieRows *rows, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void rows_free(VigieRows *rows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieRows, rows_free)
 /* Columns from 0. Views are valid until the next rows_next. NULL reads as 0, 0.0, NULL, empty. */
