@@ -1,45 +1,21 @@
 /* vigie fleet: what is watched. Each subcommand is a row of the table below. */
-#include "cli/cli.h"
-#include "cli/fleet-print.h"
-#include "survey/survey.h"
+#include "cli/fleet.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { WAIT_STEP_MS = 1000, WAIT_FOR_WORKER = 60 };
-
-typedef struct {
-    char *config, *mapping, *organisation, *class_, *owner, *criticality, *state, *severity, *kind, *sort,
-        *depth, *note, *name, *gmao, *manufacturer, *model, *serial, *location, *role, *mail, *language,
-        *output;
-    gint64 page, page_size;
-    gboolean dry_run, retired, wait, json;
-
-    VigieLang lang;
-    int argc; /* what remains of the arguments */
-    char **argv;
-    VigieConfig *settings;
-    VigieStore *store;
-    VigieRules *rules;
-    VigieTime now;
-    FleetPrinter printer;
-    const char *by;
-} Fleet;
 
 typedef struct {
     const char *form; /* see cli_parse */
     bool (*run)(Fleet *fleet, int *ret_status, GError **error);
 } Subcommand;
 
-static bool invalid(GError **error, const char *message) {
+bool fleet_call_invalid(GError **error, const char *message) {
     g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, message);
     return false;
 }
 
 /* ---- Filters ------------------------------------------------------------------------------------------------ */
-/* The organisation of this name, in any case, with or without its accents. */
-static bool find_organisation(Fleet *fleet, int64_t *ret_id, GError **error) {
+bool fleet_call_organisation(Fleet *fleet, int64_t *ret_id, GError **error) {
     if (!fleet->organisation)
         return true;
     VigieFleetFilter all = {.page_size = FLEET_PAGE_SIZE_MAX};
@@ -66,8 +42,7 @@ static bool find_organisation(Fleet *fleet, int64_t *ret_id, GError **error) {
     return false;
 }
 
-/* The options as a filter; the words that remain are searched for, and joined in *ret_words. */
-static bool read_filter(Fleet *fleet, VigieFleetFilter *filter, char **ret_words, GError **error) {
+bool fleet_call_filter(Fleet *fleet, VigieFleetFilter *filter, char **ret_words, GError **error) {
     *filter = (VigieFleetFilter){.class_ = fleet->class_,
                                  .owner = fleet->owner,
                                  .criticality = fleet->criticality,
@@ -81,7 +56,7 @@ static bool read_filter(Fleet *fleet, VigieFleetFilter *filter, char **ret_words
         return false;
     *ret_words = g_strjoinv(" ", fleet->argv);
     filter->q = **ret_words ? *ret_words : NULL;
-    return find_organisation(fleet, &filter->organisation, error);
+    return fleet_call_organisation(fleet, &filter->organisation, error);
 }
 
 typedef json_t *(*ListOf)(VigieStore *store, const VigieFleetFilter *filter, VigieTime now, GError **error);
@@ -90,7 +65,7 @@ typedef void (*PrintOf)(const FleetPrinter *printer, const json_t *page);
 static json_t *list(Fleet *fleet, ListOf list_of, PrintOf print_of, GError **error) {
     VigieFleetFilter filter;
     g_autofree char *words = NULL;
-    if (!read_filter(fleet, &filter, &words, error))
+    if (!fleet_call_filter(fleet, &filter, &words, error))
         return NULL;
     json_t *page = list_of(fleet->store, &filter, fleet->now, error);
     if (page && fleet->json)
@@ -171,10 +146,10 @@ static bool run_show(Fleet *fleet, int *ret_status, GError **error) {
     VigieFleetFilter filter;
     g_autofree char *words = NULL;
     int64_t id = 0;
-    if (!read_filter(fleet, &filter, &words, error))
+    if (!fleet_call_filter(fleet, &filter, &words, error))
         return false;
     if (!filter.q)
-        return invalid(
+        return fleet_call_invalid(
             error,
             "a device is wanted: its GMAO number, its id or its name, as in vigie fleet show IMG-0004");
     filter.retired = true;
@@ -236,7 +211,8 @@ static bool run_import(Fleet *fleet, int *ret_status, GError **error) {
 static bool write_out(const Fleet *fleet, GString *out, GError **error) {
     g_autoptr(GString) text = out;
     if (!fleet->output)
-        return fwrite(text->str, 1, text->len, stdout) == text->len || invalid(error, "stdout takes no more");
+        return fwrite(text->str, 1, text->len, stdout) == text->len ||
+               fleet_call_invalid(error, "stdout takes no more");
     GError *failure = NULL;
     if (g_file_set_contents(fleet->output, text->str, (gssize)text->len, &failure))
         return true;
@@ -250,7 +226,7 @@ static bool run_export(Fleet *fleet, int *ret_status, GError **error) {
     VigieFleetFilter filter;
     g_autofree char *words = NULL;
     g_autoptr(VigieFleetMapping) mapping = load_mapping(fleet, error);
-    if (!mapping || !read_filter(fleet, &filter, &words, error))
+    if (!mapping || !fleet_call_filter(fleet, &filter, &words, error))
         return false;
     g_autoptr(GString) out = g_string_new(NULL);
     return fleet_export(fleet->store, &filter, mapping, fleet->lang, fleet->printer.zone, fleet->now, out,
@@ -263,7 +239,7 @@ static bool run_calendar(Fleet *fleet, int *ret_status, GError **error) {
     VigieFleetFilter filter;
     g_autofree char *words = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
-    return read_filter(fleet, &filter, &words, error) &&
+    return fleet_call_filter(fleet, &filter, &words, error) &&
            fleet_calendar_append(fleet->store, &filter, fleet->lang, fleet->printer.zone, fleet->now, out,
                                  error) &&
            write_out(fleet, g_steal_pointer(&out), error);
@@ -274,208 +250,17 @@ static bool run_metrics(Fleet *fleet, int *ret_status, GError **error) {
     VigieFleetFilter filter;
     g_autofree char *words = NULL;
     g_autoptr(GString) out = g_string_new(NULL);
-    return read_filter(fleet, &filter, &words, error) &&
+    return fleet_call_filter(fleet, &filter, &words, error) &&
            fleet_metrics_append(fleet->store, &filter, fleet->now, out, error) &&
            write_out(fleet, g_steal_pointer(&out), error);
-}
-
-/* ---- Writing ------------------------------------------------------------------------------------------------ */
-static void set_text(json_t *fields, const char *name, const char *text) {
-    if (text)
-        json_object_set_new(fields, name, json_string(text));
-}
-
-/* A form's problem in the reader's language, in place of the error's own words. */
-static bool retell(const Fleet *fleet, json_t *problem, GError **error) {
-    g_autoptr(json_t) owned = problem;
-    if (!owned || !error || !*error)
-        return false;
-    g_autofree char *text = fleet_problem_text(fleet->lang, owned);
-    int code = (*error)->code;
-    g_clear_error(error);
-    g_set_error_literal(error, VIGIE_ERROR, code, text);
-    return false;
-}
-
-/* The organisation by name, made where it is new. */
-static bool need_organisation(Fleet *fleet, int64_t *ret_id, GError **error) {
-    GError *failure = NULL;
-    json_t *problem = NULL;
-    if (!fleet->organisation)
-        return invalid(error, "--organisation NAME is wanted");
-    if (find_organisation(fleet, ret_id, &failure))
-        return true;
-    if (!g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, failure);
-        return false;
-    }
-    g_clear_error(&failure);
-    g_autoptr(json_t) fields = json_pack("{s:s}", "name", fleet->organisation);
-    return fleet_organisation_save(fleet->store, 0, fields, fleet->by, fleet->now, ret_id, &problem, error) ||
-           retell(fleet, problem, error);
-}
-
-static bool add_endpoint(Fleet *fleet, int64_t device, const char *text, GError **error) {
-    VigieTarget target = {0};
-    json_t *problem = NULL;
-    if (!survey_target_parse(text, &target, error))
-        return false;
-    g_autoptr(json_t) fields =
-        json_pack("{s:I, s:s, s:i, s:s}", "device", (json_int_t)device, "host", target.host, "port",
-                  target.port, "protocol", vigie_protocol_name(target.protocol));
-    vigie_target_clear(&target);
-    return fleet_endpoint_save(fleet->store, 0, fields, fleet->by, fleet->now, NULL, &problem, error) ||
-           retell(fleet, problem, error);
-}
-
-static bool run_add(Fleet *fleet, int *ret_status, GError **error) {
-    (void)ret_status;
-    int64_t organisation = 0, device = 0;
-    json_t *problem = NULL;
-    g_autoptr(VigieTransaction) tx = store_begin(fleet->store, error);
-    if (!tx || !need_organisation(fleet, &organisation, error))
-        return false;
-    const char *name = fleet->name ? fleet->name : fleet->argv[0];
-    g_autoptr(json_t) fields = json_pack("{s:I}", "organisation", (json_int_t)organisation);
-    const struct {
-        const char *member, *text;
-    } texts[] = {{"name", name},
-                 {"gmao", fleet->gmao},
-                 {"class", fleet->class_},
-                 {"owner", fleet->owner},
-                 {"criticality", fleet->criticality},
-                 {"manufacturer", fleet->manufacturer},
-                 {"model", fleet->model},
-                 {"serial", fleet->serial},
-                 {"location", fleet->location},
-                 {"note", fleet->note}};
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        set_text(fields, texts[i].member, texts[i].text);
-    if (!fleet_device_save(fleet->store, 0, fields, fleet->by, fleet->now, &device, &problem, error))
-        return retell(fleet, problem, error);
-    for (char **target = fleet->argv; *target; target++)
-        if (!add_endpoint(fleet, device, *target, error))
-            return false;
-    if (!store_commit(&tx, error))
-        return false;
-    VigieFleetFilter all = {0};
-    g_autoptr(json_t) made = fleet_device_get(fleet->store, &all, device, fleet->now, error);
-    if (made && fleet->json)
-        fleet_print_json(made);
-    else if (made)
-        fleet_print_device(&fleet->printer, made);
-    return made != NULL;
-}
-
-static bool run_contact(Fleet *fleet, int *ret_status, GError **error) {
-    (void)ret_status;
-    int64_t organisation = 0, id = 0;
-    json_t *problem = NULL;
-    g_autoptr(VigieTransaction) tx = store_begin(fleet->store, error);
-    if (!tx || !need_organisation(fleet, &organisation, error))
-        return false;
-    g_autoptr(json_t) fields = json_pack("{s:I}", "organisation", (json_int_t)organisation);
-    set_text(fields, "role", fleet->role ? fleet->role : "biomed");
-    set_text(fields, "name", fleet->name ? fleet->name : fleet->mail);
-    set_text(fields, "mail", fleet->mail);
-    set_text(fields, "language", fleet->language ? fleet->language : vigie_lang_code(fleet->lang));
-    set_text(fields, "manufacturer", fleet->manufacturer);
-    if (!fleet_contact_save(fleet->store, 0, fields, fleet->by, fleet->now, &id, &problem, error))
-        return retell(fleet, problem, error);
-    if (!store_commit(&tx, error))
-        return false;
-    VigieFleetFilter all = {0};
-    g_autoptr(json_t) made = fleet_organisation_get(fleet->store, &all, organisation, fleet->now, error);
-    if (made && fleet->json)
-        fleet_print_json(made);
-    else if (made)
-        printf("%s\n", fleet->mail);
-    return made != NULL;
-}
-
-static bool run_ack(Fleet *fleet, int *ret_status, GError **error) {
-    (void)ret_status;
-    for (char **text = fleet->argv; *text; text++) {
-        guint64 id = 0;
-        if (!g_ascii_string_to_unsigned(*text, 10, 1, G_MAXINT64, &id, NULL)) {
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "\"%s\" is not a finding's number", *text);
-            return false;
-        }
-        if (!fleet_finding_acknowledge(fleet->store, (int64_t)id, fleet->by, fleet->note, fleet->now, error))
-            return false;
-    }
-    return true;
-}
-
-/* ---- Surveys ------------------------------------------------------------------------------------------------ */
-/* Follows a run to its end. Who works on it is `vigie serve`: where nobody starts within a minute, it says so. */
-static bool follow(Fleet *fleet, int64_t run, int *ret_status, GError **error) {
-    const VigieFleetFilter all = {0};
-    bool shown = isatty(STDERR_FILENO);
-    for (VigieTime begun = vigie_time_now();; g_usleep(WAIT_STEP_MS * 1000)) {
-        VigieTime now = vigie_time_now();
-        g_autoptr(json_t) progress = fleet_survey_progress(fleet->store, &all, run, now, error);
-        if (!progress)
-            return false;
-        const char *state = json_string_value(json_object_get(progress, "state"));
-        bool ended = !json_is_null(json_object_get(progress, "finished"));
-        if (shown || ended)
-            fleet_print_progress(&fleet->printer, progress, shown);
-        if (ended) {
-            if (shown)
-                fputc('\n', stderr);
-            if (fleet->json)
-                fleet_print_json(progress);
-            if (strcmp(state, "failed") == 0)
-                *ret_status = CLI_FAILED;
-            return true;
-        }
-        if (strcmp(state, "waiting") == 0 && now - begun > WAIT_FOR_WORKER) {
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-                        "survey %" G_GINT64_FORMAT
-                        " waits: nobody works on it; start `vigie serve`, which will",
-                        run);
-            return false;
-        }
-    }
-}
-
-static bool read_depth(const Fleet *fleet, VigieDepth *ret_depth, GError **error) {
-    static const char *const names[] = {"certificate", "protocols", "full"};
-    const char *wanted = fleet->depth ? fleet->depth : vigie_config_text(fleet->settings, "survey.depth");
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (strcmp(names[i], wanted) == 0) {
-            *ret_depth = (VigieDepth)i;
-            return true;
-        }
-    }
-    return invalid(error, "--depth certificate, protocols or full is wanted, as in --depth full");
-}
-
-static bool run_survey(Fleet *fleet, int *ret_status, GError **error) {
-    VigieFleetFilter scope;
-    VigieDepth depth;
-    g_autofree char *words = NULL;
-    int64_t run = 0;
-    if (!read_filter(fleet, &scope, &words, error) || !read_depth(fleet, &depth, error) ||
-        !fleet_survey_request(fleet->store, &scope, depth, fleet->by, fleet->now, &run, error))
-        return false;
-    if (fleet->wait)
-        return follow(fleet, run, ret_status, error);
-    const VigieFleetFilter all = {0};
-    g_autoptr(json_t) progress = fleet_survey_progress(fleet->store, &all, run, fleet->now, error);
-    if (progress && fleet->json)
-        fleet_print_json(progress);
-    else if (progress)
-        fleet_print_progress(&fleet->printer, progress, false);
-    return progress != NULL;
 }
 
 /* Reached where something stands before it, of which the authorities' command would know nothing. */
 static bool run_renew(Fleet *fleet, int *ret_status, GError **error) {
     (void)fleet;
     (void)ret_status;
-    return invalid(error, "renew comes first, then its options, as in vigie fleet renew A-1 --check");
+    return fleet_call_invalid(error,
+                              "renew comes first, then its options, as in vigie fleet renew A-1 --check");
 }
 
 /* ---- The table ---------------------------------------------------------------------------------------------- */
@@ -497,12 +282,12 @@ static const Subcommand subcommands[] = {
     {"add HOST:PORT[/PROTOCOL] … --organisation NAME [--name TEXT] [--gmao TEXT] [--class CLASS] "
      "[--owner OWNER] [--criticality LEVEL] [--manufacturer TEXT] [--model TEXT] [--serial TEXT] "
      "[--location TEXT] [--note TEXT]",
-     run_add},
+     fleet_call_add},
     {"contact --organisation NAME --mail ADDRESS [--role ROLE] [--name TEXT] [--language fr|en] "
      "[--manufacturer TEXT]",
-     run_contact},
-    {"ack NUMBER … [--note TEXT]", run_ack},
-    {"survey" CHOICE " [--depth DEPTH] [--wait]", run_survey},
+     fleet_call_contact},
+    {"ack NUMBER … [--note TEXT]", fleet_call_ack},
+    {"survey" CHOICE " [--depth DEPTH] [--wait]", fleet_call_survey},
     {"calendar" CHOICE " [--output FILE]", run_calendar},
     {"metrics" CHOICE " [--output FILE]", run_metrics},
     {"renew DEVICE …", run_renew},
