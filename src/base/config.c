@@ -103,7 +103,7 @@ static const Key keys[] = {
      "an endpoint is silent after so many failed examinations in a row"},
     {"alarms.fallback", TYPE_TEXT, "", "biomed@chu.example",
      "who is told where an organisation has no contact"},
-    {"fleet.mapping", TYPE_TEXT, "", "/etc/vigie/gmao.conf",
+    {"fleet.mapping", TYPE_PATH, "", "/etc/vigie/gmao.conf",
      "which column of the GMAO's file is what, as knowledge/fleet-mapping.conf, which is meant where it is "
      "empty"},
     {"fleet.soon_days", TYPE_INT, "30", "60",
