@@ -98,7 +98,7 @@ char *vigie_knowledge_text(const char *name, gsize *ret_size, GError **error);
 
 /* ---- Configuration --------------------------------------------------------------------------------------
  * One key file (GKeyFile syntax), /etc/vigie/vigie.conf or --config FILE; a missing default file means
- * defaults. Every key is declared in config.c with its type, default, example and meaning: an unknown key, or
+ * defaults. Every key is declared in config.c with its type, default and example, the words config.KEY say what it means: an unknown key, or
  * a value that does not parse, stops the start with one line that says which key, why, and an example. */
 typedef struct VigieConfig VigieConfig;
 
@@ -117,7 +117,7 @@ const char *const *vigie_config_list(const VigieConfig *config, const char *key)
 /* The reader's time zone ("site.time_zone", Europe/Paris by default). Borrowed. */
 GTimeZone *vigie_config_zone(const VigieConfig *config);
 /* Every declared key with its default, type, example and meaning, as a commented file. Free with g_free. */
-char *vigie_config_example(void);
+char *vigie_config_example(VigieLang lang);
 
 /* ---- Log ----------------------------------------------------------------------------------------------------
  * For the faces alone: libraries return errors. One line on stderr, with the levels that the journal knows.

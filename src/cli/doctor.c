@@ -43,8 +43,8 @@ static void print_report(const json_t *report, VigieLang lang) {
     printf("\n%s\n", vigie_word(lang, key));
 }
 
-static int print_example(void) {
-    g_autofree char *text = vigie_config_example();
+static int print_example(VigieLang lang) {
+    g_autofree char *text = vigie_config_example(lang);
     fputs(text, stdout);
     return CLI_WELL;
 }
@@ -64,7 +64,7 @@ int cli_doctor(int argc, char **argv) {
     if (!cli_parse(&argc, &argv, entries, forms, examples, &options.lang, &status))
         return status;
     if (show_example)
-        return print_example();
+        return print_example(options.lang);
     options.config_path = config;
     options.send_test = address;
     g_autoptr(json_t) report = daemon_doctor(&options);

@@ -80,18 +80,22 @@ static void test_missing_file_that_was_named(void) {
 }
 
 static void test_the_example_loads(void) {
-    g_autofree char *example = vigie_config_example();
-    g_autoptr(GString) all = g_string_new(example);
-    g_string_replace(all, "\n#", "\n", 0);
-    g_string_replace(all, "\n ", "\n# ", 0);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(VigieConfig) config = load(all->str, &error);
-    g_assert_no_error(error);
-    g_assert_nonnull(config);
+    for (int lang = 0; lang < VIGIE_LANGS; lang++) {
+        g_autofree char *example = vigie_config_example((VigieLang)lang);
+        g_autoptr(GString) all = g_string_new(example);
+        g_string_replace(all, "\n#", "\n", 0);
+        g_string_replace(all, "\n ", "\n# ", 0);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VigieConfig) config = load(all->str, &error);
+        g_assert_no_error(error);
+        g_assert_nonnull(config);
+        g_assert_null(strstr(example, "config.")); /* each key has its words */
+    }
 }
 
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
+    g_assert_true(vigie_words_load(NULL));
     g_test_add_func("/config/values-and-defaults", test_values_and_defaults);
     g_test_add_func("/config/paths-are-from-the-file", test_paths_are_from_the_file);
     g_test_add_func("/config/refusals-say-key-reason-and-example", test_refusals_say_key_reason_and_example);
