@@ -10,12 +10,8 @@ static const char *const forms[] = {"[OPTIONS]", NULL};
 static const char *const examples[] = {"vigie serve --config ./vigie.conf --listen 127.0.0.1:8081", NULL};
 
 /* What the supervisor starts; it leaves without exit handlers, which a sandboxed process may not all run. */
-static int serve_child(const VigieServeOptions *options, const char *role) {
-    g_autoptr(GError) error = NULL;
-    if (daemon_child(options, role, &error))
-        _exit(CLI_WELL);
-    vigie_log(VIGIE_LOG_ERROR, "%s", error->message);
-    _exit(CLI_FAILED);
+static _Noreturn void serve_child(const VigieServeOptions *options, const char *role) {
+    _exit(daemon_child(options, role) ? CLI_WELL : CLI_FAILED);
 }
 
 int cli_serve(int argc, char **argv) {
@@ -32,7 +28,7 @@ int cli_serve(int argc, char **argv) {
         return status;
     VigieServeOptions options = {.config_path = config, .listen = listen};
     if (child)
-        return serve_child(&options, child);
+        serve_child(&options, child);
     g_autoptr(GError) error = NULL;
     return daemon_serve(&options, &error) ? CLI_WELL : cli_fail("serve", error);
 }

@@ -82,8 +82,16 @@ void child_watch(void) {
 
 void child_ready(void *unused) {
     (void)unused;
-    ssize_t written = write(CHILD_LIFE_FD, "R", 1);
+    const char ready = CHILD_READY;
+    ssize_t written = write(CHILD_LIFE_FD, &ready, 1);
     (void)written; /* a supervisor that is gone is seen by watch() */
+}
+
+/* The supervisor says it: at the start to who started it, later to the log. */
+static void tell_reason(const GError *error) {
+    g_autofree char *text = g_strdup_printf("%c%.*s", CHILD_REASON, CHILD_REASON_MAX, error->message);
+    if (write(CHILD_LIFE_FD, text, strlen(text)) < 0)
+        vigie_log(VIGIE_LOG_ERROR, "%s", error->message);
 }
 
 /* ---- The portal ---- */
@@ -237,14 +245,17 @@ static const struct {
 
 /* Leaves without the C library's exit handlers: nothing is open that matters, and a sandboxed process may not do all
  * that they might try. */
-bool daemon_child(const VigieServeOptions *options, const char *role, GError **error) {
+bool daemon_child(const VigieServeOptions *options, const char *role) {
+    g_autoptr(GError) error = NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(roles); i++) {
         if (strcmp(roles[i].role, role) != 0)
             continue;
         vigie_log_name(roles[i].log_name);
         sandbox_limit();
-        return roles[i].run(options, error);
+        bool well = roles[i].run(options, &error);
+        if (!well)
+            tell_reason(error);
+        return well;
     }
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "--child %s: there is no such role", role);
     return false;
 }

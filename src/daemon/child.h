@@ -6,6 +6,8 @@
 /* Where a child's descriptors are: its life; the portal's listening socket; the portal's or the signer's end of the sockets
  * between them. */
 enum { CHILD_LIFE_FD = 3, CHILD_LISTEN_FD = 4, CHILD_OCSP_FD = 5, CHILD_DESCRIPTORS = 3 };
+/* What a child says to its supervisor: that it is at work; why it ends, so many octets at most. */
+enum { CHILD_READY = 'R', CHILD_REASON = 'E', CHILD_REASON_MAX = 2000 };
 /* How long a child may take to end by itself. */
 enum { CHILD_GRACE = 25 };
 

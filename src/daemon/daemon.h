@@ -24,8 +24,9 @@ typedef struct {
 /* The supervisor. Returns after SIGTERM or SIGINT, all children ended; an error where it could not start. SIGHUP
  * reads the configuration again and, where it is good, starts the children anew. */
 bool daemon_serve(const VigieServeOptions *options, GError **error);
-/* What a child does: `role` is "portal", "worker" or "signer". For the supervisor's use: it expects its descriptors. */
-bool daemon_child(const VigieServeOptions *options, const char *role, GError **error);
+/* What a child does: `role` is "portal", "worker" or "signer". For the supervisor's use: it expects its descriptors, and hears
+ * why it was false. */
+bool daemon_child(const VigieServeOptions *options, const char *role);
 
 /* ---- Schedules ---- */
 enum { DAEMON_SLOTS_MAX = 32 };

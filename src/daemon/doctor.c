@@ -18,7 +18,9 @@ void doctor_tell(Doctor *doctor, const char *id, DoctorState state, const char *
     va_list arguments;
     va_start(arguments, key);
     for (const char *name = va_arg(arguments, const char *); name; name = va_arg(arguments, const char *)) {
-        g_autofree char *value = g_utf8_make_valid(va_arg(arguments, const char *), -1);
+        const char *given = va_arg(arguments, const char *);
+        g_autofree char *value =
+            strcmp(name, "reason") == 0 ? vigie_said(doctor->lang, given) : g_utf8_make_valid(given, -1);
         json_object_set_new(values, name, json_string(value));
     }
     va_end(arguments);

@@ -12,10 +12,9 @@ static const char *const depths[] = {
 
 static bool refuse(const Settings *settings, const char *key, const char *value, const char *wanted,
                    GError **error) {
-    const char *path = vigie_config_path(settings->config);
     const char *dot = strrchr(key, '.');
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: [%.*s] %s = %s: %s", path ? path : "default",
-                (int)(dot - key), key, dot + 1, value, wanted);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: [%.*s] %s = %s: %s",
+                vigie_config_place(settings->config), (int)(dot - key), key, dot + 1, value, wanted);
     return false;
 }
 
@@ -48,19 +47,26 @@ static bool read_schedule(Settings *settings, GError **error) {
     if (daemon_schedule_parse(vigie_config_list(settings->config, "survey.schedule"), &settings->surveys,
                               error))
         return true;
-    const char *path = vigie_config_path(settings->config);
-    g_prefix_error(error, "%s: [survey] schedule: ", path ? path : "default");
+    g_prefix_error(error, "%s: [survey] schedule: ", vigie_config_place(settings->config));
     return false;
 }
 
 static bool check_durations(const Settings *settings, GError **error) {
-    if (settings->lease < 3)
-        return refuse(settings, "process.lease", "too short", "3 s at least, as in: lease = 60 s", error);
-    if (settings->poll_every < 5)
-        return refuse(settings, "mailbox.every", "too short", "5 s at least, as in: every = 60 s", error);
-    if (settings->keep_observations < 86400)
-        return refuse(settings, "retention.observations", "too short",
-                      "a day at least, as in: observations = 400 d", error);
+    const struct {
+        const char *key;
+        int64_t seconds, least;
+        const char *wanted;
+    } durations[] = {
+        {"process.lease", settings->lease, 3, "3 s at least are wanted, as in: lease = 60 s"},
+        {"mailbox.every", settings->poll_every, 5, "5 s at least are wanted, as in: every = 60 s"},
+        {"retention.observations", settings->keep_observations, 86400,
+         "a day at least is wanted, as in: observations = 400 d"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(durations); i++) {
+        g_autofree char *given = g_strdup_printf("%" G_GINT64_FORMAT " s", durations[i].seconds);
+        if (durations[i].seconds < durations[i].least)
+            return refuse(settings, durations[i].key, given, durations[i].wanted, error);
+    }
     return true;
 }
 
@@ -131,7 +137,7 @@ char *settings_store_folder(const VigieConfig *config, GError **error) {
         return g_steal_pointer(&folder);
     g_set_error(
         error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-        "[store] url = %s: the folder %s cannot be made: %s; make it, owned by the account that runs vigie",
+        "[store] url = %s: the folder %s cannot be made (%s); make it, owned by the account that runs vigie",
         url, folder, g_strerror(errno));
     return NULL;
 }

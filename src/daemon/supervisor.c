@@ -24,7 +24,7 @@ enum {
     FIRST_BACK_OFF_MS = 1000,
     LONGEST_BACK_OFF_MS = 60000,
     STEADY_MS = 10000,
-    KILL_MS = 30000
+    KILL_MS = 30000,
 };
 
 typedef struct {
@@ -38,6 +38,7 @@ typedef struct {
     bool stopping;                        /* told to end */
     int64_t started, restart_at, kill_at; /* milliseconds, monotonic; 0: none */
     int64_t back_off;
+    char *reason; /* why it ends, in its own words; NULL: it did not say */
 } Child;
 
 typedef struct {
@@ -90,6 +91,24 @@ static void start_child(Supervisor *supervisor, Child *child) {
     }
 }
 
+/* ---- What they say ---- */
+/* It is at work, or why it is not. What it says is a line, whatever it sends. */
+static bool hear(Child *child) {
+    char said[CHILD_REASON_MAX + 2] = "";
+    ssize_t size = recv(child->life, said, sizeof said - 1, MSG_DONTWAIT);
+    if (size <= 0)
+        return false;
+    bool ready = said[0] == CHILD_READY;
+    child->ready = child->ready || ready;
+    child->proven = child->proven || ready;
+    if (said[ready] == CHILD_REASON) {
+        g_free(child->reason);
+        child->reason = g_utf8_make_valid(said + ready + 1, -1);
+        g_strdelimit(child->reason, "\r\n\t\033", ' ');
+    }
+    return true;
+}
+
 /* ---- Ends ---- */
 static void send_signal(const Supervisor *supervisor, const Child *child, int number) {
     if (child->kept)
@@ -124,7 +143,10 @@ static char *describe_end(int status) {
 }
 
 static void child_ended(Supervisor *supervisor, Child *child, int status) {
+    while (hear(child))
+        continue;
     close(child->life);
+    g_autofree char *reason = g_steal_pointer(&child->reason);
     child->pid = 0;
     child->kill_at = 0;
     child->ready = false;
@@ -135,7 +157,8 @@ static void child_ended(Supervisor *supervisor, Child *child, int status) {
     g_autofree char *how = describe_end(status);
     if (!child->proven && WIFEXITED(status)) {
         g_set_error(&supervisor->failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-                    "the %s could not start; its own message is above", child->role);
+                    "vigie %s could not start: %s", child->role,
+                    reason ? reason : "it did not say why; its log does");
         stop_all(supervisor);
         return;
     }
@@ -143,8 +166,8 @@ static void child_ended(Supervisor *supervisor, Child *child, int status) {
     child->back_off =
         steady || !child->back_off ? FIRST_BACK_OFF_MS : MIN(child->back_off * 2, LONGEST_BACK_OFF_MS);
     child->restart_at = supervisor->ending ? 0 : now_ms() + child->back_off;
-    vigie_log(VIGIE_LOG_ERROR, "the %s %s; it is started again in %d s", child->role, how,
-              (int)(child->back_off / 1000));
+    vigie_log(VIGIE_LOG_ERROR, "the %s %s%s%s; it is started again in %d s", child->role, how,
+              reason ? ": " : "", reason ? reason : "", (int)(child->back_off / 1000));
 }
 
 static void reap(Supervisor *supervisor) {
@@ -225,15 +248,16 @@ static void take_signals(Supervisor *supervisor) {
 }
 
 static void hear_child(Supervisor *supervisor, Child *child) {
-    char letter = 0;
-    if (read(child->life, &letter, 1) != 1) {
+    bool before = child->ready;
+    if (!hear(child)) {
         /* it closed its end: the wait will tell how it went */
         struct pollfd nothing = {.fd = -1};
         poll(&nothing, 1, 10);
         reap(supervisor);
         return;
     }
-    child->ready = child->proven = true;
+    if (before || !child->ready)
+        return;
     bool all = true, signer = false;
     for (size_t i = 0; i < CHILDREN; i++) {
         const Child *one = &supervisor->children[i];
@@ -333,7 +357,7 @@ static bool share_store(const char *folder, const char *url, GError **error) {
     if (!shared)
         g_set_error(
             error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
-            "[process] signer_user: the store %s cannot be shared with it: %s; its folder and it belong "
+            "[process] signer_user: the store %s cannot be shared with it (%s); its folder and it belong "
             "to [process] user: chown -R USER: %s && chmod 2770 %s",
             path, g_strerror(errno), folder, folder);
     return shared;
