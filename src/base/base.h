@@ -76,6 +76,8 @@ const char *vigie_text_in(VigieLang lang, const json_t *texts);
  * the system's word, are said where there is an entry for them, else left as they are.
  * NULL where there is no entry: then only the English is known. Free with g_free. */
 char *vigie_refusal(VigieLang lang, const char *message, const char *names);
+/* The same, or the message as it is: what a page, a report or a command shows of an error that was kept. Free with g_free. */
+char *vigie_said(VigieLang lang, const char *message);
 
 /* "3 déc. 2026", "3 Dec 2026": the day in the given time zone. Free with g_free. */
 char *vigie_date_text(VigieLang lang, GTimeZone *zone, VigieTime time);
@@ -106,6 +108,8 @@ VigieConfig *vigie_config_load(const char *path, GError **error); /* path NULL: 
 void vigie_config_free(VigieConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieConfig, vigie_config_free)
 const char *vigie_config_path(const VigieConfig *config); /* the file read, or NULL: defaults alone */
+/* The same, or the default place: what is wrong is mended there. */
+const char *vigie_config_place(const VigieConfig *config);
 
 /* `key` is "group.name" ("store.url"). An undeclared key aborts: it is a bug of the caller. Borrowed. */
 const char *vigie_config_text(const VigieConfig *config, const char *key);

@@ -238,10 +238,8 @@ static bool set_value(Value *value, GKeyFile *file, const char *path, const char
     g_autofree char *given = file ? g_key_file_get_string(file, group, dot + 1, NULL) : NULL;
     if (parse_value(value, given ? given : value->key->fallback, folder))
         return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                "%s: [%s] %s = %s: %s is wanted (%s), as in: %s = %s", path ? path : "default", group,
-                dot + 1, given, type_of(VIGIE_EN, value->key), meaning_of(VIGIE_EN, value->key), dot + 1,
-                value->key->example);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: [%s] %s = %s: %s is wanted, as in: %s = %s",
+                path, group, dot + 1, given, type_of(VIGIE_EN, value->key), dot + 1, value->key->example);
     return false;
 }
 
@@ -262,8 +260,7 @@ static bool check_values(VigieConfig *config, GError **error) {
     else if (!g_str_has_prefix(url, "sqlite:") && !g_str_has_prefix(url, "postgresql:"))
         wrong = "[store] url begins with sqlite: or postgresql:, as in: url = sqlite:/var/lib/vigie/vigie.db";
     if (wrong)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: %s",
-                    config->path ? config->path : "default", wrong);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: %s", vigie_config_place(config), wrong);
     return !wrong;
 }
 
@@ -295,6 +292,10 @@ VigieConfig *vigie_config_load(const char *path, GError **error) {
 
 const char *vigie_config_path(const VigieConfig *config) {
     return config->path;
+}
+
+const char *vigie_config_place(const VigieConfig *config) {
+    return config->path ? config->path : DEFAULT_PATH;
 }
 
 /* As which of these three a value is asked for: text, a list, itself. */

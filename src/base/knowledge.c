@@ -41,7 +41,7 @@ char *vigie_knowledge_text(const char *name, gsize *ret_size, GError **error) {
     if (!g_file_get_contents(path, &text, &size, error))
         return NULL;
     if (size > KNOWLEDGE_MAX) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB", path);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than 16 MiB is not read", path);
         return NULL;
     }
     if (ret_size)
@@ -57,7 +57,8 @@ json_t *vigie_knowledge_json(const char *name, GError **error) {
     json_error_t where;
     json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
     if (!value)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s/%s: line %d, column %d: %s",
-                    vigie_knowledge_folder(), name, where.line, where.column, where.text);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s/%s: line %d, column %d: this is no JSON (%s)", vigie_knowledge_folder(), name,
+                    where.line, where.column, where.text);
     return value;
 }

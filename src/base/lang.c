@@ -216,7 +216,8 @@ bool vigie_words_load(GError **error) {
     g_autofree char *folder = g_build_filename(vigie_knowledge_folder(), "words", NULL);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
     if (!dir) {
-        g_prefix_error(error, "the words of Vigie are not where they should be (set VIGIE_KNOWLEDGE): ");
+        g_prefix_error(error, "the words of Vigie are not where they should be (set VIGIE_KNOWLEDGE) – "
+                              "les textes de Vigie ne sont pas à leur place (voir VIGIE_KNOWLEDGE) : ");
         return false;
     }
     g_autoptr(GHashTable) words =
@@ -293,4 +294,9 @@ static char *say_refusal(VigieLang lang, const char *message, const char *names,
 char *vigie_refusal(VigieLang lang, const char *message, const char *names) {
     g_autofree char *valid = g_utf8_make_valid(message, -1), *folded = plain(valid);
     return say_refusal(lang, folded, names, 0);
+}
+
+char *vigie_said(VigieLang lang, const char *message) {
+    char *said = lang == VIGIE_EN ? NULL : vigie_refusal(lang, message, "refusal.member.");
+    return said ? said : g_utf8_make_valid(message, -1);
 }

@@ -110,7 +110,7 @@ static bool write_bytes(const CaseCall *call, GBytes *bytes, GError **error) {
     const void *data = g_bytes_get_data(bytes, &size);
     if (call->out)
         return cli_write_new(call->out, data, size, true, error);
-    return fwrite(data, 1, size, stdout) == size || case_refuse(error, "the standard output takes no more");
+    return fwrite(data, 1, size, stdout) == size || case_refuse(error, CLI_OUTPUT_FULL);
 }
 
 static bool run_extract(CaseCall *call, GError **error) {

@@ -2,6 +2,7 @@
 #include "cli/case.h"
 #include "cli/fleet-print.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,7 +93,8 @@ static json_t *declarant_of(const CaseCall *call) {
 static GBytes *read_file(const char *path, size_t most, GError **error) {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (!file) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s: it cannot be read", path);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s: it cannot be read (%s)", path,
+                    g_strerror(errno));
         return NULL;
     }
     g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -100,12 +102,17 @@ static GBytes *read_file(const char *path, size_t most, GError **error) {
     for (size_t size; bytes->len <= most && (size = fread(part, 1, sizeof part, file)) > 0;)
         g_byte_array_append(bytes, part, (guint)size);
     bool well = !ferror(file);
+    int reason = errno;
     if (file != stdin)
         fclose(file);
     if (well && bytes->len <= most)
         return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
-    g_set_error(error, VIGIE_ERROR, well ? VIGIE_ERROR_LIMIT : VIGIE_ERROR_UNAVAILABLE, "%s: %s", path,
-                well ? "it is too large" : "it cannot be read");
+    if (well)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than %zu octets is not taken", path,
+                    most);
+    else
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: it cannot be read (%s)", path,
+                    g_strerror(reason));
     return NULL;
 }
 

@@ -103,7 +103,7 @@ static bool find_analyst(CaseCall *call, GError **error) {
     const json_t *user = find_account(users, name);
     if (!user || json_is_true(json_object_get(user, "disabled"))) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
-                    "%s is no account that may work here: name one with --as (vigie user list shows them)",
+                    "%s is no account that may work here: name one by --as (vigie user list shows them)",
                     name);
         return false;
     }

@@ -47,6 +47,7 @@ char *cli_said(const char *message);
 char *cli_words(const GError *error);
 /* What stands between a thing and what is said of it, in the same language. */
 const char *cli_colon(void);
+#define CLI_OUTPUT_FULL "the standard output takes no more: is the disk full, or who reads it gone?"
 /* "vigie COMMAND: message" on stderr; returns CLI_FAILED. */
 int cli_fail(const char *command, const GError *error);
 /* True where stdout is a terminal and NO_COLOR is not set. */

@@ -327,7 +327,7 @@ static bool read_arguments(const Run *run, int argc, char **argv, VigieTarget *r
         return false;
     if (run->arguments->timeout && (timeout < 1 || timeout > 300)) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                    "--timeout %s: 1 s to 5 min, as in --timeout 10s", run->arguments->timeout);
+                    "--timeout %s: 1 s to 5 min is wanted, as in --timeout 10s", run->arguments->timeout);
         return false;
     }
     if (run->arguments->name) {

@@ -127,7 +127,8 @@ bool fleet_call_ack(Fleet *fleet, int *ret_status, GError **error) {
     for (char **text = fleet->argv; *text; text++) {
         guint64 id = 0;
         if (!g_ascii_string_to_unsigned(*text, 10, 1, G_MAXINT64, &id, NULL)) {
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "\"%s\" is not a finding's number", *text);
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                        "\"%s\" is not a finding's number: vigie fleet findings shows them", *text);
             return false;
         }
         if (!fleet_finding_acknowledge(fleet->store, (int64_t)id, fleet->by, fleet->note, fleet->now, error))
@@ -162,7 +163,7 @@ static bool follow(Fleet *fleet, int64_t run, int *ret_status, GError **error) {
         if (strcmp(state, "waiting") == 0 && now - begun > WAIT_FOR_WORKER) {
             g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
                         "survey %" G_GINT64_FORMAT
-                        " waits: nobody works on it; start `vigie serve`, which will",
+                        " waits, and nobody works on it: start `vigie serve`, which does",
                         run);
             return false;
         }
@@ -178,7 +179,7 @@ static bool read_depth(const Fleet *fleet, VigieDepth *ret_depth, GError **error
             return true;
         }
     }
-    return fleet_call_invalid(error, "--depth certificate, protocols or full is wanted, as in --depth full");
+    return fleet_call_invalid(error, "--depth: certificate, protocols or full is wanted, as in --depth full");
 }
 
 bool fleet_call_survey(Fleet *fleet, int *ret_status, GError **error) {

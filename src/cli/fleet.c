@@ -135,10 +135,14 @@ static bool find_device(Fleet *fleet, const VigieFleetFilter *filter, int64_t *r
         *ret_id = json_integer_value(json_object_get(json_array_get(items, 0), "id"));
         return true;
     }
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                "\"%s\" means %" JSON_INTEGER_FORMAT
-                " devices; name one by its GMAO number or id (vigie fleet list %s)",
-                filter->q, json_integer_value(json_object_get(page, "total")), filter->q);
+    if (json_array_size(items) == 0)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
+                    "no device of the fleet is called \"%s\"; vigie fleet list shows them", filter->q);
+    else
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
+                    "\"%s\" means %" JSON_INTEGER_FORMAT
+                    " devices; name one by its GMAO number or id (vigie fleet list %s)",
+                    filter->q, json_integer_value(json_object_get(page, "total")), filter->q);
     return false;
 }
 
@@ -212,7 +216,7 @@ static bool write_out(const Fleet *fleet, GString *out, GError **error) {
     g_autoptr(GString) text = out;
     if (!fleet->output)
         return fwrite(text->str, 1, text->len, stdout) == text->len ||
-               fleet_call_invalid(error, "stdout takes no more");
+               fleet_call_invalid(error, CLI_OUTPUT_FULL);
     GError *failure = NULL;
     if (g_file_set_contents(fleet->output, text->str, (gssize)text->len, &failure))
         return true;

@@ -52,8 +52,7 @@ bool cli_colour(void) {
 static VigieLang reader; /* of what is refused: known before the options are parsed */
 
 char *cli_said(const char *message) {
-    char *said = reader == VIGIE_EN || !message ? NULL : vigie_refusal(reader, message, "refusal.member.");
-    return said ? said : g_strdup(message ? message : "");
+    return vigie_said(reader, message ? message : "");
 }
 
 char *cli_words(const GError *error) {

@@ -109,7 +109,8 @@ CliSecret cli_pin_get(const char *uri, const char *source, VigieLang lang, GErro
 static int open_terminal(GError **error) {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (terminal < 0)
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "there is no terminal to ask at");
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                            "there is no terminal to ask at: start the command from one");
     return terminal;
 }
 
@@ -121,7 +122,7 @@ char *cli_line_ask(const char *question, GError **error) {
     char *line = read_line(terminal, NULL);
     close(terminal);
     if (!line)
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "nothing was answered");
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "nothing was answered: start again");
     return line;
 }
 

@@ -65,11 +65,10 @@ static char *target_text(const VigieRecord *record) {
     return g_strdup_printf(bracket ? "[%s]:%u" : "%s:%u", target->host, target->port);
 }
 
-static char *outcome_text(const VigieRecord *record) {
+static char *outcome_text(const VigieRecord *record, const char *detail) {
     const char *name = vigie_outcome_name(record->outcome);
-    return record->detail[0] && record->outcome != VIGIE_OUTCOME_OK
-               ? g_strdup_printf("%s:%s", name, record->detail)
-               : g_strdup(name);
+    return record->detail[0] && record->outcome != VIGIE_OUTCOME_OK ? g_strdup_printf("%s:%s", name, detail)
+                                                                    : g_strdup(name);
 }
 
 /* In the narrow table "TLSv1.2 1.3" for "TLSv1.2", "TLSv1.3". */
@@ -130,7 +129,8 @@ static void print_table_row(const SurveyPrinter *printer, const VigieRecord *rec
     const VigieCertificate *leaf = leaf_of(record);
     g_autofree char *end = leaf ? vigie_date_text(printer->lang, printer->zone, leaf->not_after) : NULL;
     g_autofree char *findings = findings_text(printer, record);
-    g_autofree char *outcome = outcome_text(record);
+    g_autofree char *detail = vigie_said(printer->lang, record->detail);
+    g_autofree char *outcome = outcome_text(record, detail);
     if (printer->colour)
         g_string_append(out, states[state].colour);
     append_column(out, states[state].shape, 1);
@@ -171,7 +171,7 @@ static void print_csv_row(const SurveyPrinter *printer, const VigieRecord *recor
     const VigieCertificate *leaf = leaf_of(record);
     g_autofree char *target = target_text(record);
     g_autofree char *port = g_strdup_printf("%u", record->target.port);
-    g_autofree char *outcome = outcome_text(record);
+    g_autofree char *outcome = outcome_text(record, record->detail);
     g_autofree char *versions = versions_text(record, " ", false);
     g_autofree char *after = leaf ? vigie_time_rfc3339(leaf->not_after) : g_strdup("");
     g_autofree char *offset = g_strdup_printf("%" G_GINT64_FORMAT, record->clock_offset);

@@ -53,7 +53,8 @@ static bool flush(Run *run) {
         write_all(run->output) && (!run->journal || !run->to_file || fdatasync(STDOUT_FILENO) == 0);
     g_string_truncate(run->output, 0);
     if (!written && errno != EPIPE)
-        g_set_error(&error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "stdout: %s", g_strerror(errno));
+        g_set_error(&error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "the standard output takes no more (%s)",
+                    g_strerror(errno));
     if (written && run->journal)
         survey_journal_sync(run->journal, &error);
     if (error)
@@ -135,8 +136,9 @@ static bool read_choice(const char *option, const char *text, const char *const 
     for (*ret = 0; names[*ret]; ++*ret)
         if (strcmp(names[*ret], text) == 0)
             return true;
-    g_autofree char *list = g_strjoinv(" | ", (char **)names);
-    return refuse(error, option, text, list);
+    g_autofree char *list = g_strjoinv(", ", (char **)names);
+    g_autofree char *wanted = g_strconcat("one of these is wanted: ", list, NULL);
+    return refuse(error, option, text, wanted);
 }
 
 /* 0: not given. */
@@ -159,7 +161,7 @@ static bool read_options(const Arguments *arguments, VigieSurveyOptions *options
         (arguments->timeout && !vigie_duration_parse(arguments->timeout, &timeout, error)))
         return false;
     if (arguments->timeout && (timeout < 1 || timeout > 300))
-        return refuse(error, "--timeout", arguments->timeout, "1 s to 5 min, as in --timeout 10s");
+        return refuse(error, "--timeout", arguments->timeout, "1 s to 5 min is wanted, as in --timeout 10s");
     if (!check_number("--rate", arguments->rate, 1e9, error) ||
         !check_number("--parallel", arguments->parallel, 50000, error) ||
         !check_number("--per-host", arguments->per_host, 1000, error))

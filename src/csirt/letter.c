@@ -306,9 +306,10 @@ static bool queue(VigieStore *store, const VigieNotifier *notifier, const Stored
 static bool tell_analyst(VigieStore *store, const Stored *stored, const GError *failure, VigieTime now,
                          GError **error) {
     int64_t task = 0;
+    g_autofree char *fr = vigie_said(VIGIE_FR, failure->message);
     return csirt_task_add(store, "", stored->case_id, "key", "csirt.letter.not-sent",
-                          json_pack("{s:{s:s}}", "values", "why", failure->message), NULL, now, now, &task,
-                          error);
+                          json_pack("{s:{s:{s:s, s:s}}}", "values", "why", "fr", fr, "en", failure->message),
+                          NULL, now, now, &task, error);
 }
 
 bool csirt_letter_work(VigieStore *store, const VigieNotifier *notifier, const json_t *payload, VigieTime now,

@@ -322,8 +322,8 @@ json_t *fleet_notice_get(VigieStore *store, int64_t notice, VigieTime now, GErro
         return NULL;
     json_t *one = json_array_get(found, 0);
     if (!one)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "notice %" G_GINT64_FORMAT ": there is none",
-                    notice);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
+                    "alarm notice %" G_GINT64_FORMAT ": there is none", notice);
     return json_incref(one);
 }
 

@@ -24,7 +24,7 @@ static bool read_days(const VigieConfig *config, VigieFleetPolicy *policy, GErro
         if (policy->day_count == FLEET_DAYS_MAX ||
             !g_ascii_string_to_unsigned(*days, 10, 0, 3650, &day, NULL)) {
             g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                        "[alarms] days: \"%s\": at most %d whole numbers from 0 to 3650 are wanted, as in "
+                        "[alarms] days: \"%s\": %d whole numbers from 0 to 3650 at most are wanted, as in "
                         "days = 90;30;7;1;0",
                         *days, FLEET_DAYS_MAX);
             return false;

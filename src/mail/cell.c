@@ -24,6 +24,8 @@ enum {
     FILE_MAX = 512 << 20,
 };
 
+#define NO_CELL "mail: no process that reads mail can be started (%s); see ulimit -n and ulimit -u"
+
 /* The sanitizers reserve more addresses than any machine has memory. */
 #if defined __has_feature
 #if __has_feature(address_sanitizer)
@@ -272,7 +274,7 @@ static bool fill_means(Keeper *keeper, const VigieConfig *config, GError **error
 VigieMailCell *mail_cell_start(const VigieConfig *config, GError **error) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "mail: socketpair: %s", g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, NO_CELL, g_strerror(errno));
         return NULL;
     }
     pid_t pid = fork();
@@ -287,7 +289,7 @@ VigieMailCell *mail_cell_start(const VigieConfig *config, GError **error) {
     close(pair[1]);
     if (pid < 0) {
         close(pair[0]);
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "mail: fork: %s", g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, NO_CELL, g_strerror(errno));
         return NULL;
     }
     VigieMailCell *cell = g_new0(VigieMailCell, 1);
@@ -351,7 +353,7 @@ bool cell_ask(VigieMailCell *cell, CellRoom room, json_t *about, GBytes *bytes, 
                parcel_receive(pair[0], &answer, CLIENT_MS, error) && take_failure(&answer, error);
         close(pair[0]);
     } else {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "mail: socketpair: %s", g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, NO_CELL, g_strerror(errno));
     }
     parcel_clear(&request);
     if (!well)

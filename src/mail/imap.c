@@ -41,9 +41,15 @@ static void response_clear(Response *response) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Response, response_clear)
 
 static bool fail(const Imap *imap, const char *what, GError **error) {
-    g_autofree char *clean = g_utf8_make_valid(what, -1);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: %s", imap->url, what);
+    return false;
+}
+
+static bool fail_answer(const Imap *imap, const char *answer, GError **error) {
+    g_autofree char *clean = g_utf8_make_valid(answer, -1);
     g_strdelimit(g_strstrip(clean), "\r\n\t", ' ');
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: %.*s", imap->url, REASON_MAX, clean);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: the server answers: %.*s", imap->url,
+                REASON_MAX, clean);
     return false;
 }
 
@@ -64,7 +70,7 @@ static bool send_text(const Imap *imap, const char *text, GError **error) {
         if (code == CURLE_AGAIN && !wait_for(imap, POLLOUT, error))
             return false;
         if (code != CURLE_OK && code != CURLE_AGAIN)
-            return fail(imap, curl_easy_strerror(code), error);
+            return fail(imap, "the server hung up", error);
         text += sent;
         size -= sent;
     }
@@ -175,9 +181,9 @@ static bool command(Imap *imap, const char *text, Hear hear, void *data, GError 
         const char *answer = response.text->str;
         if (g_str_has_prefix(answer, tag))
             return g_ascii_strncasecmp(answer + strlen(tag), "OK", 2) == 0 ||
-                   fail(imap, answer + strlen(tag), error);
+                   fail_answer(imap, answer + strlen(tag), error);
         if (g_str_has_prefix(answer, "* BYE"))
-            return fail(imap, answer, error);
+            return fail_answer(imap, answer, error);
         if (hear && g_str_has_prefix(answer, "* ") && !hear(data, &response, error))
             return false;
     }
@@ -249,11 +255,12 @@ static bool log_in(const VigieMailbox *mailbox, CURL *curl, GError **error) {
     CURLcode code = curl_easy_perform(curl);
     if (code == CURLE_OK)
         return true;
-    g_set_error(error, VIGIE_ERROR, code == CURLE_LOGIN_DENIED ? VIGIE_ERROR_DENIED : VIGIE_ERROR_UNAVAILABLE,
-                "%s: %s", mailbox->url,
-                code == CURLE_LOGIN_DENIED ? "the server refuses user and password"
-                : *reason                  ? reason
-                                           : curl_easy_strerror(code));
+    if (code == CURLE_LOGIN_DENIED)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: the server refuses user and password",
+                    mailbox->url);
+    else
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: the conversation failed (%s)",
+                    mailbox->url, *reason ? reason : curl_easy_strerror(code));
     return false;
 }
 

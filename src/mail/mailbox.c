@@ -75,7 +75,7 @@ GPtrArray *mail_mailboxes_load(const VigieConfig *config, GError **error) {
         if (!*mailbox->url)
             continue;
         if (!check(mailbox, error)) {
-            g_prefix_error(error, "%s: ", vigie_config_path(config) ? vigie_config_path(config) : "default");
+            g_prefix_error(error, "%s: ", vigie_config_place(config));
             return NULL;
         }
         g_ptr_array_add(mailboxes, g_steal_pointer(&mailbox));

@@ -144,7 +144,7 @@ static bool collect(gpgme_ctx_t context, Judge *judge, json_t *list, GError **er
             json_array_append_new(list, key_json(judge, key));
     }
     gpgme_op_keylist_end(context);
-    return gpgme_err_code(code) == GPG_ERR_EOF || pgp_fail(code, "keys", error);
+    return gpgme_err_code(code) == GPG_ERR_EOF || pgp_fail(code, "reading", error);
 }
 
 /* ---- From bytes ---- */
@@ -157,9 +157,10 @@ static bool inspect(const Parcel *request, Judge *judge, GError **error) {
         pgp_inspect(vigie_bytes(packets->data, packets->len), judge->weak, &secret);
     if (!secret && packets)
         return true;
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "mail: %s",
-                secret ? "that is a secret key: whoever sent it must make a new one, and send its public part"
-                       : "the armor of the key is broken");
+    g_set_error_literal(
+        error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+        secret ? "mail: that is a secret key: whoever sent it must make a new one, and send its public part"
+               : "mail: the armor of the key is broken");
     return false;
 }
 
@@ -175,7 +176,7 @@ static json_t *examine(const Parcel *request, GError **error) {
     g_auto(gpgme_data_t) source = pgp_source(data, size);
     gpgme_error_t code = gpgme_op_keylist_from_data_start(context, source, 0);
     if (code) {
-        pgp_fail(code, "keys", error);
+        pgp_fail(code, "reading", error);
         return NULL;
     }
     if (!collect(context, &judge, list, error))
@@ -206,7 +207,7 @@ static void inspect_held(gpgme_ctx_t context, const char *pattern, Judge *judge)
 static bool list_one(gpgme_ctx_t context, const char *fingerprint, Judge *judge, json_t *list,
                      GError **error) {
     gpgme_error_t code = gpgme_op_keylist_start(context, fingerprint, 0);
-    return code == 0 ? collect(context, judge, list, error) : pgp_fail(code, "keys", error);
+    return code == 0 ? collect(context, judge, list, error) : pgp_fail(code, "reading", error);
 }
 
 static json_t *list_held(const Parcel *request, const json_t *fingerprints, GError **error) {

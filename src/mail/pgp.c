@@ -17,7 +17,7 @@ bool pgp_fail(gpgme_error_t code, const char *what, GError **error) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
                     "mail: there is no gpg: apt install gpg gpg-agent");
     else
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "mail: %s: %s", what, reason);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "mail: GnuPG failed, %s (%s)", what, reason);
     return false;
 }
 
@@ -25,7 +25,7 @@ gpgme_ctx_t pgp_context(GError **error) {
     gpgme_ctx_t context = NULL;
     gpgme_error_t code = gpgme_new(&context);
     if (code) {
-        pgp_fail(code, "GPGME", error);
+        pgp_fail(code, "starting", error);
         return NULL;
     }
     gpgme_set_offline(context, 1);
@@ -42,8 +42,11 @@ gpgme_key_t pgp_key(gpgme_ctx_t context, const char *fingerprint, bool secret, G
     if (key)
         gpgme_key_unref(key);
     g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                "mail: the keyring holds no %s key of fingerprint %s; import it, or correct the fingerprint",
-                secret ? "secret" : "public", fingerprint);
+                secret ? "mail: the keyring holds no secret key of fingerprint %s; import it, or correct the "
+                         "fingerprint"
+                       : "mail: the keyring holds no public key of fingerprint %s; import it, or correct the "
+                         "fingerprint",
+                fingerprint);
     return NULL;
 }
 

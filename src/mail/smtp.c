@@ -100,7 +100,9 @@ static bool check_server(const VigieMailServer *server, const char *from, GError
     }
     if (server->user && server->tls != CURLUSESSL_ALL) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                    "[mail] user = %s would send its password in clear; as in: tls = required", server->user);
+                    "[mail] user = %s: its password would be sent in clear; encrypt the connection, as in: "
+                    "tls = required",
+                    server->user);
         return false;
     }
     if (!server->user != !server->password_file) {
@@ -125,7 +127,7 @@ VigieMailServer *mail_server_new(const VigieConfig *config, GError **error) {
     server->timeout = vigie_config_seconds(config, "mail.timeout");
     if (!read_tls_mode(server, vigie_config_text(config, "mail.tls"), error) ||
         !read_url(server, url, from, error) || !check_server(server, from, error)) {
-        g_prefix_error(error, "%s: ", vigie_config_path(config) ? vigie_config_path(config) : "default");
+        g_prefix_error(error, "%s: ", vigie_config_place(config));
         return NULL;
     }
     return g_steal_pointer(&server);
@@ -148,7 +150,8 @@ bool mail_password_read(const char *key, const char *path, char ret_password[PAS
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat about;
     if (fd < 0 || fstat(fd, &about) != 0) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s %s: %s", key, path, g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s = %s: the password cannot be read (%s)",
+                    key, path, g_strerror(errno));
         if (fd >= 0)
             close(fd);
         return false;
@@ -157,7 +160,7 @@ bool mail_password_read(const char *key, const char *path, char ret_password[PAS
     close(fd);
     if (about.st_mode & (S_IROTH | S_IWOTH)) {
         explicit_bzero(ret_password, PASSWORD_MAX);
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s %s can be read by everybody: chmod 640 %s",
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s = %s: everybody can read it: chmod 640 %s",
                     key, path, path);
         return false;
     }
@@ -266,7 +269,8 @@ static char *tell(const VigieMailServer *server, CURLcode code, const Transfer *
                           code == CURLE_USE_SSL_FAILED;
     if (code == CURLE_OK || ((!transfer->given || transfer->replied) && server_refused && *transfer->answer))
         return g_strdup(transfer->answer);
-    return g_strdup_printf("%s: %s", server->host, *reason ? reason : curl_easy_strerror(code));
+    return g_strdup_printf("%s: the conversation failed (%s)", server->host,
+                           *reason ? reason : curl_easy_strerror(code));
 }
 
 VigieMailResult mail_server_send(const VigieMailServer *server, const char *from, const char *to,
@@ -312,7 +316,8 @@ bool mail_server_check(const VigieMailServer *server, char **ret_answer, GError 
     g_autofree char *answer = tell(server, code, &transfer, reason);
     curl_easy_cleanup(curl);
     if (code != CURLE_OK) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s", answer);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                    g_ascii_isdigit(*answer) ? "the mail server answers: %s" : "%s", answer);
         return false;
     }
     if (ret_answer)

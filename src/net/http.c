@@ -156,7 +156,8 @@ static bool explain(const Request *request, const char *url, CURLcode code, GErr
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than %zu octets", url,
                     request->size_max);
     else
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: %s", url, curl_easy_strerror(code));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, "%s: it cannot be reached (%s)", url,
+                    curl_easy_strerror(code));
     return false;
 }
 
@@ -230,7 +231,7 @@ static bool may_ask(const char *url, GError **error) {
     g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL);
     if (!uri || !g_uri_get_host(uri) || !*g_uri_get_host(uri) ||
         (!is_scheme(uri, "https") && !is_scheme(uri, "http")))
-        return refuse(url, "no web address", error);
+        return refuse(url, "this is no web address, as https://chu.example/", error);
     return !g_uri_get_userinfo(uri) || refuse(url, "an address with a user in it is not followed", error);
 }
 

@@ -106,6 +106,9 @@ char *case_say_value(const Request *request, const char *member, const json_t *v
         return g_strdup(vigie_word(request->lang, json_is_true(value) ? "portal.yes" : "portal.no"));
     if (json_is_null(value))
         return g_strdup(vigie_word(request->lang, "portal.none"));
+    if (text &&
+        (strcmp(member, "why") == 0 || strcmp(member, "reason") == 0)) /* it may be an error that was kept */
+        return vigie_said(request->lang, text);
     return text ? g_strdup(text) : vigie_json_text(value);
 }
 

@@ -89,6 +89,10 @@ static void add_outcomes(const Request *request, json_t *view) {
 
 DRESS(dress_survey) {
     (void)error;
+    const char *reason = vigie_member(view, "reason");
+    g_autofree char *said = reason ? vigie_said(request->lang, reason) : NULL;
+    if (said)
+        json_object_set_new(view, "reason", json_string(said));
     add_progress(request, view);
     add_outcomes(request, view);
     if (json_is_true(json_object_get(view, "going")))

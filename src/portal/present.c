@@ -75,13 +75,14 @@ static void present_time(const Request *request, json_t *object, const char *mem
     json_object_set_new(object, past, json_boolean(time <= request->now));
 }
 
-/* "alert:handshake_failure": the sentence of its first part, and the detail as it is. */
+/* "alert:handshake_failure": the sentence of its first part, and the detail, which may be a clause of a norm. */
 static void present_outcome(const Request *request, json_t *object, const char *outcome) {
     const char *colon = strchr(outcome, ':');
     g_autofree char *name = colon ? g_strndup(outcome, (gsize)(colon - outcome)) : g_strdup(outcome);
     const char *word = word_of(request->lang, "portal.outcome.", name);
     set_text(object, "outcome", "text", word ? word : name);
-    set_text(object, "outcome", "detail", colon ? colon + 1 : "");
+    g_autofree char *detail = vigie_said(request->lang, colon ? colon + 1 : "");
+    set_text(object, "outcome", "detail", detail);
     json_object_set_new(object, "outcome_well", json_boolean(strcmp(name, "ok") == 0));
 }
 

@@ -227,10 +227,9 @@ static char *text_value(const Fill *fill, const char *member, const char *text) 
         return g_strdup_printf("TLS\u00a0%s", text + 4);
     if (g_str_has_prefix(text, "SSLv") && strlen(text) == 5)
         return g_strdup_printf("SSL\u00a0%s.0", text + 4);
-    /* What the rooms below hold against a certificate or a chain is a refusal. */
-    bool refusal = strcmp(member, "clause") == 0 || strcmp(member, "detail") == 0;
-    char *said = refusal && fill->lang != VIGIE_EN ? vigie_refusal(fill->lang, text, "") : NULL;
-    return said ? said : g_strdup(text);
+    /* What the rooms below hold against a certificate, a chain or an answer is a refusal. */
+    static const char *const refusals[] = {"clause", "detail", "limit", "answer", NULL};
+    return g_strv_contains(refusals, member) ? vigie_said(fill->lang, text) : g_strdup(text);
 }
 
 static char *time_value(const Fill *fill, VigieTime time, const char *form) {

@@ -113,7 +113,9 @@ static bool become(const char *user, GError **error) {
     if (initgroups(user, account->pw_gid) != 0 ||
         setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
         setresuid(account->pw_uid, account->pw_uid, account->pw_uid) != 0) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: %s", user, g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                    "%s: its rights cannot be taken (%s); start as root or as %s", user, g_strerror(errno),
+                    user);
         return false;
     }
     return true;

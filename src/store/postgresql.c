@@ -85,12 +85,12 @@ static void set_error(PgStore *store, const PGresult *result, const char *sql, G
         said = PQerrorMessage(store->session);
     for (size_t i = 0; state && i < G_N_ELEMENTS(failures); i++)
         if (g_str_has_prefix(state, failures[i].state)) {
-            g_set_error(error, VIGIE_ERROR, (int)failures[i].code, "store %s: %s: %s%s%s", store->name,
+            g_set_error(error, VIGIE_ERROR, (int)failures[i].code, "store %s: %s (%s%s%s)", store->name,
                         failures[i].remedy, said, detail ? "; " : "", detail ? detail : "");
             return;
         }
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "store %s: %s%s%s", store->name, said,
-                sql ? "; in: " : "", sql ? sql : "");
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "store %s: it refuses a statement (%s%s%s)",
+                store->name, said, sql ? "; in: " : "", sql ? sql : "");
 }
 
 /* ---- Session --------------------------------------------------------------------------------------------- */
@@ -463,10 +463,9 @@ static bool start_session(PgStore *store, const char *url, GError **error) {
     store->session = PQconnectdbParams(keys, values, 1);
     if (!store->session)
         g_error("store: out of memory");
-    const char *host = PQhost(store->session);
-    store->name =
-        g_strdup_printf("postgresql %s on %s port %s", PQdb(store->session) ? PQdb(store->session) : "?",
-                        host && *host ? host : "this machine", PQport(store->session));
+    const char *host = PQhost(store->session), *name = PQdb(store->session);
+    store->name = g_strdup_printf("postgresql:///%s?host=%s&port=%s", name ? name : "", host ? host : "",
+                                  PQport(store->session));
     PQsetNoticeProcessor(store->session, silent, NULL);
     if (PQstatus(store->session) == CONNECTION_OK)
         return prepare_session(store, error);

@@ -77,7 +77,7 @@ bool query_int(VigieStore *store, const VigieQuery *query, int64_t *ret_value, G
         if (failure)
             g_propagate_error(error, failure);
         else
-            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "no such row");
+            g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "there is no such row");
         return false;
     }
     *ret_value = rows_int(rows, 0);

@@ -52,22 +52,24 @@ VigieSeal *store_seal_load(const char *name, const char *path, GError **error) {
     seal->name = g_strdup(name);
     seal->path = g_strdup(path);
     if (stat(path, &found) != 0 || !g_file_get_contents(path, &bytes, &size, NULL)) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s: %s: %s", name, path, g_strerror(errno));
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s: the file of keys %s cannot be read (%s)",
+                    name, path, g_strerror(errno));
         return NULL;
     }
     bool fits = take_keys(seal, bytes, size);
     OPENSSL_cleanse(bytes, size);
     g_free(bytes);
     if (found.st_mode & 027) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: %s: others can read it; chmod 0640 %s",
-                    name, path, path);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s: others can read the file of keys %s: chmod 0640 %s", name, path, path);
         return NULL;
     }
     if (!fits) {
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                    "%s: %s: %zu octets: keys of 32 octets are wanted, %d at most, as from: openssl rand "
-                    "-out %s 32",
-                    name, path, size, KEYS_MAX, path);
+        g_set_error(
+            error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+            "%s: the file %s has %zu octets: keys of 32 octets are wanted, %d at most, as from: openssl rand "
+            "-out %s 32",
+            name, path, size, KEYS_MAX, path);
         return NULL;
     }
     return g_steal_pointer(&seal);
@@ -141,6 +143,12 @@ static void row_clear(Row *row) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Row, row_clear)
 
+/* "artefact", of csirt_artefact. */
+static const char *kind_of(const VigieSealed *sealed) {
+    const char *room = strchr(sealed->table, '_');
+    return room ? room + 1 : sealed->table;
+}
+
 static bool read_row(VigieStore *store, const VigieSealed *sealed, int64_t id, Row *ret_row, GError **error) {
     g_autofree char *sql =
         g_strdup_printf("SELECT seal_key, sha256, %s, %s FROM %s WHERE id = $1",
@@ -152,7 +160,7 @@ static bool read_row(VigieStore *store, const VigieSealed *sealed, int64_t id, R
     if (!rows_next(rows, &failure)) {
         if (!failure)
             g_set_error(&failure, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND, "%s %" PRId64 ": there is none",
-                        sealed->table, id);
+                        kind_of(sealed), id);
         g_propagate_error(error, failure);
         return false;
     }
@@ -167,7 +175,7 @@ static bool read_row(VigieStore *store, const VigieSealed *sealed, int64_t id, R
 
 static bool refuse(const VigieSealed *sealed, int64_t id, VigieErrorCode code, const char *why,
                    GError **error) {
-    g_set_error(error, VIGIE_ERROR, (gint)code, "%s %" PRId64 ": %s", sealed->table, id, why);
+    g_set_error(error, VIGIE_ERROR, (gint)code, "%s %" PRId64 ": %s", kind_of(sealed), id, why);
     return false;
 }
 
@@ -178,7 +186,7 @@ static GBytes *open_row(const VigieSeal *seal, const VigieSealed *sealed, int64_
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
                     "%s %" PRId64 ": it is sealed with the key %s, which %s (%s) does not hold: append that "
                     "key to the file, from a backup, or start again what was started before it was there",
-                    sealed->table, id, row->key, seal->path, seal->name);
+                    kind_of(sealed), id, row->key, seal->path, seal->name);
         return NULL;
     }
     GBytes *clear = store_seal_open(key->octets, vigie_bytes_view(row->sealed), row->bound);

@@ -54,7 +54,7 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
             path, folder);
         return;
     case SQLITE_CONSTRAINT:
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "store %s: it contradicts what is stored: %s",
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "store %s: it contradicts what is stored (%s)",
                     path, detail);
         return;
     case SQLITE_BUSY:
@@ -96,8 +96,8 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
                     path, detail, folder, folder);
         return;
     default:
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "store %s: %s%s%s", path, detail,
-                    sql ? "; in: " : "", sql ? sql : "");
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INTERNAL, "store %s: it refuses a statement (%s%s%s)",
+                    path, detail, sql ? "; in: " : "", sql ? sql : "");
     }
 }
 
@@ -416,7 +416,7 @@ static bool make_file(const char *path, GError **error) {
                     path, g_strerror(cause), folder);
     else
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
-                    "store %s: cannot be opened: %s; check store.url", path, g_strerror(cause));
+                    "store %s: cannot be opened (%s); check store.url", path, g_strerror(cause));
     return false;
 }
 

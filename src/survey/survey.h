@@ -19,7 +19,7 @@ typedef struct {
     const char *file; /* NULL: given as an argument */
     unsigned line;
     const char *text;    /* the target as written, cut and made printable */
-    const char *problem; /* key of knowledge/words/survey.json, "survey.target.no-port" …; static */
+    const char *problem; /* key of knowledge/words/survey.json, "refusal.target.no-port" …; static */
 } VigieTargetComplaint;
 
 /* Parses one single target (no network, one port). The error says what is wrong and how it should look. */

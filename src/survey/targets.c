@@ -39,7 +39,7 @@ struct VigieTargets {
     Expression now;
 };
 
-#define PROBLEM(name) ("survey.target." name)
+#define PROBLEM(name) ("refusal.target." name)
 
 /* ---- Reading one expression -------------------------------------------------------------------------- */
 static bool read_number(const char *text, size_t size, unsigned max, unsigned *ret_number) {

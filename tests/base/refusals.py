@@ -16,31 +16,45 @@ from support import tap  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAY = sys.argv[1]
 VALUE = "\u00a4"  # stands for a value, which may be a refusal of its own
-# Read at start, on a terminal, by who writes rules and configuration; and what only a program can send to the desk.
-AT_START = ("anchor", "calendar", "canned", "clocks", "condition", "cvss4", "declaration-form", "escalation", "fetch", "priority", "rdap",
-            "roster", "rules", "statistics", "suppress", "team", "facts", "listen", "http", "gate", "portal", "notice-text", "notice-send",
-            "inbound", "open", "declaration", "enrol*", "policy", "release", "taxonomy", "workload")
+# What only a program sends to the desk; what the supervisor tells its log, which is in English.
 OF_PROGRAMS = ("the body is", f"{VALUE}: a text, a whole number", "case: there is none", "enums", "the artefact does not open",
-               f"there is no user {VALUE}: vigie")
-# Answers of a protocol are read by programs.
-PROTOCOLS = ("acme*", "cmp*", "scep*", "server-key")
+               f"there is no user {VALUE}: vigie", "was ended by", "ended with status")
 # A room: (its sources, whether every sentence counts or those alone that are said beside `error`, the files left out).
 ROOMS = [
-    ("src/csirt/*.c", False, AT_START),
-    ("src/portal/*.c", False, AT_START),
+    # "lang" refuses before there are words; "config" says what its keys mean, "seccomp" lists system calls, "keys" has RFC 8446's
+    # labels, "read-verdict" what machines answer mail with. Programs enrol, and frame requests.
+    ("src/base/*.c", True, ("lang", "config")),
+    ("src/base/config.c", False, ()),
+    ("src/sandbox/*.c", True, ("seccomp",)),
+    ("src/store/*.c", True, ()),
+    ("src/net/*.c", True, ()),
+    ("src/tls/*.c", True, ("keys",)),
     ("src/x509/*.c", True, ("traces",)),
-    ("src/pki/*.c", True, PROTOCOLS),
-    ("src/cli/*.c", True, ("case*", "diagnose", "doctor", "fleet*", "main", "serve", "survey*", "user")),
+    ("src/mail/*.c", True, ("read-verdict",)),
+    ("src/document/*.c", True, ()),
+    ("src/record/*.c", True, ()),
+    ("src/survey/*.c", True, ()),
+    ("src/fleet/*.c", True, ()),
+    ("src/csirt/*.c", False, ()),
+    ("src/pki/*.c", True, ("acme*", "cmp*", "scep*", "server-key")),
+    ("src/portal/*.c", False, ("enrol*", "gate")),
+    ("src/daemon/*.c", True, ()),
+    ("src/cli/*.c", True, ()),
 ]
 # Where a string is no refusal: it goes to the database, into JSON, a document, a log; or the program ends, by a fault of ours.
-CALLS = re.compile(r"store_\w+|query_\w+|json_\w+|f?printf|str\w+|g_str_has_\w+|g_error|vigie_log|vigie_words?|g_assert\w*|cli_parse|"
-                   r"\w*label_is|contains|lint_tell|list_tell")
+CALLS = re.compile(r"store_\w+|query_\w+|json_\w+|\w*(?<!strdup_)printf|str\w+|g_str(?!dup_printf|concat|lcpy)\w*|g_error|vigie_log|vigie_words?|"
+                   r"g_assert\w*|cli_parse|\w*label_is|contains|lint_tell|list_tell")
 # Its neighbours in the call or the table say so: a fault of ours, an option, what --help shows.
 NEIGHBOURS = re.compile(r"VIGIE_ERROR_INTERNAL|G_OPTION_ARG_\w+|forms|examples")
-SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|AND|OR|NULL|UNION|ON|COALESCE|GROUP BY|ORDER BY|VALUES|CASE|COUNT|EXISTS|RECURSIVE)\b|^(\w\.\w+, )+$")
+SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|JOIN|AND|OR|NULL|UNION|ON|COALESCE|GROUP BY|ORDER BY|VALUES|CASE|COUNT|EXISTS|RECURSIVE|"
+                 r"PRAGMA|LISTEN|DESC|RETURNING|SET)\b|\b[a-z]{1,2}\.[a-z_]+\b")
+# What a command is called with, and examples of it; columns; XML; what explains itself, from its capital to its full stop, as a
+# metric does.
+ARGUMENT = r"\[?(--[a-z-]+|-[a-z_]+|[A-Z]{2,}\S*|[A-Z]\b|\S+\|\S+|…|\.\.\.|\|)\]?"
+OTHER = re.compile(rf"([a-z-]+ )?{ARGUMENT}( {ARGUMENT})*|[^:]*\[-.*|vigie [a-z-]+ .*|  --.*|\w+(, \w+){{3,}}|<.*|[A-Z].*\.")
 # Two words, one of them a plain one, and no clause nor list of names; what holds a line's end is a text of its own.
 SENTENCE = re.compile(r"[a-z]{2,}[,:;]? \S|\S [a-z]{2,}")
-NAMED = re.compile(r"(RFC|ETSI|CA/B) [^:]*|[a-z]+, [a-z]+")
+NAMED = re.compile(r"(RFC|ETSI|CA/B) [^:]*|[a-z]+, [a-z]+|\[[a-z.%]+\] \w+( = )?|vigie( \w+)+")
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)+\'|[A-Za-z_]\w*|\S', re.S)
 FORMAT = re.compile(r"%[-+ #0-9.*]*(?:l|z|h|j)*[a-zA-Z]")
 
@@ -55,7 +69,7 @@ def literals(source):
         if token[0] == '"':
             pieces = (pieces or []) + [token[1:-1]]
             continue
-        if pieces is not None and re.fullmatch(r"PRI\w+|G_G\w+_FORMAT", token):
+        if pieces is not None and re.fullmatch(r"PRI\w+|(?:G_G|JSON_)\w+_FORMAT", token):
             pieces.append("d")
             continue
         if pieces is not None:
@@ -77,7 +91,7 @@ def literals(source):
 def sentences(path, all_sentences=True):
     for text, call, words in literals(path.read_text()):
         plain = text.replace('\\"', '"').replace("\\'", "'")
-        if SENTENCE.search(FORMAT.sub("", plain)) and "\\" not in plain and not NAMED.fullmatch(plain) and not SQL.search(plain) \
+        if SENTENCE.search(FORMAT.sub("", plain)) and "\\" not in plain and not NAMED.fullmatch(plain) and not OTHER.fullmatch(plain) and not SQL.search(plain) \
                 and not CALLS.fullmatch(call) and not any(NEIGHBOURS.fullmatch(word) for word in words):
             if all_sentences or "error" in words:
                 yield FORMAT.sub(VALUE, plain)
@@ -125,9 +139,19 @@ def test_reader():
     source.parent.rmdir()
 
 
+def test_once():
+    """one English sentence has one French"""
+    known = {}
+    for path in sorted((ROOT / "knowledge/words").glob("*.json")):
+        for key, texts in json.loads(path.read_text()).items():
+            english = re.sub(r"\{\w+\}", VALUE, texts["en"]) if key.startswith("refusal.") else key
+            assert english not in known, f"{key} and {known[english]}: {english}"
+            known[english] = key
+
+
 def test_unknown():
     """what nobody translated is told"""
     assert say(["nobody translated this", f"{VALUE}: 200 characters at most"]) == ["", f"{VALUE}\u00a0: 200 caractères au plus"]
 
 
-tap.run([test_reader, test_unknown] + [check(*room) for room in ROOMS])
+tap.run([test_reader, test_once, test_unknown] + [check(*room) for room in ROOMS])

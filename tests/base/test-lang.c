@@ -26,7 +26,8 @@ static void test_fill(void) {
 }
 
 /* Proves that a refusal is said by the entry that says most of it, with what it quotes, what is within it, whatever its quotation marks,
- * and that one that nobody translated, or that quotes what looks like a placeholder, does no harm. */
+ * and that one that nobody translated, or that quotes what looks like a placeholder, does no harm; and that a library's words
+ * stay within ours. */
 static void test_refusals(void) {
     static const char *const known[][2] = {
         {"task 12: it is done already", "la tâche 12 est déjà faite"},
@@ -44,6 +45,12 @@ static void test_refusals(void) {
     g_assert_null(vigie_refusal(VIGIE_FR, "", "desk.member."));
     g_autofree char *deep = g_strnfill(4000, ':');
     g_assert_null(vigie_refusal(VIGIE_FR, deep, "desk.member."));
+    g_autofree char *kept = vigie_said(VIGIE_FR, "nobody translated this: \xff");
+    g_assert_cmpstr(kept, ==, "nobody translated this: \uFFFD");
+    g_autofree char *within = vigie_said(VIGIE_FR, "imaps://a: the conversation failed (words of a library)");
+    g_assert_cmpstr(within, ==, "imaps://a\u00a0: la conversation a échoué (words of a library)");
+    g_autofree char *english = vigie_said(VIGIE_EN, "task 12: it is done already");
+    g_assert_cmpstr(english, ==, "task 12: it is done already");
 }
 
 /* A catalogue in a folder of its own, loaded by a child: a process loads its words once. */

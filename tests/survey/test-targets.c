@@ -10,7 +10,7 @@ static GString *complaints;
 static void note(const VigieTargetComplaint *complaint, void *data) {
     g_assert_true(data == &complaints);
     g_string_append_printf(complaints, "%s:%u %s;", complaint->file ? complaint->file : "-", complaint->line,
-                           complaint->problem + strlen("survey.target."));
+                           complaint->problem + strlen("refusal.target."));
     /* Every reason has its words. */
     g_assert_cmpstr(vigie_word(VIGIE_FR, complaint->problem), !=, complaint->problem);
 }
