@@ -20,6 +20,7 @@ if os.getuid() != 0:
 from apart import OTHERS, SIGNER, Apart, as_account  # noqa: E402
 
 CHU = Apart()
+CHU.daemon.environment["LC_ALL"] = "en_US.UTF-8"  # in which the refusals below are read
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_ATTACH = 16
 

@@ -162,7 +162,8 @@ def test_forged():
     vigie.equal(log_in(None, "-H", f"X-SSL-Client-Cert: {pem}", "-H", "X-SSL-Client-Verify: SUCCESS")[0], 403, "through nginx")
     with Daemon(folder=CHU.path("tcp").mkdir() or CHU.path("tcp"), store=CHU.daemon.groups["store"]) as tcp:
         vigie.equal(direct("dupont", port=tcp.port)[0], 403, "over TCP")
-    wrong = Daemon(folder=CHU.path("tcp"), store=CHU.daemon.groups["store"], portal={"client_certificates": "true"})
+    wrong = Daemon(folder=CHU.path("tcp"), store=CHU.daemon.groups["store"], portal={"client_certificates": "true"},
+                   environment={"LC_ALL": "en_US.UTF-8"})
     try:
         wrong.start()
     except AssertionError:
