@@ -121,7 +121,7 @@ bool pki_grant_remove(VigieStore *store, const char *account, const VigieGrant *
         return false;
     if (removed == 0) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                    "%s has no such role: vigie user roles shows what each has", account);
+                    "%s has no such role: vigie user grants shows what each has", account);
         return false;
     }
     return note(store, "withdrawn", account, grant, who, now, error) && store_commit(&tx, error);

@@ -186,7 +186,6 @@ static const struct {
     {"/cases", "desk.nav", MAY_CASE},
     {"/requests", "portal.nav.requests", MAY_READ},
     {"/organisations", "portal.nav.organisations", MAY_READ},
-    {"/glossary", "portal.nav.glossary", MAY_READ},
     {"/accounts", "keep.accounts", MAY_ACCOUNTS},
     {"/audit", "portal.nav.audit", MAY_AUDIT},
 };

@@ -28,6 +28,7 @@ CHU.account("o.ordre", "ordre")
 CHU.account("g.guichet", "registration")
 CHU.account("s.op", "operator")
 CHU.account("nobody")
+CHU.account("i.admin", role="admin")
 
 
 def person(name):
@@ -230,6 +231,21 @@ def test_schemas():
         fits(dsi.json(here), schema, document["components"]["schemas"], path)
 
 
+def test_grant():
+    """an administrator gives who validates their role, and takes it back, on the account's page"""
+    admin = person("i.admin")
+    one = next(one["id"] for one in admin.json("/accounts")["items"] if one["name"] == "nobody")
+    page = f"/accounts/{one}"
+    given = {"grant": "dsi", "organisation": ORGANISATION, "profession": "", "department": ""}
+    vigie.equal(admin.post(f"{page}/grant", page, **given).status, 303)
+    request = f"/requests/{number_of(ask(person('c.martin'), 'granted'))}"
+    vigie.equal(person("nobody").post(f"{request}/validate", request).status, 303)
+    vigie.equal(person("nobody").json(request)["validator"], "nobody")
+    vigie.equal(admin.post(f"{page}/withdraw", page, **given).status, 303)
+    person("nobody").get(request, expect=404)
+    assert admin.post(f"{page}/grant", page, **{**given, "grant": "emperor"}).status == 409
+
+
 def test_cross_site():
     """another site's form validates nothing"""
     martin, dsi = person("c.martin"), person("a.dsi")
@@ -243,4 +259,4 @@ def test_cross_site():
 
 with CHU:
     tap.run([test_ask_and_validate, test_mistake, test_evidence, test_revoke, test_authority, test_renew, test_device_csr, test_device_key,
-             test_api, test_enrolment, test_schemas, test_cross_site])
+             test_api, test_enrolment, test_schemas, test_grant, test_cross_site])
