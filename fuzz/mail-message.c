@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     g_autoptr(GBytes) raw = g_bytes_new_static(data, size);
     g_autoptr(VigieMailRead) read = mail_read(NULL, raw, NULL);
-    if (!read || json_object_size(read->about) != 23)
+    if (!read || json_object_size(read->about) != 24)
         abort();
     const char *text = json_string_value(json_object_get(read->about, "text"));
     if (!text || strlen(text) > MAIL_READ_TEXT)
