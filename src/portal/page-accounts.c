@@ -109,6 +109,19 @@ static int64_t number_of(const Request *request, const char *name) {
     return text && g_ascii_string_to_signed(text, 10, 1, G_MAXINT64, &number, NULL) ? number : 0;
 }
 
+/* None given is all of them: what is no number must not become that. */
+static bool read_organisation(const Request *request, int64_t *ret_organisation, GError **error) {
+    const char *text = request_form(request, "organisation");
+    gint64 number = 0;
+    if (text && *text && !g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &number, NULL)) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                            "the organisation: its number is wanted, or nothing for all");
+        return false;
+    }
+    *ret_organisation = number;
+    return true;
+}
+
 static bool read_role(const Request *request, VigieRole *ret_role, GError **error) {
     const char *text = request_form(request, "role");
     if (text && portal_role_parse(text, ret_role))
@@ -174,11 +187,13 @@ static json_t *with_password(Request *request, const char *password, GError **er
 RESOURCE(page_account_add) {
     const char *name = request_form(request, "name");
     VigieRole role = VIGIE_ROLE_READER;
+    int64_t organisation = 0;
     g_autoptr(GError) why = NULL;
     g_autofree char *password = portal_password_generate();
     if (read_role(request, &role, &why) && not_desk(portal_role_name(role), &why) &&
-        portal_user_add(request->store, name ? name : "", role, number_of(request, "organisation"), password,
-                        request->reader.name, request->now, &why)) {
+        read_organisation(request, &organisation, &why) &&
+        portal_user_add(request->store, name ? name : "", role, organisation, password, request->reader.name,
+                        request->now, &why)) {
         request->status = 201;
         return account_id(request->store, name, &request->id, error) ? with_password(request, password, error)
                                                                      : NULL;
@@ -231,15 +246,16 @@ static bool as_it_was(const Request *request, const json_t *account, GError **er
 RESOURCE(page_account_role) {
     g_autoptr(json_t) account = find(request, error);
     VigieRole role;
+    int64_t organisation = 0;
     g_autoptr(GError) why = NULL;
     if (!account)
         return NULL;
-    bool done =
-        as_it_was(request, account, &why) && read_role(request, &role, &why) &&
-        (strcmp(portal_role_name(role), vigie_member(account, "role")) == 0 ||
-         not_desk(portal_role_name(role), &why)) &&
-        portal_user_role(request->store, vigie_member(account, "name"), role,
-                         number_of(request, "organisation"), request->reader.name, request->now, &why);
+    bool done = as_it_was(request, account, &why) && read_role(request, &role, &why) &&
+                read_organisation(request, &organisation, &why) &&
+                (strcmp(portal_role_name(role), vigie_member(account, "role")) == 0 ||
+                 not_desk(portal_role_name(role), &why)) &&
+                portal_user_role(request->store, vigie_member(account, "name"), role, organisation,
+                                 request->reader.name, request->now, &why);
     return after(request, done, &why, error);
 }
 
@@ -301,22 +317,23 @@ RESOURCE(page_account_token_remove) {
     return after(request, done, &why, error);
 }
 
-static VigieGrant grant_of(const Request *request) {
+static bool read_grant(const Request *request, VigieGrant *ret_grant, GError **error) {
     const char *role = request_form(request, "grant"), *profession = request_form(request, "profession"),
                *department = request_form(request, "department");
-    return (VigieGrant){.role = role ? role : "",
-                        .organisation = number_of(request, "organisation"),
-                        .profession = profession ? profession : "",
-                        .department = department ? department : ""};
+    *ret_grant = (VigieGrant){.role = role ? role : "",
+                              .profession = profession ? profession : "",
+                              .department = department ? department : ""};
+    return read_organisation(request, &ret_grant->organisation, error);
 }
 
 RESOURCE(page_account_grant) {
     g_autoptr(json_t) account = find(request, error);
     g_autoptr(GError) why = NULL;
-    const VigieGrant grant = grant_of(request);
+    VigieGrant grant;
     if (!account)
         return NULL;
-    bool done = pki_grant_add(request->store, request->portal->profiles, vigie_member(account, "name"),
+    bool done = read_grant(request, &grant, &why) &&
+                pki_grant_add(request->store, request->portal->profiles, vigie_member(account, "name"),
                               &grant, request->reader.name, request->now, &why);
     return after(request, done, &why, error);
 }
@@ -324,10 +341,11 @@ RESOURCE(page_account_grant) {
 RESOURCE(page_account_withdraw) {
     g_autoptr(json_t) account = find(request, error);
     g_autoptr(GError) why = NULL;
-    const VigieGrant grant = grant_of(request);
+    VigieGrant grant;
     if (!account)
         return NULL;
-    bool done = pki_grant_remove(request->store, vigie_member(account, "name"), &grant, request->reader.name,
+    bool done = read_grant(request, &grant, &why) &&
+                pki_grant_remove(request->store, vigie_member(account, "name"), &grant, request->reader.name,
                                  request->now, &why);
     return after(request, done, &why, error);
 }

@@ -243,7 +243,10 @@ def test_grant():
     vigie.equal(person("nobody").json(request)["validator"], "nobody")
     vigie.equal(admin.post(f"{page}/withdraw", page, **given).status, 303)
     person("nobody").get(request, expect=404)
-    assert admin.post(f"{page}/grant", page, **{**given, "grant": "emperor"}).status == 409
+    for wrong in ({"grant": "emperor"}, {"organisation": "CHU"}, {"organisation": "-1"}):
+        vigie.equal(admin.post(f"{page}/grant", page, **{**given, **wrong}).status, 409, wrong)
+        vigie.equal(admin.post(f"{page}/role", page, role="reader", organisation="CHU").status, 409)
+    vigie.equal(admin.json(f"/accounts/{one}")["grants"], [])
 
 
 def test_cross_site():
