@@ -189,7 +189,7 @@ static GBytes *slice(const Whole *whole, const json_t *range, const char *offset
     json_int_t length = json_integer_value(json_object_get(range, size));
     bool inside = from >= 0 && length >= 0 && (guint64)from <= whole->content->len &&
                   (guint64)length <= whole->content->len - (guint64)from;
-    return inside ? g_bytes_new(whole->content->data + from, (gsize)length) : g_bytes_new(NULL, 0);
+    return inside && length ? g_bytes_new(whole->content->data + from, (gsize)length) : g_bytes_new(NULL, 0);
 }
 
 /* A part of text, so that what was inline is read as any body. */
