@@ -233,6 +233,16 @@ json_t *pki_authority_list(VigieStore *store, const char *name, GError **error) 
     return g_steal_pointer(&list);
 }
 
+json_t *pki_authority_titles(VigieStore *store, GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(store, error, "SELECT name, title FROM pki_authority ORDER BY id", "");
+    g_autoptr(json_t) titles = json_object();
+    GError *why = NULL;
+    while (rows && rows_next(rows, &why))
+        json_object_set_new(titles, rows_text(rows, 0), json_string(rows_text(rows, 1)));
+    return rows_ended(rows, &why, error) ? g_steal_pointer(&titles) : NULL;
+}
+
 char *pki_authority_pem(VigieStore *store, const char *name, GError **error) {
     g_autoptr(VigieAuthority) authority = pki_authority_open(store, name, NULL, error);
     if (!authority)

@@ -46,24 +46,33 @@ bool grant_covers(VigieStore *store, const char *account, const Profile *profile
 }
 
 /* ---- Given and taken ---------------------------------------------------------------------------------------- */
-static bool role_known(const VigieProfiles *profiles, const char *role, GError **error) {
+static void add_role(GPtrArray *roles, const char *role) {
+    if (!g_ptr_array_find_with_equal_func(roles, role, g_str_equal, NULL))
+        g_ptr_array_add(roles, g_strdup(role));
+}
+
+GPtrArray *pki_role_list(const VigieProfiles *profiles) {
     g_autoptr(json_t) list = pki_profile_list(profiles, VIGIE_EN);
-    g_autoptr(GString) known = g_string_new("registration, operator");
+    GPtrArray *roles = g_ptr_array_new_with_free_func(g_free);
     size_t i, j;
     json_t *profile, *validator;
-    if (strcmp(role, grant_registration) == 0 || strcmp(role, grant_operator) == 0)
-        return true;
+    add_role(roles, grant_registration);
+    add_role(roles, grant_operator);
     json_array_foreach(list, i, profile) {
         json_array_foreach(json_object_get(profile, "validators"), j, validator) {
-            const char *name = json_string_value(validator);
-            if (strcmp(name, role) == 0)
-                return true;
-            if (!strstr(known->str, name))
-                g_string_append_printf(known, ", %s", name);
+            add_role(roles, json_string_value(validator));
         }
     }
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the role %s: one of %s is wanted", role,
-                known->str);
+    g_ptr_array_add(roles, NULL);
+    return roles;
+}
+
+static bool role_known(const VigieProfiles *profiles, const char *role, GError **error) {
+    g_autoptr(GPtrArray) roles = pki_role_list(profiles);
+    if (g_strv_contains((const char *const *)roles->pdata, role))
+        return true;
+    g_autofree char *known = g_strjoinv(", ", (char **)roles->pdata);
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the role %s: one of %s is wanted", role, known);
     return false;
 }
 

@@ -7,8 +7,6 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-enum { REFRESH = 60 };
-
 static void responder_free(Responder *responder) {
     g_free(responder->name);
     signer_free(responder->signer);
@@ -100,8 +98,8 @@ static void add_authority(VigieOcsp *ocsp, int64_t id, const char *name, VigieBy
     SHA256(key.data, key.size, responder->key_sha256);
 }
 
-bool responders_read(VigieOcsp *ocsp, VigieStore *store, VigieTime now, GError **error) {
-    if (ocsp->read != 0 && now >= ocsp->read && now - ocsp->read < REFRESH)
+bool responders_read(VigieOcsp *ocsp, VigieStore *store, VigieTime age, VigieTime now, GError **error) {
+    if (ocsp->read != 0 && now >= ocsp->read && now - ocsp->read < age)
         return true;
     g_autoptr(VigieRows) rows = store_query(
         store, error, "SELECT id, name, certificate, settings FROM pki_authority ORDER BY id", "");
@@ -121,7 +119,7 @@ bool responders_read(VigieOcsp *ocsp, VigieStore *store, VigieTime now, GError *
 /* ---- Keys ---------------------------------------------------------------------------------------------------- */
 bool pki_ocsp_add_key(VigieOcsp *ocsp, VigieStore *store, const char *authority, const char *passphrase,
                       GError **error) {
-    if (!responders_read(ocsp, store, vigie_time_now(), error))
+    if (!responders_read(ocsp, store, RESPONDERS_KEPT, vigie_time_now(), error))
         return false;
     Responder *responder = responder_by_name(ocsp, authority);
     g_autoptr(VigieRows) rows =

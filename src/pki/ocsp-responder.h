@@ -23,8 +23,9 @@ struct VigieOcsp {
     int64_t paced;           /* see question_paced */
 };
 
-/* Reads the store's authorities where that was a minute ago. */
-bool responders_read(VigieOcsp *ocsp, VigieStore *store, VigieTime now, GError **error);
+/* Reads the store's authorities where that was so many seconds ago; after one, who is asked for and not known may be new. */
+enum { RESPONDERS_KEPT = 60, RESPONDERS_MISSED = 1 };
+bool responders_read(VigieOcsp *ocsp, VigieStore *store, VigieTime age, VigieTime now, GError **error);
 /* Borrowed; NULL: there is none. */
 Responder *responder_by_id(const VigieOcsp *ocsp, int64_t id);
 Responder *responder_by_name(const VigieOcsp *ocsp, const char *authority);

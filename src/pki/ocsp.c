@@ -60,7 +60,7 @@ static bool answer_fresh(VigieStore *store, const Responder *responder, const Oc
 
 bool ocsp_answer_serials(VigieOcsp *ocsp, VigieStore *store, int64_t authority, const OcspRequest *request,
                          VigieTime now, VigieOcspAnswer *answer, GError **error) {
-    if (!responders_read(ocsp, store, now, error))
+    if (!responders_read(ocsp, store, RESPONDERS_KEPT, now, error))
         return false;
     const Responder *responder = responder_by_id(ocsp, authority);
     return !responder || !responder->signer || answer_fresh(store, responder, request, now, answer, error);
@@ -114,6 +114,11 @@ static bool answer_known(VigieOcsp *ocsp, VigieStore *store, const OcspRequest *
     const Responder *responder = find_responder(ocsp, request);
     const OcspAsked *asked = &request->asked[0];
     bool single = request->count == 1, nonce = request->nonce.size > 0, found = false;
+    if (!responder) {
+        if (!responders_read(ocsp, store, RESPONDERS_MISSED, now, error))
+            return false;
+        responder = find_responder(ocsp, request);
+    }
     if (!responder || (!single && !responder->signer && !ocsp->client)) {
         response_put_failure(answer->der, OCSP_UNAUTHORIZED);
         return true;
@@ -139,7 +144,7 @@ bool pki_ocsp_answer(VigieOcsp *ocsp, VigieStore *store, VigieBytes der, VigieTi
     if (!ocsp_request_parse(der, &request))
         response_put_failure(answer.der, OCSP_MALFORMED);
     else
-        well = responders_read(ocsp, store, now, error) &&
+        well = responders_read(ocsp, store, RESPONDERS_KEPT, now, error) &&
                answer_known(ocsp, store, &request, now, &answer, error);
     if (!well)
         g_byte_array_unref(answer.der);

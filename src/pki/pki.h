@@ -50,6 +50,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieAuthority, pki_authority_close)
 /* [ { "name", "title", "issuer", "succeeds", "successor": names or null, "subject", "not_before", "not_after", "sha256",
  *     "serial", "key": "EC 384", "key_file", "shares": how many open it, 0: it is not shared, "destroyed": time or null, "certificates": n, "revoked": n, "settings": {} } ], issuers first; `name` NULL: all. */
 json_t *pki_authority_list(VigieStore *store, const char *name, GError **error);
+/* { name: title }, of all. Cheap: pages ask again and again. */
+json_t *pki_authority_titles(VigieStore *store, GError **error);
 /* Its certificate, PEM. Free with g_free. */
 char *pki_authority_pem(VigieStore *store, const char *name, GError **error);
 
@@ -79,6 +81,8 @@ typedef struct VigieProfiles VigieProfiles;
 VigieProfiles *pki_profiles_load(GError **error);
 void pki_profiles_free(VigieProfiles *profiles);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieProfiles, pki_profiles_free)
+/* All that may be granted (below): "registration", "operator", and whom the profiles name as validators. NULL-terminated, owned. */
+GPtrArray *pki_role_list(const VigieProfiles *profiles);
 /* [ { "name", "title", "days", "hold", "dual_control", "validators": [], "names": [ "dns" … ],
  *     "fields": [ { "name", "optional" } ] } ] */
 json_t *pki_profile_list(const VigieProfiles *profiles, VigieLang lang);

@@ -1,25 +1,10 @@
 /* page-accounts: who may come in, and as what, kept by an administrator. A password is made here and shown once. */
 #include "portal/account.h"
+#include "portal/authorities.h"
 #include "portal/keep.h"
 #include "portal/present.h"
 
 #include <string.h>
-
-static const char *const roles[] = {"reader", "biomed", "admin", NULL};
-/* In the registration of certificates. */
-static const char *const grants[] = {"registration",
-                                     "biomed",
-                                     "dsi",
-                                     "director",
-                                     "legal-representative",
-                                     "mandated-administrator",
-                                     "technical-contact",
-                                     "operator",
-                                     "ordre",
-                                     "ars",
-                                     "cpam",
-                                     "ssa",
-                                     NULL};
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
 /* The organisation that an account is confined to, with its name; null: all. */
@@ -103,12 +88,6 @@ RESOURCE(page_account_one) {
 }
 
 /* ---- Writing ------------------------------------------------------------------------------------------------ */
-static int64_t number_of(const Request *request, const char *name) {
-    gint64 number = 0;
-    const char *text = request_form(request, name);
-    return text && g_ascii_string_to_signed(text, 10, 1, G_MAXINT64, &number, NULL) ? number : 0;
-}
-
 /* None given is all of them: what is no number must not become that. */
 static bool read_organisation(const Request *request, int64_t *ret_organisation, GError **error) {
     const char *text = request_form(request, "organisation");
@@ -167,11 +146,20 @@ RESOURCE(page_account_new) {
     return new_account(request, NULL);
 }
 
+/* Those that a page may give, and the one that the account has. */
+static json_t *role_options(const Request *request, const char *own) {
+    const char *offered[VIGIE_ROLES + 1] = {NULL};
+    size_t count = 0;
+    for (VigieRole role = 0; role < VIGIE_ROLES; role++)
+        if (!is_desk(portal_role_name(role)) || strcmp(portal_role_name(role), own) == 0)
+            offered[count++] = portal_role_name(role);
+    return present_options(request, "portal.role.", offered, own);
+}
+
 DRESS(dress_account_new) {
     json_t *organisations =
         present_organisations(request, json_string_value(json_object_get(view, "organisation")), error);
-    json_object_set_new(view, "roles",
-                        present_options(request, "portal.role.", roles, vigie_member(view, "role")));
+    json_object_set_new(view, "roles", role_options(request, vigie_member(view, "role")));
     return organisations && json_object_set_new(view, "organisations", organisations) == 0;
 }
 
@@ -310,7 +298,7 @@ RESOURCE(page_account_token_remove) {
     const char *token = request_form(request, "token");
     if (!tx)
         return NULL;
-    bool done = token_remove(request->store, request->id, number_of(request, "token"), &why) &&
+    bool done = token_remove(request->store, request->id, request_number(token), &why) &&
                 keep_audit(request, "token-removed", vigie_member(account, "name"), token, &why) &&
                 store_commit(&tx, &why);
     g_clear_pointer(&tx, store_rollback);
@@ -380,15 +368,13 @@ DRESS(dress_account_one) {
     json_object_set_new(view, "all_organisations", all ? all : json_array());
     json_object_set(view, "title", json_object_get(view, "name"));
     json_object_set_new(view, "was_organisation", json_string(json_is_object(organisation) ? of : ""));
-    const char *role = vigie_member(view, "role"), *const own[] = {role, NULL};
-    json_t *offered = present_options(request, "portal.role.", roles, role);
-    g_autoptr(json_t) present_role =
-        is_desk(role) ? present_options(request, "portal.role.", own, role) : json_array();
-    json_array_extend(offered, present_role);
-    json_object_set_new(view, "roles", offered);
+    const char *role = vigie_member(view, "role");
+    g_autoptr(GPtrArray) grants = pki_role_list(request->portal->profiles);
+    json_object_set_new(view, "roles", role_options(request, role));
     json_object_set_new(view, "desk_account", json_boolean(is_desk(role)));
-    json_object_set_new(view, "grant_roles", present_options(request, "request.role.", grants, NULL));
-    json_object_set_new(view, "registers", json_boolean(request->portal->authorities));
+    json_object_set_new(view, "grant_roles",
+                        present_options(request, "request.role.", (const char *const *)grants->pdata, NULL));
+    json_object_set_new(view, "registers", json_boolean(authorities_any(request)));
     json_object_set_new(view, "self", json_boolean(request->id == request->reader.account));
     json_array_foreach(json_object_get(view, "tokens"), index, one) {
         json_object_set_new(one, "account", json_integer(request->id));

@@ -1,4 +1,5 @@
 /* page-issued: certificates that our authorities issued, their end before its time, and the device's next one. */
+#include "portal/authorities.h"
 #include "portal/present.h"
 #include "portal/registration.h"
 #include "x509/x509.h"
@@ -11,27 +12,24 @@ static const char *const reasons[] = {"superseded",         "cessationOfOperatio
                                       "affiliationChanged", "privilegeWithdrawn",   "unspecified",
                                       "certificateHold",    "removeFromCRL",        NULL};
 
-static int64_t number_of(const char *text) {
-    gint64 number = 0;
-    return text && g_ascii_string_to_signed(text, 10, 1, G_MAXINT64, &number, NULL) ? number : 0;
-}
-
 /* ---- The list ----------------------------------------------------------------------------------------------- */
 RESOURCE(page_issued) {
     VigieIssuedFilter filter = {.account = request->reader.name,
-                                .device = number_of(request_query(request, "device")),
-                                .before = number_of(request_query(request, "before")),
+                                .device = request_number(request_query(request, "device")),
+                                .before = request_number(request_query(request, "before")),
                                 .limit = PAGE};
-    const char *serial = request_query(request, "q");
+    const char *serial = request_query(request, "q"), *authority = request_query(request, "authority");
     if (serial && *serial)
         filter.serial = serial;
+    if (authority && *authority)
+        filter.authority = authority;
     g_autoptr(json_t) items = pki_certificate_list(request->store, &filter, request->now, error);
     if (!items)
         return NULL;
     size_t count = json_array_size(items);
     json_t *last = count == PAGE ? json_object_get(json_array_get(items, count - 1), "id") : NULL;
     /* How the authorities stand is said where the newest of all is shown. */
-    bool all = !filter.before && !filter.device && !filter.serial;
+    bool all = !filter.before && !filter.device && !filter.serial && !filter.authority;
     g_autoptr(json_t) lives =
         all ? pki_authority_lives(request->store, request->portal->profiles, request->now, error)
             : json_array();
@@ -80,9 +78,10 @@ static void name_authority(const Request *request, json_t *one) {
                        : late    ? "request.generation.late"
                                  : "request.generation.by",
                *day = succeeded ? last : by;
-    g_autofree char *note = day ? vigie_words(request->lang, word, "day", day, "successor",
-                                              json_string_value(json_object_get(one, "successor")), NULL)
-                                : NULL;
+    const char *successor = json_string_value(json_object_get(one, "successor"));
+    g_autofree char *title = successor ? authorities_title(request, successor) : NULL;
+    g_autofree char *note =
+        day ? vigie_words(request->lang, word, "day", day, "successor", title, NULL) : NULL;
     json_object_set_new(one, "note", note ? json_string(note) : json_null());
     json_object_set_new(one, "life_text", json_string(vigie_word(request->lang, key)));
     for (size_t i = 0; i < G_N_ELEMENTS(marks); i++)
@@ -101,10 +100,11 @@ DRESS(dress_issued) {
     json_array_foreach(items, index, one) {
         name_certificate(request, one);
     }
-    const char *q = request_query(request, "q");
+    const char *q = request_query(request, "q"), *authority = request_query(request, "authority");
     registration_say_older(request, view);
     json_object_set_new(view, "q", json_string(q ? q : ""));
-    json_object_set_new(view, "narrowed", json_boolean(q && *q));
+    json_object_set_new(view, "of_authority", authorities_options(request, authority));
+    json_object_set_new(view, "narrowed", json_boolean((q && *q) || (authority && *authority)));
     return true;
 }
 

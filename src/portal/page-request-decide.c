@@ -40,9 +40,10 @@ static GArray *picked(const Request *request) {
     gpointer name, value;
     g_hash_table_iter_init(&iter, request->form);
     while (g_hash_table_iter_next(&iter, &name, &value)) {
-        gint64 id = 0;
-        if (g_str_has_prefix(name, "requests.") &&
-            g_ascii_string_to_signed((const char *)name + strlen("requests."), 10, 1, G_MAXINT64, &id, NULL))
+        int64_t id = g_str_has_prefix(name, "requests.")
+                         ? request_number((const char *)name + strlen("requests."))
+                         : 0;
+        if (id)
             g_array_append_val(ids, id);
     }
     g_array_sort(ids, compare);

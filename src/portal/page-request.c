@@ -14,17 +14,12 @@ enum { PAGE = 50, REFRESH_SECONDS = 2, MAIL_FIELD_MAX = 254 };
 static const char *const states[] = {"requested", "validated", "issued", "refused", NULL};
 
 /* ---- The list ----------------------------------------------------------------------------------------------- */
-static int64_t number_of(const char *text) {
-    gint64 number = 0;
-    return text && g_ascii_string_to_signed(text, 10, 1, G_MAXINT64, &number, NULL) ? number : 0;
-}
-
 RESOURCE(page_requests) {
     const char *state = request_query(request, "state");
     VigiePkiFilter filter = {.state = -1,
                              .account = request->reader.name,
-                             .device = number_of(request_query(request, "device")),
-                             .before = number_of(request_query(request, "before")),
+                             .device = request_number(request_query(request, "device")),
+                             .before = request_number(request_query(request, "before")),
                              .limit = PAGE};
     for (int i = 0; state && states[i]; i++)
         if (strcmp(states[i], state) == 0)
@@ -99,7 +94,7 @@ static bool add(Request *request, const char *profile, GError **error) {
                              .csr = registration_csr(request),
                              .fields = fields,
                              .names = (const char *const *)names,
-                             .organisation = number_of(request_form(request, "organisation")),
+                             .organisation = request_number(request_form(request, "organisation")),
                              .requester = request->reader.name,
                              .mail = mail && *mail ? mail : NULL,
                              .protocol = request->api ? "rest" : "portal"};
@@ -318,7 +313,7 @@ RAW(file_request_evidence) {
     if (!may_see(request, &decides, error))
         return false;
     g_autoptr(GBytes) content = pki_evidence_get(request->store, request->portal->evidence, request->id,
-                                                 number_of(request_query(request, "file")),
+                                                 request_number(request_query(request, "file")),
                                                  request->reader.name, request->now, &name, error);
     if (!content)
         return false;

@@ -1,6 +1,7 @@
 #include "portal/portal.h"
 #include "csirt/declaration.h"
 #include "portal/account.h"
+#include "portal/authorities.h"
 #include "portal/enrol.h"
 #include "portal/gate.h"
 #include "portal/http.h"
@@ -56,14 +57,6 @@ static bool load_evidence_key(Portal *portal, GError **error) {
     return !*path || portal->evidence;
 }
 
-/* Without any, no page speaks of requests. */
-static bool look_for_authorities(Portal *portal, GError **error) {
-    g_autoptr(VigieStore) store = store_open(vigie_config_text(portal->config, "store.url"), error);
-    g_autoptr(json_t) list = store ? pki_authority_list(store, NULL, error) : NULL;
-    portal->authorities = json_array_size(list) > 0;
-    return list != NULL;
-}
-
 static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     *portal = (Portal){.config = config,
                        .site = vigie_config_text(config, "site.name"),
@@ -75,7 +68,8 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
                        .session_max = vigie_config_seconds(config, "portal.session_max"),
                        .upload_file = (uint64_t)vigie_config_int(config, "portal.upload_file") << 20,
                        .upload_total = (uint64_t)vigie_config_int(config, "portal.upload_total") << 20,
-                       .published = published_new()};
+                       .published = published_new(),
+                       .authorities = authorities_new()};
     vigie_lang_parse(vigie_config_text(config, "site.language"), &portal->lang);
     g_autofree char *secret = account_secret_new();
     portal->dummy_hash = account_hash_password(secret, error);
@@ -88,13 +82,13 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->limits = limits_new();
     portal->group = portal->openapi ? store_group_open(vigie_config_text(config, "store.url"), error) : NULL;
     return portal->group && load_team(portal, error) && load_evidence_key(portal, error) &&
-           load_assets(portal, error) && look_for_authorities(portal, error) &&
-           enrol_server_open(config, &portal->enrol, error);
+           load_assets(portal, error) && enrol_server_open(config, &portal->enrol, error);
 }
 
 static void unload(Portal *portal) {
     store_group_close(portal->group);
     published_free(portal->published);
+    authorities_free(portal->authorities);
     g_free(portal->dummy_hash);
     document_templates_free(portal->templates);
     record_rules_free(portal->rules);

@@ -1,4 +1,5 @@
 #include "portal/present.h"
+#include "portal/authorities.h"
 #include "portal/router.h"
 
 #include <string.h>
@@ -148,6 +149,10 @@ static void present_member(const Request *request, json_t *object, const char *m
         present_issuer(object, json_string_value(value));
     if (strcmp(member, "kind") == 0 && json_is_string(value))
         present_kind(request, object, json_string_value(value));
+    if (strcmp(member, "authority") == 0 && json_is_string(value)) {
+        g_autofree char *title = authorities_title(request, json_string_value(value));
+        set_text(object, member, "title", title);
+    }
 }
 
 static void present_object(const Request *request, json_t *object) {
@@ -207,7 +212,7 @@ static json_t *navigation(const Request *request) {
         bool registers = strcmp(places[i].path, "/requests") == 0;
         if (!(request->reader.may & (1U << places[i].may)) ||
             (desk && (!request->portal->team || request->reader.organisation)) ||
-            (registers && !request->portal->authorities))
+            (registers && !authorities_any(request)))
             continue;
         gsize size = strcspn(places[i].path, "?");
         const char *path = reached_from(request->path);
@@ -239,7 +244,8 @@ static json_t *revoked_authorities(const Request *request) {
     json_t *texts = json_array(), *one;
     size_t index;
     json_array_foreach(list, index, one) {
-        const char *successor = json_string_value(json_object_get(one, "successor"));
+        const char *next = json_string_value(json_object_get(one, "successor"));
+        g_autofree char *successor = next ? authorities_title(request, next) : NULL;
         VigieTime at = 0;
         vigie_time_parse_rfc3339(json_string_value(json_object_get(one, "revoked")), &at, NULL);
         g_autofree char *when = vigie_date_time_text(request->lang, request->portal->zone, at);
@@ -252,6 +258,7 @@ static json_t *revoked_authorities(const Request *request) {
 }
 
 json_t *present_frame(const Request *request, const char *title) {
+    bool authorities = authorities_any(request);
     VigieLang other = request->lang == VIGIE_FR ? VIGIE_EN : VIGIE_FR;
     bool post = strcmp(request->method, "POST") == 0; /* whose address cannot be asked for again */
     g_autofree char *page =
@@ -268,8 +275,8 @@ json_t *present_frame(const Request *request, const char *title) {
                   asset_tag(request, "icon.svg"), "may_act", (request->reader.may & (1U << MAY_ACT)) != 0,
                   "may_register", (request->reader.may & (1U << MAY_REGISTER)) != 0, "may_keep",
                   (request->reader.may & (1U << MAY_KEEP)) != 0, "certificates",
-                  (request->reader.may & (1U << MAY_REGISTER)) != 0 && request->portal->authorities,
-                  "confined", request->reader.organisation != 0, "authorities", request->portal->authorities);
+                  (request->reader.may & (1U << MAY_REGISTER)) != 0 && authorities, "confined",
+                  request->reader.organisation != 0, "authorities", authorities);
     if (request->reader.account) {
         g_autofree char *role = g_strconcat("portal.role.", portal_role_name(request->reader.role), NULL);
         json_object_set_new(
@@ -283,7 +290,7 @@ json_t *present_frame(const Request *request, const char *title) {
         const char *q = strcmp(request->path, "/search") == 0 ? request_query(request, "q") : NULL;
         json_object_set_new(frame, "q", json_string(q ? q : ""));
     }
-    if (request->reader.account && request->portal->authorities)
+    if (request->reader.account && authorities)
         json_object_set_new(frame, "revoked", revoked_authorities(request));
     if (request->reader.csrf)
         json_object_set_new(frame, "csrf", json_string(request->reader.csrf));

@@ -9,6 +9,7 @@
  *   state, class, owner, criticality, severity, role, scope, action, depth …   NAME_text; null: "non renseigné"
  *   outcome          outcome_text, a sentence; outcome_detail; outcome_well
  *   issuer           issuer_name, its CN
+ *   authority        authority_title; its name where it is none of ours
  *   a finding        explained: record_explain's object; first_action; active: not mended
  *   an event         kind_text
  *   clock_offset, seconds_left …   NAME_text, a duration */

@@ -1,5 +1,6 @@
 #include "portal/registration.h"
 #include "portal/account.h"
+#include "portal/authorities.h"
 #include "portal/multipart.h"
 #include "portal/present.h"
 
@@ -125,7 +126,7 @@ void registration_say_waiting(Request *request, json_t *view) {
     enum { LOOKED_AT = 50 };
     const VigiePkiFilter filter = {
         .state = VIGIE_REQUEST_WAITING, .account = request->reader.name, .limit = LOOKED_AT};
-    if (!(request->reader.may & (1U << MAY_REGISTER)) || !request->portal->authorities)
+    if (!(request->reader.may & (1U << MAY_REGISTER)) || !authorities_any(request))
         return;
     g_autoptr(json_t) open = pki_request_list(request->store, request->portal->profiles, &filter, NULL);
     int64_t next = 0;

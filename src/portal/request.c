@@ -131,6 +131,11 @@ const char *request_field(const Request *request, const char *name) {
     return g_hash_table_lookup(request->fields, name);
 }
 
+int64_t request_number(const char *text) {
+    gint64 number = 0;
+    return text && g_ascii_string_to_signed(text, 10, 1, G_MAXINT64, &number, NULL) ? number : 0;
+}
+
 static char *scalar_text(const json_t *value) {
     if (json_is_string(value))
         return g_strdup(json_string_value(value));

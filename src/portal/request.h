@@ -15,6 +15,7 @@
 typedef struct Route Route;
 typedef struct Published Published; /* published.c: files that many readers share */
 typedef struct EnrolServer EnrolServer;
+typedef struct Authorities Authorities; /* authorities.c */
 
 /* What all lanes share; read only once the portal serves. */
 typedef struct {
@@ -35,10 +36,10 @@ typedef struct {
     VigieFleetMapping *mapping; /* of the GMAO's file */
     VigieProfiles *profiles;    /* of certificates */
     VigieSeal *evidence;        /* keys of what comes beside requests; NULL: none is taken */
-    bool authorities;           /* there are some: requests are shown */
-    VigieOcspClient *ocsp;      /* who signs answers on the spot; NULL: nobody */
-    EnrolServer *enrol;         /* CMP and SCEP; NULL: there is no registrar */
-    GHashTable *assets;         /* "style.css" → Asset */
+    Authorities *authorities;
+    VigieOcspClient *ocsp; /* who signs answers on the spot; NULL: nobody */
+    EnrolServer *enrol;    /* CMP and SCEP; NULL: there is no registrar */
+    GHashTable *assets;    /* "style.css" → Asset */
     json_t *openapi;
     char
         *dummy_hash; /* of no password: verified where the account does not exist, so that it takes as long */
@@ -122,6 +123,8 @@ void request_file(Request *request, GBytes *file, const char *type, const char *
 const char *request_query(const Request *request, const char *name); /* NULL: not given */
 const char *request_form(const Request *request, const char *name);
 const char *request_field(const Request *request, const char *name);
+/* A number from 1 on, as ids are; 0: not given, or none. */
+int64_t request_number(const char *text);
 /* Fills `form` from a body that is application/x-www-form-urlencoded, or a JSON object of
  * texts, numbers, true and false ("yes", "no"), and lists of texts (NAME.TEXT: "yes"). */
 bool request_read_form(Request *request, GError **error);

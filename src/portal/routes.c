@@ -64,7 +64,7 @@ static const char *const request_form_names[] = {"profile", "csr",        "names
                                                  "mail",    "field.NAME", NULL};
 static const char *const enrolment_form_names[] = {"profile", "label",     "names", "organisation", "uses",
                                                    "days",    "challenge", "open",  "field.NAME",   NULL};
-static const char *const issued_query[] = {"q", "device", "before", NULL};
+static const char *const issued_query[] = {"q", "authority", "device", "before", NULL};
 static const char *const reason_form[] = {"reason", NULL};
 static const char *const device_form_names[] = {"$DeviceForm", NULL};
 static const char *const endpoint_form_names[] = {"$EndpointForm", NULL};
