@@ -51,6 +51,7 @@ struct VigieRows {
 };
 
 VigieStore *sqlite_open(const char *path, GError **error);
+VigieStore *sqlite_scratch(GError **error);
 VigieStore *postgresql_open(const char *url, GError **error);
 
 /* How long a statement waits for a lock before it is BUSY. */

@@ -455,8 +455,24 @@ static bool use_log(SqliteStore *store, GError **error) {
     }
 }
 
+static SqliteStore *connect(const char *path, GError **error) {
+    SqliteStore *store = g_new0(SqliteStore, 1);
+    store->base.backend = &backend;
+    store->path = g_strdup(path);
+    store->statements =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)statement_free);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (sqlite3_open_v2(path, &store->db, flags, NULL) == SQLITE_OK &&
+        sqlite3_busy_handler(store->db, wait_for_lock, NULL) == SQLITE_OK &&
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK)
+        return store;
+    set_error(store, NULL, error);
+    store_close(&store->base);
+    return NULL;
+}
+
 VigieStore *sqlite_open(const char *path, GError **error) {
-    /* ":memory:" and the empty name would be a store that ends with the process. */
+    /* ":memory:" and the empty name would be a store that ends with the process: see sqlite_scratch. */
     if (*path == '\0' || *path == ':') {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "store: sqlite:%s names no file; name one, as in sqlite:/var/lib/vigie/vigie.db", path);
@@ -464,20 +480,21 @@ VigieStore *sqlite_open(const char *path, GError **error) {
     }
     if (!make_file(path, error))
         return NULL;
-    SqliteStore *store = g_new0(SqliteStore, 1);
-    store->base.backend = &backend;
-    store->path = g_strdup(path);
-    store->statements =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)statement_free);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    bool opened = sqlite3_open_v2(path, &store->db, flags, NULL) == SQLITE_OK &&
-                  sqlite3_busy_handler(store->db, wait_for_lock, NULL) == SQLITE_OK &&
-                  sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) == SQLITE_OK;
-    if (!opened)
-        set_error(store, NULL, error);
-    if (!opened || !use_log(store, error) || !script(&store->base, settings, error)) {
+    SqliteStore *store = connect(path, error);
+    if (store && (!use_log(store, error) || !script(&store->base, settings, error))) {
         store_close(&store->base);
         return NULL;
     }
-    return &store->base;
+    return store ? &store->base : NULL;
+}
+
+/* What it is filled with comes table by table, and not all of them. */
+VigieStore *sqlite_scratch(GError **error) {
+    SqliteStore *store = connect(":memory:", error);
+    if (store && (!script(&store->base, settings, error) ||
+                  !script(&store->base, "PRAGMA foreign_keys = OFF", error))) {
+        store_close(&store->base);
+        return NULL;
+    }
+    return store ? &store->base : NULL;
 }

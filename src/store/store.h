@@ -23,6 +23,11 @@ VigieStore *store_open(const char *url, GError **error);
 void store_close(VigieStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieStore, store_close)
 VigieStoreKind store_kind(const VigieStore *store);
+/* An empty store of this program's schema in memory, to try out what is not to be: it ends with store_close, and a reference to a
+ * row that is not there is no fault in it. */
+VigieStore *store_scratch(GError **error);
+/* Copies all rows of a table with an id into a scratch store; of the source nothing is locked against writing. */
+bool store_copy(VigieStore *from, VigieStore *scratch, const char *table, GError **error);
 
 /* Brings the schema to this program's version, all pending migrations in one transaction. Safe when several
  * processes start at once. Fails, and says so, where the store is newer than the program. */
