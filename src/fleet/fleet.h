@@ -294,11 +294,13 @@ enum { FLEET_IMPORT_BYTES_MAX = 256 * 1024 * 1024 };
 
 typedef struct {
     const VigieFleetMapping *mapping;
+    const json_t
+        *columns; /* { field: number of the column, from 1 }: these alone are read; NULL: by the mapping */
     const char
         *organisation; /* a name, created where it is new, for the rows that name none; NULL: they must */
     int64_t
         only; /* every row is of this organisation, or refused; 0: of any. `organisation` is not looked at */
-    bool dry_run; /* nothing is written */
+    bool dry_run; /* nothing is written, nor locked: it is done to a copy in memory */
     const char *by;
     GString *refused; /* gets the refused lines as CSV, each with the reason in `lang`; NULL: not wanted */
     VigieLang lang;
@@ -313,6 +315,13 @@ typedef struct {
  * "unknown-class" …, "refused": bool } ] } the first 1,000 problems. */
 json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetImport *how, VigieTime now,
                      GError **error);
+/* How a file would be read, `columns` as above: { "encoding", "delimiter", "columns", "ignored", "enough": bool, there is what an
+ * import cannot do without, "headers": [ { "column": from 1, "header", "field" or null, "ours": bool, of an export, "sample":
+ * the column's first value } ] }. */
+json_t *fleet_import_columns(VigieBytes file, const VigieFleetMapping *mapping, const json_t *columns,
+                             GError **error);
+/* The fields that a column may be: [ "gmao" … ], words `fleet.field.…`. */
+json_t *fleet_import_fields(void);
 /* UTF-8 with a byte order mark, `;`, CRLF, headers and values as the mapping has them, so that importing it
  * again changes nothing; with the certificate's end, TLS versions, last check and state at the end. */
 bool fleet_export(VigieStore *store, const VigieFleetFilter *filter, const VigieFleetMapping *mapping,

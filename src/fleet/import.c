@@ -1,7 +1,6 @@
 /* A GMAO's file becomes organisations, devices and endpoints, as often as wanted: what is the same stays the same. */
-#include "fleet/csv.h"
+#include "fleet/columns.h"
 #include "fleet/form.h"
-#include "fleet/mapping.h"
 
 #include <string.h>
 
@@ -13,10 +12,10 @@ typedef struct {
     const VigieFleetMapping *mapping;
     const char *by;
     VigieTime now;
-    char *own_fold;            /* of the one organisation that rows may be of; NULL: any */
-    json_t *changes;           /* the first of what is changed */
-    char *why;                 /* of the row that was refused last */
-    int columns[MAP_FIELDS];   /* of the file, from 0; -1: none */
+    char *own_fold;  /* of the one organisation that rows may be of; NULL: any */
+    json_t *changes; /* the first of what is changed */
+    char *why;       /* of the row that was refused last */
+    Columns columns;
     int64_t organisation;      /* for rows that name none; 0: they must */
     GHashTable *organisations; /* fold → id, as far as met */
     GHashTable *touched;       /* devices that a row of this file was about */
@@ -72,51 +71,15 @@ static void note_change(Import *in, Written written, int64_t id, const json_t *f
 }
 
 static size_t column_of(const Import *in, MapField field) {
-    return in->columns[field] < 0 ? 0 : (size_t)in->columns[field] + 1;
-}
-
-static MapField field_named(const char *name) {
-    for (MapField field = 0; field < MAP_FIELDS; field++)
-        if (strcmp(map_names[field], name) == 0)
-            return field;
-    return MAP_FIELDS;
+    return in->columns.at[field] < 0 ? 0 : (size_t)in->columns.at[field] + 1;
 }
 
 static const char *cell(const Import *in, MapField field) {
-    int column = in->columns[field];
+    int column = in->columns.at[field];
     if (column < 0 || (guint)column >= in->row->cells->len)
         return NULL;
     char *text = in->row->cells->pdata[column];
     return csv_unguard(g_strstrip(text));
-}
-
-/* ---- The header --------------------------------------------------------------------------------------------- */
-static bool read_header(Import *in, const CsvRow *row, json_t *report, GError **error) {
-    json_t *columns = json_object(), *ignored = json_array();
-    json_object_set_new(report, "columns", columns);
-    json_object_set_new(report, "ignored", ignored);
-    for (MapField field = 0; field < MAP_FIELDS; field++)
-        in->columns[field] = -1;
-    for (guint i = 0; row && !row->problem && i < row->cells->len; i++) {
-        const char *header = csv_unguard(g_strstrip(row->cells->pdata[i]));
-        MapField field = mapping_field(in->mapping, header);
-        if (field < MAP_FIELDS && in->columns[field] < 0) {
-            in->columns[field] = (int)i;
-            json_object_set_new(columns, map_names[field], json_string(header));
-        } else if (*header && !mapping_is_extra(header))
-            json_array_append_new(ignored, json_string(header));
-    }
-    if (in->columns[MAP_NAME] >= 0 && (in->columns[MAP_GMAO] >= 0 || in->columns[MAP_SERIAL] >= 0))
-        return true;
-    g_autofree char *seen = vigie_json_text(ignored);
-    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
-                "the first line names no column for %s (not understood: %.500s); say which it is in a "
-                "mapping file, as in "
-                "[columns] %s=%s",
-                in->columns[MAP_NAME] < 0 ? "the device's name" : "the GMAO number or the serial number",
-                seen, in->columns[MAP_NAME] < 0 ? "name" : "gmao",
-                mapping_header(in->mapping, in->columns[MAP_NAME] < 0 ? MAP_NAME : MAP_GMAO));
-    return false;
 }
 
 /* ---- The organisation --------------------------------------------------------------------------------------- */
@@ -243,7 +206,7 @@ static bool write_device(Import *in, int64_t id, json_t *fields, int64_t *ret_id
                          &failure))
             return true;
         const char *name = json_string_value(json_object_get(problem, "field"));
-        MapField field = name ? field_named(name) : MAP_FIELDS;
+        MapField field = name ? columns_field(name) : MAP_FIELDS;
         if (field == MAP_FIELDS) { /* not the row's fault: the store's */
             g_propagate_error(error, failure);
             return false;
@@ -442,14 +405,14 @@ static bool import_row(Import *in, GError **error) {
     return true;
 }
 
-/* Rows go into the store by the hundreds, so that others can write in between; a dry run is one transaction, undone. */
-static bool import_rows(Import *in, Csv *csv, bool dry_run, GError **error) {
+/* Rows go into the store by the hundreds, so that others can write in between. */
+static bool import_rows(Import *in, Csv *csv, GError **error) {
     bool more = true;
     while (more) {
         g_autoptr(VigieTransaction) tx = store_begin(in->store, error);
         if (!tx)
             return false;
-        for (int i = 0; more && (dry_run || i < ROWS_AT_ONCE); i++) {
+        for (int i = 0; more && i < ROWS_AT_ONCE; i++) {
             in->row = csv_next(csv);
             more = in->row != NULL;
             if (more && !import_row(in, error)) {
@@ -457,7 +420,7 @@ static bool import_rows(Import *in, Csv *csv, bool dry_run, GError **error) {
                 return false;
             }
         }
-        if (!dry_run && !store_commit(&tx, error))
+        if (!store_commit(&tx, error))
             return false;
     }
     return true;
@@ -502,17 +465,23 @@ static bool know_own(Import *in, GError **error) {
     return true;
 }
 
-/* The organisation of the rows that name none; in a dry run it is undone with the rest. */
 static bool import_all(Import *in, Csv *csv, GError **error) {
     const VigieFleetImport *how = in->how;
-    g_autoptr(VigieTransaction) tx = how->dry_run ? store_begin(in->store, error) : NULL;
-    if (how->dry_run && !tx)
-        return false;
     in->organisation = how->only;
     return (how->only ? know_own(in, error)
                       : !how->organisation ||
                             find_organisation(in, how->organisation, &in->organisation, NULL, error)) &&
-           import_rows(in, csv, how->dry_run, error);
+           import_rows(in, csv, error);
+}
+
+/* What a file would change is found by importing it, into a copy: nobody waits for that. */
+static VigieStore *try_out(VigieStore *store, GError **error) {
+    static const char *const tables[] = {"organisation", "device", "endpoint"};
+    g_autoptr(VigieStore) scratch = store_scratch(error);
+    for (size_t i = 0; scratch && i < G_N_ELEMENTS(tables); i++)
+        if (!store_copy(store, scratch, tables[i], error))
+            return NULL;
+    return g_steal_pointer(&scratch);
 }
 
 json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetImport *how, VigieTime now,
@@ -537,7 +506,11 @@ json_t *fleet_import(VigieStore *store, VigieBytes file, const VigieFleetImport 
     in.problems = json_array();
     in.changes = json_array();
     in.row = csv_next(csv);
-    if (!read_header(&in, in.row, report, error))
+    if (!columns_read(in.row, how->mapping, how->columns, &in.columns, report, error) ||
+        !columns_enough(&in.columns, how->mapping, report, error))
+        return NULL;
+    g_autoptr(VigieStore) scratch = how->dry_run ? try_out(store, error) : NULL;
+    if (how->dry_run && !(in.store = scratch))
         return NULL;
     if (how->refused)
         g_string_append(how->refused, "\xEF\xBB\xBF");

@@ -1,6 +1,6 @@
 /* page-import: a GMAO's file comes by page: what it would change is shown, then somebody confirms it. Reading and writing
  * are the fleet's; here it is kept between the two. */
-#include "portal/keep.h"
+#include "portal/page-import.h"
 #include "portal/present.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ static json_t *import_json(const VigieRows *rows, VigieTime now) {
                      report ? report : json_object());
 }
 
-static json_t *import_get(Request *request, int64_t id, GError **error) {
+json_t *import_get(Request *request, int64_t id, GError **error) {
     g_autoptr(VigieRows) rows = store_query(
         request->store, error,
         "SELECT " COLUMNS " FROM import_file WHERE id = $1 AND ($2 = 0 OR only_organisation = $2)", "ii", id,
@@ -49,6 +49,7 @@ RESOURCE(page_imports) {
         json_t *report = json_object_get(one, "report");
         json_object_del(report, "changes");
         json_object_del(report, "problems");
+        json_object_del(report, "headers");
         json_array_append_new(items, one);
     }
     return rows_ended(rows, &failure, error) ? json_pack("{s:O}", "items", items) : NULL;
@@ -68,9 +69,10 @@ static const Upload *sent_file(const Request *request) {
     return NULL;
 }
 
-static VigieFleetImport how(const Request *request, const char *organisation, bool dry_run,
-                            GString *refused) {
+VigieFleetImport import_how(const Request *request, const char *organisation, const json_t *columns,
+                            bool dry_run, GString *refused) {
     return (VigieFleetImport){.mapping = request->portal->mapping,
+                              .columns = columns,
                               .organisation = organisation && *organisation ? organisation : NULL,
                               .only = request->reader.organisation,
                               .dry_run = dry_run,
@@ -89,20 +91,22 @@ static bool forget_old(Request *request, GError **error) {
                       (int64_t)FILES_MAX);
 }
 
-static bool keep_file(Request *request, const Upload *file, const char *organisation, const json_t *report,
-                      const char *refused, GError **error) {
+static bool keep_file(Request *request, const Upload *file, const char *organisation, const json_t *columns,
+                      const json_t *report, const char *refused, GError **error) {
     gsize size = 0;
     const void *octets = g_bytes_get_data(file->bytes, &size);
     const VigieBytes content = vigie_bytes(octets, size);
-    g_autofree char *text = vigie_json_text(report);
+    g_autofree char *text = vigie_json_text(report),
+                    *said = columns ? vigie_json_text(columns) : g_strdup("");
+    g_autofree char *shape = import_shape(report);
     return forget_old(request, error) &&
-           store_get_int(request->store, &request->id, error,
-                         "INSERT INTO import_file (account, author, only_organisation, name, organisation, "
-                         "state, created, content, report, refused) VALUES ($1, $2, $3, $4, $5, 'previewed', "
-                         "$6, $7, $8, $9) RETURNING id",
-                         "itittibtt", request->reader.account, request->reader.name,
-                         request->reader.organisation, file->name, organisation, request->now, &content, text,
-                         refused);
+           store_get_int(
+               request->store, &request->id, error,
+               "INSERT INTO import_file (account, author, only_organisation, name, organisation, "
+               "state, created, content, report, refused, columns, headers) VALUES ($1, $2, $3, $4, $5, "
+               "'previewed', $6, $7, $8, $9, $10, $11) RETURNING id",
+               "itittibtttt", request->reader.account, request->reader.name, request->reader.organisation,
+               file->name, organisation, request->now, &content, text, refused, said, shape);
 }
 
 /* Back to the form, with why. */
@@ -115,16 +119,26 @@ static json_t *not_read(Request *request, const char *problem, GError **error) {
     return page;
 }
 
+/* As somebody said of the columns of such a file before, or by the mapping. */
+static json_t *preview_sent(Request *request, VigieBytes file, const char *organisation, json_t **ret_columns,
+                            GString *refused, GError **error) {
+    g_autoptr(json_t) looked = fleet_import_columns(file, request->portal->mapping, NULL, error);
+    if (!looked)
+        return NULL;
+    g_autofree char *shape = import_shape(looked);
+    *ret_columns = import_remembered(request, shape);
+    return import_preview(request, file, organisation, *ret_columns, refused, error);
+}
+
 RESOURCE(page_import_send) {
     const Upload *file = sent_file(request);
     const char *organisation = request_form(request, "organisation");
     g_autoptr(GString) refused = g_string_new(NULL);
     g_autoptr(GError) why = NULL;
-    gsize size = 0;
-    const void *octets = file ? g_bytes_get_data(file->bytes, &size) : NULL;
-    const VigieFleetImport asked = how(request, organisation, true, refused);
+    g_autoptr(json_t) columns = NULL;
     g_autoptr(json_t) report =
-        file ? fleet_import(request->store, vigie_bytes(octets, size), &asked, request->now, &why) : NULL;
+        file ? preview_sent(request, vigie_bytes_view(file->bytes), organisation, &columns, refused, &why)
+             : NULL;
     if (!report) {
         if (!file)
             g_set_error_literal(&why, VIGIE_ERROR, VIGIE_ERROR_INVALID,
@@ -137,7 +151,8 @@ RESOURCE(page_import_send) {
         return not_read(request, said, error);
     }
     g_autoptr(VigieTransaction) tx = store_begin(request->store, error);
-    if (!tx || !keep_file(request, file, organisation ? organisation : "", report, refused->str, error) ||
+    if (!tx ||
+        !keep_file(request, file, organisation ? organisation : "", columns, report, refused->str, error) ||
         !store_commit(&tx, error))
         return NULL;
     request->status = 201;
@@ -158,16 +173,25 @@ static bool claim(Request *request, int64_t id, bool *ret_mine, GError **error) 
     return true;
 }
 
-static GBytes *content_of(Request *request, int64_t id, char **ret_organisation, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(
-        request->store, error, "SELECT content, organisation FROM import_file WHERE id = $1", "i", id);
+GBytes *import_content(Request *request, int64_t id, char **ret_organisation, json_t **ret_columns,
+                       GError **error) {
+    g_autoptr(VigieRows) rows =
+        store_query(request->store, error,
+                    "SELECT content, organisation, columns FROM import_file WHERE id = $1", "i", id);
     g_autoptr(GError) failure = NULL;
     if (!rows || !rows_next(rows, &failure)) {
         rows_ended(rows, &failure, error);
         return NULL;
     }
+    if (rows_null(rows, 0)) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                            "this file was imported or given up meanwhile: send it again");
+        return NULL;
+    }
     VigieBytes content = rows_blob(rows, 0);
     *ret_organisation = g_strdup(rows_text(rows, 1));
+    if (ret_columns)
+        *ret_columns = json_loads(rows_text(rows, 2), 0, NULL);
     return g_bytes_new(content.data, content.size);
 }
 
@@ -194,17 +218,23 @@ RESOURCE(page_import_confirm) {
     g_autofree char *organisation = NULL;
     bool mine = false;
     request->go = g_strdup_printf("/imports/%" G_GINT64_FORMAT, id);
-    if (!before || !claim(request, id, &mine, error))
+    if (!before)
+        return NULL;
+    if (json_is_false(json_object_get(json_object_get(before, "report"), "enough"))) {
+        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT,
+                            "say first which columns are the device's name and its number");
+        return NULL;
+    }
+    if (!claim(request, id, &mine, error))
         return NULL;
     if (!mine)
         return import_get(request, id, error);
-    g_autoptr(GBytes) file = content_of(request, id, &organisation, error);
+    g_autoptr(json_t) columns = NULL;
+    g_autoptr(GBytes) file = import_content(request, id, &organisation, &columns, error);
     g_autoptr(GString) refused = g_string_new(NULL);
-    gsize size = 0;
-    const void *octets = file ? g_bytes_get_data(file, &size) : NULL;
-    const VigieFleetImport asked = how(request, organisation, false, refused);
+    const VigieFleetImport asked = import_how(request, organisation, columns, false, refused);
     g_autoptr(json_t) report =
-        file ? fleet_import(request->store, vigie_bytes(octets, size), &asked, request->now, error) : NULL;
+        file ? fleet_import(request->store, vigie_bytes_view(file), &asked, request->now, error) : NULL;
     return report && finish(request, id, report, refused->str, error) ? import_get(request, id, error) : NULL;
 }
 
@@ -315,6 +345,7 @@ static void say_columns(const Request *request, json_t *report) {
             json_array_append_new(read, json_pack("{s:O, s:s}", "header", header, "field", word));
     }
     json_object_set_new(report, "read", read);
+    import_say_columns(request, report);
     const char *delimiter = json_string_value(json_object_get(report, "delimiter"));
     json_object_set_new(report, "delimiter_text",
                         json_string(g_strcmp0(delimiter, "\t") == 0

@@ -99,6 +99,7 @@ DRESS(dress_account_made);
 RESOURCE(page_imports);
 RESOURCE(page_import);
 RESOURCE(page_import_send);
+RESOURCE(page_import_columns);
 RESOURCE(page_import_confirm);
 RAW(file_import_refused);
 RAW(file_devices);

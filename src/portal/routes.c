@@ -70,6 +70,7 @@ static const char *const device_form_names[] = {"$DeviceForm", NULL};
 static const char *const endpoint_form_names[] = {"$EndpointForm", NULL};
 static const char *const endpoints_form[] = {"endpoints", NULL};
 static const char *const import_form[] = {"file", "organisation", NULL};
+static const char *const columns_form[] = {"columns.FIELD", NULL};
 static const char *const organisation_form[] = {"$OrganisationForm", NULL};
 static const char *const contact_form[] = {"$ContactForm", NULL};
 static const char *const account_form[] = {"name", "role", "organisation", NULL};
@@ -100,6 +101,9 @@ const Route routes[] = {
      import_form, "Import", "Send a GMAO's file (multipart/form-data) and learn what it would change"},
     {"GET", "/imports/{id}", "import", MAY_KEEP, true, page_import, dress_import, NULL, NULL, "Import",
      "What a file would change, or changed"},
+    {"POST", "/imports/{id}/columns", NULL, MAY_KEEP, true, page_import_columns, NULL, NULL, columns_form,
+     "Import",
+     "Say which columns a file's fields are in (columns.gmao: 3), and learn what it would change then"},
     {"POST", "/imports/{id}/confirm", NULL, MAY_KEEP, true, page_import_confirm, NULL, NULL, NULL, "Import",
      "Import a file that was sent"},
     {"GET", "/imports/{id}/refused.csv", NULL, MAY_KEEP, false, NULL, NULL, file_import_refused, NULL, NULL,

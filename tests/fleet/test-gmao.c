@@ -341,6 +341,65 @@ static void test_dry_run(void) {
     office_free(&office);
 }
 
+/* It is done in a copy: another's transaction, which has the lock, is not waited for; what it would change is told by the real ids. */
+static void test_dry_run_locks_nothing(void) {
+    g_autofree char *url = test_store_url();
+    g_autoptr(VigieStore) other = test_store_open(url);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(store_migrate(other, &error));
+    Office office = {test_store_open(url), fleet_mapping_load(NULL, &error)};
+    g_assert_no_error(error);
+    json_decref(import(&office, clean));
+    g_autoptr(json_t) page = devices(&office);
+    const json_t *first = json_array_get(json_object_get(page, "items"), 0);
+    g_autoptr(VigieTransaction) tx = store_begin(other, &error);
+    g_assert_true(store_exec(other, &error, "UPDATE device SET note = 'x'", ""));
+    const char *changed = "N° GMAO;Désignation;Localisation;Ports\nNEW;Neuf;;443\nNEW;Neuf;;\n";
+    g_autofree char *text =
+        g_strdup_printf("%s%s;%s;Ailleurs;\n", changed, json_string_value(json_object_get(first, "gmao")),
+                        json_string_value(json_object_get(first, "name")));
+    g_autoptr(json_t) report = import_bytes(&office, vigie_bytes(text, strlen(text)), true);
+    counts(report, "1+1=0-1");
+    const json_t *last = json_array_get(json_object_get(report, "changes"), 1);
+    g_assert_true(json_equal(json_object_get(last, "device"), json_object_get(first, "id")));
+    store_rollback(g_steal_pointer(&tx));
+    office_free(&office);
+}
+
+/* What somebody said of the columns counts, and nothing else. */
+static void test_columns(void) {
+    Office office = office_new();
+    g_autoptr(GError) error = NULL;
+    static const char file[] = "Code;Machin;Lieu;Lieu\n;Échographe;Bloc 1;Bâtiment A\nE-2;;;\n";
+    const VigieBytes bytes = vigie_bytes(file, strlen(file));
+    g_autoptr(json_t) looked = fleet_import_columns(bytes, office.mapping, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(json_is_false(json_object_get(looked, "enough")));
+    const json_t *code = json_array_get(json_object_get(looked, "headers"), 0);
+    g_assert_cmpstr(json_string_value(json_object_get(code, "sample")), ==, "E-2");
+    g_autoptr(json_t) chosen = json_pack("{s:i, s:i, s:i}", "gmao", 1, "name", 2, "location", 4);
+    VigieFleetImport how = {
+        .mapping = office.mapping, .columns = chosen, .organisation = "CHU", .by = "claire"};
+    static const char rows[] = "Code;Machin;Lieu;Lieu\nE-1;Échographe;Bloc 1;Bâtiment A\n";
+    g_autoptr(json_t) report =
+        fleet_import(office.store, vigie_bytes(rows, strlen(rows)), &how, TEST_NOW, &error);
+    g_assert_no_error(error);
+    counts(report, "1+0=0-0");
+    g_autoptr(json_t) page = devices(&office);
+    int64_t id = test_int(json_array_get(json_object_get(page, "items"), 0), "id");
+    const VigieFleetFilter all = {0};
+    g_autoptr(json_t) device = fleet_device_get(office.store, &all, id, TEST_NOW, &error);
+    g_assert_cmpstr(json_string_value(json_object_get(device, "location")), ==, "Bâtiment A");
+    static const char *const wrong[] = {"{\"name\": 5}", "{\"name\": 0}", "{\"nom\": 1}",
+                                        "{\"name\": \"1\"}"};
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autoptr(json_t) columns = json_loads(wrong[i], 0, NULL);
+        g_assert_null(fleet_import_columns(bytes, office.mapping, columns, &error));
+        test_error_says(&error, VIGIE_ERROR_INVALID, "the number of a column", NULL);
+    }
+    office_free(&office);
+}
+
 /* ---- Identity ----------------------------------------------------------------------------------------------- */
 /* Known by its serial number first; then the GMAO gave it a number; then it was renamed, and moved. */
 static void test_identity(void) {
@@ -549,6 +608,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/fleet/import/a dirty file", test_dirty);
     g_test_add_func("/fleet/import/a header without a name", test_header_refused);
     g_test_add_func("/fleet/import/dry run", test_dry_run);
+    g_test_add_func("/fleet/import/a dry run locks nothing", test_dry_run_locks_nothing);
+    g_test_add_func("/fleet/import/columns that were chosen", test_columns);
     g_test_add_func("/fleet/import/who is who", test_identity);
     g_test_add_func("/fleet/import/two devices at one address", test_shared_address);
     g_test_add_func("/fleet/import/accents", test_accents);

@@ -264,7 +264,7 @@ def import_again():
 def import_hostile():
     """What is no CSV, too much, empty, markup or another's is refused in words; nobody imports for another organisation"""
     biomed, confined = people["biomed"], people["confined"]
-    for content, word in [(b"PK\x03\x04\0\0", "xlsx"), (b"\0" * 100, "zero bytes"), (b"a;b\r\n1;2\r\n", "column")]:
+    for content, word in [(b"PK\x03\x04\0\0", "xlsx"), (b"\0" * 100, "zero bytes"), (b"a\r\n1\r\n", "column")]:
         answer = biomed.send("/imports", "/imports", {"file": ("x.csv", content)})
         equal(answer.status, 400, word)
         assert word in answer.plain and "Choose" not in answer.plain, answer.plain
@@ -282,6 +282,33 @@ def import_hostile():
     stolen = confined.json(send_file(confined, GMAO.replace("Clinique du Port", "CHU de Kermarec").encode()))["report"]
     equal([one["problem"] for one in stolen["problems"]], ["no-identity", "other-organisation"])
     equal(people["reader"].ask("GET", "/imports").status, 403)
+
+
+def import_columns():
+    """Columns that are not recognised are chosen on the page, and known the next time; nothing is imported before they are"""
+    biomed, confined = people["biomed"], people["confined"]
+    before = biomed.json("/devices")["total"]
+    place = send_file(biomed, "Réf;Intitulé;Où;Marque\r\nK-1;Scanner <b>;Salle 4;Siemens\r\n".encode())
+    page = biomed.get(place)
+    assert "does not recognise the columns" in page.plain and "Où – Salle 4" in page.plain and "Import</button>" not in page.text, page.plain
+    equal(biomed.post(place + "/confirm", place).status, 409, "confirmed without a name")
+    equal(biomed.json(place)["state"], "previewed", "it waits for its columns")
+    form = form_of(biomed, place)
+    equal({name: value for name, value in form.items() if value and name != "csrf"}, {"columns.manufacturer": "4"})
+    equal(send(biomed, place + "/columns", {**form, "columns.gmao": "9"}).status, 400, "a column that the file does not have")
+    equal(confined.post(place + "/columns", "/imports", **{"columns.gmao": "1"}).status, 404, "another's file")
+    chosen = {**form, "columns.gmao": "1", "columns.name": "2", "columns.location": "3"}
+    equal(send(biomed, place + "/columns", chosen).status, 303)
+    page = biomed.get(place)
+    assert "1 device to be added" in page.plain and "Scanner &lt;b&gt;" in page.text, page.plain
+    equal(biomed.json("/devices")["total"], before)
+    equal(biomed.post(place + "/confirm", place).status, 303)
+    equal(biomed.json("/devices")["total"], before + 1)
+    equal(send(biomed, place + "/columns", chosen).status, 409, "imported already")
+    again = biomed.json(send_file(biomed, "Réf;Intitulé;Où;Marque\r\nK-1;Scanner <b>;Salle 5;Siemens\r\n".encode()))
+    equal([one["fields"] for one in again["report"]["changes"]], [{"location": {"before": "Salle 4", "after": "Salle 5"}}])
+    other = biomed.json(send_file(biomed, "Réf;Intitulé;Lieu\r\nK-1;Scanner;Salle 6\r\n".encode()))
+    equal(other["report"]["enough"], False, "another shape")
 
 
 def import_at_once():
@@ -533,5 +560,5 @@ url = os.environ.get("VIGIE_TEST_POSTGRESQL")
 with Daemon(**({"store": {"url": url}} if url else {})) as daemon:
     fill()
     tap.run([device_added, all_problems_at_once, known_already, changed_meanwhile, at_once, retired, endpoints_kept, by_program, import_previewed,
-             import_again, import_hostile, import_at_once, import_by_program, exported, contacts_kept, who_may, account_made,
+             import_again, import_hostile, import_columns, import_at_once, import_by_program, exported, contacts_kept, who_may, account_made,
              account_closed, own_account, last_administrator, accounts_are_administrators])
