@@ -22,10 +22,14 @@ static EVP_PKEY *make_key(VigieNewKey key) {
 
 /* ---- Names ---------------------------------------------------------------------------------------------- */
 
-/* A host name of letters, digits and hyphens (RFC 1123 2.1); a wildcard as the first label alone. */
+/* A host name of letters, digits and hyphens (RFC 1123 2.1); a wildcard as the first label alone. Its last label is no number: what
+ * looks like an address and is none is an address with a mistake in it. */
 static bool is_host_name(const char *name) {
     size_t size = strlen(name), label = 0;
-    const char *at = g_str_has_prefix(name, "*.") ? name + 2 : name;
+    const char *at = g_str_has_prefix(name, "*.") ? name + 2 : name, *last = strrchr(name, '.');
+    last = last ? last + 1 : name;
+    if (last[strspn(last, "0123456789")] == '\0')
+        return false;
     if (size == 0 || size > 253)
         return false;
     for (; *at; at++) {

@@ -106,7 +106,8 @@ def test_bad_requests():
 
 def test_refused_names():
     """a name that cannot be in a certificate is refused, and nothing is written"""
-    for name in ("under_score.test", "-a.test", "a..test", "a" * 64 + ".test", "", "a.test/../x", "*.*.test", "a b"):
+    for name in ("under_score.test", "-a.test", "a..test", "a" * 64 + ".test", "", "a.test/../x", "*.*.test", "a b",
+                 "10.1.2.300", "10.1.2", "7"):
         done = make("refused", "--name", name, expect=2)
         assert "cannot be in a certificate" in done.stderr, (name, done.stderr)
     assert not (FOLDER / "refused.key").exists()
