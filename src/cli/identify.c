@@ -13,7 +13,7 @@ typedef struct {
     VigieLang lang;
     GTimeZone *zone;
     VigieTime now;
-    bool well;
+    bool password; /* one was given */
 } Printing;
 
 static void print_fact(const Printing *how, const char *label, const char *text) {
@@ -68,7 +68,8 @@ static void print_protection(const Printing *how, const json_t *object) {
         print_fact(how, "identify.label.sealed", text);
     }
     if (json_is_false(json_object_get(object, "opened")))
-        printf("     %s\n", vigie_word(how->lang, "identify.sealed.closed"));
+        printf("     %s\n",
+               vigie_word(how->lang, how->password ? "identify.sealed.wrong" : "identify.sealed.closed"));
 }
 
 static void print_names(const Printing *how, const json_t *object) {
@@ -333,6 +334,7 @@ int cli_identify(int argc, char **argv) {
     g_autoptr(GTimeZone) zone = g_time_zone_new_local();
     g_auto(CliSecret) password = password_file ? cli_secret_read(password_file, &error) : NULL;
     how.zone = zone;
+    how.password = password != NULL;
     if (error)
         return cli_fail("identify", error);
     if (argc < 2) {

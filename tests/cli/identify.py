@@ -115,6 +115,13 @@ def test_sealed_containers():
     vigie.equal(opened["objects"][leaf["private_key_index"]]["kind"], "private-key")
     vigie.equal(kinds(one("a.pfx", password="wrong")), kinds(closed))
     assert one("sealed.key", password="secret")["objects"][0]["opened"]
+    for password, words in ((None, "wants the password"), ("wrong", "this password does not open it")):
+        options = []
+        if password:
+            (FOLDER / "password").write_text(password + "\n")
+            options = ["--password-file", str(FOLDER / "password")]
+        told = vigie.run("identify", *options, str(FOLDER / "a.pfx"), "--lang", "en").stdout
+        assert words in told, told
 
 
 def test_what_windows_sealed():
