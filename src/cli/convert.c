@@ -96,8 +96,8 @@ static bool store_in_token(const GPtrArray *objects, const Options *options, Vig
     return key && token_key_keep(key, objects, error);
 }
 
-static const char *wrong_options(const Options *options, bool token, VigieFileFormat *ret_format) {
-    if (!options->to || !options->out || (!token && !x509_format_parse(options->to, ret_format)))
+static const char *wrong_options(const Options *options, bool token) {
+    if (!options->to || !options->out)
         return "FILE, --to (pem der pkcs7 pkcs12 pkcs12-old key key-der key-traditional token) and --out are "
                "wanted, as in: vigie convert serveur.pfx --to pem --out serveur.pem";
     if (token != token_uri_is(options->out))
@@ -112,7 +112,14 @@ static const char *wrong_options(const Options *options, bool token, VigieFileFo
 static bool convert(char **paths, const Options *options, VigieLang lang, GError **error) {
     VigieFileFormat format = X509_TO_PEM;
     bool token = options->to && strcmp(options->to, "token") == 0;
-    const char *wrong = wrong_options(options, token, &format);
+    if (options->to && !token && !x509_format_parse(options->to, &format)) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "--to %s: no such format; pem, der, pkcs7, pkcs12, pkcs12-old, key, key-der, "
+                    "key-traditional and token are known",
+                    options->to);
+        return false;
+    }
+    const char *wrong = wrong_options(options, token);
     if (wrong || !paths[0]) {
         g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                             wrong ? wrong : "FILE is wanted: what is to be converted");

@@ -16,10 +16,21 @@ const char *x509_format_name(VigieFileFormat format) {
     return format_names[format];
 }
 
+/* What the file will be called is what a technician knows of its format. */
+static const struct {
+    const char *extension;
+    VigieFileFormat format;
+} extensions[] = {{"p12", X509_TO_PKCS12}, {"pfx", X509_TO_PKCS12}, {"p7b", X509_TO_PKCS7}};
+
 bool x509_format_parse(const char *name, VigieFileFormat *ret_format) {
     for (size_t i = 0; i < X509_FILE_FORMATS; i++)
-        if (strcmp(format_names[i], name) == 0) {
+        if (g_ascii_strcasecmp(format_names[i], name) == 0) {
             *ret_format = (VigieFileFormat)i;
+            return true;
+        }
+    for (size_t i = 0; i < G_N_ELEMENTS(extensions); i++)
+        if (g_ascii_strcasecmp(extensions[i].extension, name) == 0) {
+            *ret_format = extensions[i].format;
             return true;
         }
     return false;

@@ -168,6 +168,7 @@ typedef enum {
     X509_FILE_FORMATS
 } VigieFileFormat;
 const char *x509_format_name(VigieFileFormat format); /* "pem" "der" "pkcs7" "pkcs12" "pkcs12-old" "key" … */
+/* Its name, or an extension that means it: "p12" "pfx" "p7b". */
 bool x509_format_parse(const char *name, VigieFileFormat *ret_format);
 
 /* A file of these objects (VigieFileObject, from one file or several; the same one twice is written once).

@@ -1,4 +1,5 @@
 """vigie convert: openssl reads what it writes, and no private key slips out of it."""
+import json
 import os
 import pathlib
 import pty
@@ -42,6 +43,14 @@ def test_round_trip():
         convert(path(kind), "--to", "key", "--private-key", *PASSWORD, out=f"{kind}.key")
         vigie.equal(openssl("pkey", "-in", path(f"{kind}.key")), openssl("pkey", "-in", LEAF.key))
         vigie.equal((FOLDER / f"{kind}.pem").read_text(), pathlib.Path(LEAF.chain).read_text())
+
+
+def test_extensions():
+    """an extension names its format as well, in capitals too"""
+    for name, kind in (("p12", "pkcs12"), ("PFX", "pkcs12"), ("p7b", "pkcs7"), ("PEM", "certificate")):
+        convert(LEAF.certificate, "--to", name, *(SEAL if kind == "pkcs12" else []), out=f"by-{name}")
+        told = json.loads(vigie.run("identify", "--json", path(f"by-{name}")).stdout)
+        vigie.equal(told["objects"][0]["kind"], kind)
 
 
 def test_no_key_unasked():
@@ -106,7 +115,7 @@ def test_refusals():
             ([LEAF.key, "--to", "pem"], "--private-key"),
             ([LEAF.key, other.key, "--to", "key", "--private-key"], "two different"),
             ([path("password"), "--to", "pem"], "nothing to convert"),
-            ([LEAF.certificate, "--to", "jks"], "pkcs12-old")):
+            ([LEAF.certificate, "--to", "jks"], "--to jks: no such format"), ([LEAF.certificate], "--to (pem der")):
         done = convert(*arguments, out="refused", expect=2)
         assert word in done.stderr, done.stderr
         assert not (FOLDER / "refused").exists()
