@@ -132,10 +132,38 @@ static void print_fetches(const Options *options, const json_t *fetches) {
     }
 }
 
-static void print_path(const Options *options, const json_t *path) {
+static bool ends_on_a_day_before(const json_t *one, const json_t *other) {
+    return strncmp(vigie_member(one, "not_after"), vigie_member(other, "not_after"), strlen("2026-11-22")) <
+           0;
+}
+
+/* Below the certificate, when it ends, and its names where one was asked for; of the others, whichever ends on a day before it. */
+static void print_limits(const Options *options, const json_t *answer, size_t i, const json_t *item) {
+    const json_t *names = json_object_get(item, "names");
+    VigieTime at = 0, until = 0;
+    if ((i > 0 && !ends_on_a_day_before(item, json_array_get(json_object_get(answer, "path"), 0))) ||
+        !vigie_time_parse_rfc3339(vigie_member(answer, "at"), &at, NULL) ||
+        !vigie_time_parse_rfc3339(vigie_member(item, "not_after"), &until, NULL))
+        return;
+    g_autoptr(GTimeZone) zone = g_time_zone_new_local();
+    g_autofree char *when = vigie_when_text(options->lang, zone, until, at);
+    g_autofree char *text =
+        vigie_words(options->lang, until < at ? "identify.validity.ended" : "identify.validity.until", "when",
+                    when, NULL);
+    int indent = (int)(2 * MIN(i, 10));
+    printf("     %*s%s\n", indent, "", text);
+    if (i > 0 || !options->name)
+        return;
+    printf("     %s%s", vigie_word(options->lang, "verify.names"), cli_colon());
+    for (size_t n = 0; n < json_array_size(names); n++)
+        printf("%s%s", n ? ", " : "", json_string_value(json_array_get(names, n)));
+    puts(json_array_size(names) ? "" : "–");
+}
+
+static void print_path(const Options *options, const json_t *answer) {
     size_t i = 0;
     const json_t *item = NULL;
-    json_array_foreach(path, i, item) {
+    json_array_foreach(json_object_get(answer, "path"), i, item) {
         const char *status =
             json_string_value(json_object_get(json_object_get(item, "revocation"), "status"));
         g_autofree char *word = g_strconcat("verify.status.", status ? status : "", NULL);
@@ -143,6 +171,7 @@ static void print_path(const Options *options, const json_t *path) {
         if (status)
             printf("  (%s)", vigie_word(options->lang, word));
         putchar('\n');
+        print_limits(options, answer, i, item);
     }
 }
 
@@ -150,7 +179,7 @@ static void print_answer(const Options *options, const json_t *answer) {
     const char *verdict = json_string_value(json_object_get(answer, "verdict"));
     g_autofree char *key = g_strconcat("verify.", verdict, NULL);
     puts(vigie_word(options->lang, key));
-    print_path(options, json_object_get(answer, "path"));
+    print_path(options, answer);
     size_t number = 0;
     print_list(NULL, json_object_get(answer, "refusals"), &number);
     print_list(vigie_word(options->lang, "verify.remarks"), json_object_get(answer, "remarks"), &number);

@@ -44,6 +44,8 @@ void identified_unreadable(Identified *found, const Where *where, const char *ki
 /* Notes damage, once each. */
 void identified_damage(Identified *found, const char *what);
 
+/* The names that it is for, the first hundred. */
+json_t *certificate_names_json(const VigieCertificate *certificate);
 /* One DER object by its structure; false where it is none that is known. */
 bool identify_der(Identified *found, const Where *where, VigieBytes octets);
 /* The same for one object behind the other; what is behind them and is none is told, too. */

@@ -130,6 +130,13 @@ static void set_time(json_t *object, const char *member, const DerElement *eleme
     json_object_set_new(object, member, json_string(text));
 }
 
+json_t *certificate_names_json(const VigieCertificate *certificate) {
+    json_t *names = json_array();
+    for (size_t i = 0; i < certificate->name_count && i < 100; i++)
+        json_array_append_new(names, json_string(certificate->names[i].text));
+    return names;
+}
+
 static bool try_certificate(Identified *found, const Where *where, VigieBytes octets) {
     X509View view;
     if (!x509_view(octets, &view))
@@ -142,9 +149,7 @@ static bool try_certificate(Identified *found, const Where *where, VigieBytes oc
         return certificate != NULL;
     g_autofree char *not_before = vigie_time_rfc3339(certificate->not_before);
     g_autofree char *not_after = vigie_time_rfc3339(certificate->not_after);
-    json_t *names = json_array();
-    for (size_t i = 0; i < certificate->name_count && i < 100; i++)
-        json_array_append_new(names, json_string(certificate->names[i].text));
+    json_t *names = certificate_names_json(certificate);
     set_hex(object, "sha256", certificate->sha256, 32);
     set_hex(object, "spki_sha256", certificate->spki_sha256, 32);
     json_object_update_new(

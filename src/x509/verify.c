@@ -1,5 +1,6 @@
 /* verify: one certificate against roots, all that speaks against it. */
 #include "x509/convert.h"
+#include "x509/identify.h"
 #include "x509/revoke.h"
 
 #include <openssl/err.h>
@@ -132,7 +133,8 @@ static json_t *path_json(STACK_OF(X509) * path) {
         uint8_t none[32] = {0};
         g_autofree char *digest = vigie_hex_text(vigie_bytes(read ? read->sha256 : none, 32));
         g_autofree char *not_after = vigie_time_rfc3339(read ? read->not_after : 0);
-        json_array_append_new(items, json_pack("{s:s,s:s,s:s,s:n}", "subject", read ? read->subject : "",
+        json_array_append_new(items, json_pack("{s:s,s:o,s:s,s:s,s:n}", "subject", read ? read->subject : "",
+                                               "names", read ? certificate_names_json(read) : json_array(),
                                                "sha256", digest, "not_after", not_after, "revocation"));
     }
     return items;

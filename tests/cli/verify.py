@@ -100,6 +100,16 @@ def test_dates():
                 [(depth, "RFC 5280 6.1.3 a 2: its validity has not begun") for depth in (2, 1, 0)])
 
 
+def test_limits():
+    """when the certificate ends is told, whether accepted or not, and which names it has where one was asked for"""
+    def said(*options):
+        return vigie.run("verify", path("leaf.crt"), path("between.crt"), "--ca", path("root.crt"), "--no-system-roots", "--lang", "en",
+                         *options).stdout
+    assert re.search(r"CN=leaf\n     expires in 1.year \(", said()), said()
+    assert "EXPIRED" in said("--at", later(500)), said("--at", later(500))
+    assert "names: leaf.chu.test" in said("--name", "other.chu.test"), said("--name", "other.chu.test")
+
+
 def test_names_and_purposes():
     """another name, another purpose"""
     refused("RFC 9525", "leaf", "between", name="other.chu.test")
