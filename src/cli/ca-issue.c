@@ -191,6 +191,34 @@ bool ca_certificate(Ca *ca, GError **error) {
     return true;
 }
 
+static void print_members(const Ca *ca, const char *word, const json_t *list, const char *prefix) {
+    size_t index;
+    json_t *one;
+    if (json_array_size(list) == 0)
+        return;
+    printf("  %s%s", vigie_word(ca->lang, word), cli_colon());
+    json_array_foreach(list, index, one) {
+        bool optional = json_is_true(json_object_get(one, "optional"));
+        const char *name = json_string_value(json_is_object(one) ? json_object_get(one, "name") : one);
+        g_autofree char *key = g_strconcat(prefix ? prefix : "", name, NULL);
+        const char *more = prefix     ? vigie_word(ca->lang, key)
+                           : optional ? vigie_word(ca->lang, "request.optional")
+                                      : NULL;
+        printf("%s%s%s%s%s", index ? ", " : "", name, more ? " (" : "", more ? more : "", more ? ")" : "");
+    }
+    putchar('\n');
+}
+
+/* What has to be known to issue one: its fields for --field, the kinds of --name, and who validates. */
+static void print_profile(const Ca *ca, const json_t *one) {
+    g_autofree char *days = vigie_json_text(json_object_get(one, "days"));
+    g_autofree char *life = vigie_words(ca->lang, "ca.profile.days", "n", days, NULL);
+    printf("%-32s %s, %s\n", vigie_member(one, "name"), vigie_member(one, "title"), life);
+    print_members(ca, "ca.profile.fields", json_object_get(one, "fields"), NULL);
+    print_members(ca, "ca.profile.names", json_object_get(one, "names"), NULL);
+    print_members(ca, "ca.profile.validators", json_object_get(one, "validators"), "request.role.");
+}
+
 bool ca_profiles(Ca *ca, GError **error) {
     g_autoptr(VigieProfiles) profiles = pki_profiles_load(error);
     size_t index;
@@ -203,9 +231,6 @@ bool ca_profiles(Ca *ca, GError **error) {
         ca_print_json(object);
         return true;
     }
-    json_array_foreach(list, index, one) {
-        printf("%-32s %s\n", json_string_value(json_object_get(one, "name")),
-               json_string_value(json_object_get(one, "title")));
-    }
+    json_array_foreach(list, index, one) print_profile(ca, one);
     return true;
 }

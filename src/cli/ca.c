@@ -142,6 +142,8 @@ static bool run(Ca *ca, char **argv, GError **error) {
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(commands[i].name, argv[1]) != 0)
             continue;
+        if (commands[i].run == ca_profiles) /* knowledge, of no store */
+            return ca_profiles(ca, error);
         g_autoptr(VigieConfig) config = vigie_config_load(ca->config, error);
         g_autoptr(VigieStore) store =
             config ? store_open(vigie_config_text(config, "store.url"), error) : NULL;

@@ -89,13 +89,8 @@ static void leave_no_core(void) {
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }
 
-int main(int argc, char **argv) {
-    leave_no_core();
-    setlocale(LC_CTYPE, "C.UTF-8");
-    g_autoptr(GError) error = NULL;
-    if (!vigie_words_load(&error))
-        return cli_fail("start", error);
-    VigieLang lang = reader = read_language(argc, argv);
+static int run(int argc, char **argv) {
+    VigieLang lang = reader;
     if (argc < 2)
         return print_help(stderr, lang);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
@@ -108,6 +103,24 @@ int main(int argc, char **argv) {
         if (strcmp(command->name, argv[1]) == 0)
             return command->run(argc - 1, argv + 1);
     g_autofree char *unknown = vigie_words(lang, "cli.unknown", "name", argv[1], NULL);
-    fprintf(stderr, "vigie: %s\n\n", unknown);
+    fprintf(stderr, "vigie%s%s\n\n", cli_colon(), unknown);
     return print_help(stderr, lang);
+}
+
+/* A status says that all of the answer is there: what a full disk did not take is no answer. */
+static int finish(const char *command, int status) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    g_autoptr(GError) error = g_error_new_literal(VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE, CLI_OUTPUT_FULL);
+    return cli_fail(command, error);
+}
+
+int main(int argc, char **argv) {
+    leave_no_core();
+    setlocale(LC_CTYPE, "C.UTF-8");
+    g_autoptr(GError) error = NULL;
+    if (!vigie_words_load(&error))
+        return cli_fail("start", error);
+    reader = read_language(argc, argv);
+    return finish(argc > 1 ? argv[1] : "", run(argc, argv));
 }

@@ -407,7 +407,9 @@ static bool make_file(const char *path, GError **error) {
     g_autofree char *folder = g_path_get_dirname(path);
     if (cause == ENOENT)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_NOT_FOUND,
-                    "store %s: its folder is missing; make it: mkdir -p %s", path, folder);
+                    "store %s: its folder is missing; make it (mkdir -p %s), or name another configuration "
+                    "with --config",
+                    path, folder);
     else if (cause == EACCES || cause == EPERM || cause == EROFS)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
                     "store %s: cannot be written (%s); give it and its folder to the user who runs vigie (ls "

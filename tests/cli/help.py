@@ -130,4 +130,20 @@ def test_taken():
         assert status == 2 and not out, f"{arguments}: {status} {out}"
 
 
+def test_full():
+    """an answer that the disk did not take is not well, whichever command gave it"""
+    for arguments in (("--help",), ("--version",), ("ca", "profiles"), ("ca", "profiles", "--json"), ("lint", "--help"), ("doctor", "--example")):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([vigie.PROGRAM, *arguments, "--lang", "en"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == 2 and "takes no more" in done.stderr, (arguments, done.returncode, done.stderr)
+
+
+def test_storeless():
+    """the kinds of certificates are told where there is no store, with what each wants and who validates"""
+    status, out, error = run("ca", "profiles", "--config", "/nowhere/vigie.conf", "--lang", "en")
+    device = out[out.index("device "):]
+    assert status == 0 and not error and "825 days" in device and "fields: organisation, unit (optional)" in device, out + error
+    assert "validated by: biomed (biomedical department)" in device, out
+
+
 tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
