@@ -5,6 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What this does not prove: what came after the last signature, and, without a checkpoint of elsewhere, who else wrote all of it. */
+static void print_limits(VigieLang lang, const json_t *report) {
+    int64_t entries = json_integer_value(json_object_get(report, "entries")),
+            rest = entries - json_integer_value(json_object_get(report, "signed_to"));
+    g_autofree char *count = g_strdup_printf("%" G_GINT64_FORMAT, rest);
+    g_autofree char *unsigned_lines = vigie_words(lang, "audit-log.unsigned", "n", count, NULL);
+    if (rest > 0)
+        printf("%s\n", unsigned_lines);
+    if (!json_is_true(json_object_get(report, "compared")))
+        printf("%s\n", vigie_word(lang, "audit-log.alone"));
+}
+
 static int print(VigieLang lang, const json_t *report) {
     const json_t *faults = json_object_get(report, "faults");
     g_autofree char *entries =
@@ -21,9 +33,12 @@ static int print(VigieLang lang, const json_t *report) {
     printf("%s\n", line);
     json_array_foreach(faults, index, one) {
         g_autofree char *said = cli_said(json_string_value(json_object_get(one, "fault")));
-        printf("%" JSON_INTEGER_FORMAT "%s%s\n", json_integer_value(json_object_get(one, "seq")), cli_colon(),
-               said);
+        g_autofree char *number = vigie_json_text(json_object_get(one, "seq"));
+        g_autofree char *where = vigie_words(lang, "audit-log.line", "n", number, NULL);
+        printf("%s%s%s\n", where, cli_colon(), said);
     }
+    if (well)
+        print_limits(lang, report);
     return well ? CLI_WELL : CLI_WRONG;
 }
 

@@ -17,6 +17,8 @@ typedef struct {
     VigieStore *store;
     json_t *faults;
     int64_t seq, certificates, checkpoints;
+    int64_t to_be_signed,
+        signed_to; /* lines: the last by which an authority's key was at hand, the last that is signed */
     VigieTime time;
     uint8_t hash[JOURNAL_HASH];
     GHashTable *revoked; /* serial: its last line's number */
@@ -33,8 +35,23 @@ static char *sha256_text(VigieBytes octets) {
 }
 
 /* ---- The chain ---------------------------------------------------------------------------------------------- */
-static void check_issued(Audit *audit, int64_t seq, const char *object, const char *text, VigieBytes serial,
-                         VigieBytes der) {
+/* What stands beside it decides who may renew and revoke it, and how long a list names it. */
+static bool row_holds(const json_t *details, VigieRows *rows, VigieBytes der) {
+    static const struct {
+        const char *member;
+        int column;
+    } told[] = {{"authority", 9}, {"profile", 10}, {"subject", 11}};
+    g_autoptr(VigieCertificate) certificate = x509_certificate_new(der, NULL);
+    bool holds = certificate && rows_int(rows, 12) == certificate->not_before &&
+                 rows_int(rows, 13) == certificate->not_after;
+    for (size_t i = 0; i < G_N_ELEMENTS(told); i++)
+        holds =
+            holds && g_strcmp0(vigie_member(details, told[i].member), rows_text(rows, told[i].column)) == 0;
+    return holds;
+}
+
+static void check_issued(Audit *audit, int64_t seq, const char *object, const char *text, VigieRows *rows) {
+    VigieBytes serial = rows_blob(rows, 7), der = rows_blob(rows, 8);
     g_autoptr(json_t) details = json_loads(text, 0, NULL);
     const char *told = json_string_value(json_object_get(details, "sha256"));
     audit->certificates++;
@@ -45,6 +62,8 @@ static void check_issued(Audit *audit, int64_t seq, const char *object, const ch
     g_autofree char *of_store = sha256_text(der), *of_serial = vigie_hex_text(serial);
     if (g_strcmp0(told, of_store) != 0 || strcmp(object, of_serial) != 0)
         fault(audit, seq, "the certificate in the store is not the one that was issued");
+    else if (!row_holds(details, rows, der))
+        fault(audit, seq, "what the store says of a certificate is other than the log and itself tell");
 }
 
 /* Of some no more than the number is known. */
@@ -73,10 +92,12 @@ static void check_line(Audit *audit, VigieRows *rows) {
             memcpy(audit->hash, hash.data, JOURNAL_HASH);
     }
     if (strcmp(fields[0], "issued") == 0)
-        check_issued(audit, seq, fields[2], fields[3], rows_blob(rows, 7), rows_blob(rows, 8));
+        check_issued(audit, seq, fields[2], fields[3], rows);
     else if (strcmp(fields[0], "adopted") == 0)
         check_adopted(audit, seq, fields[3], rows_blob(rows, 8));
-    else if (strcmp(fields[0], "revoked") == 0)
+    if (strcmp(fields[0], "issued") == 0 || strcmp(fields[0], "crl") == 0)
+        audit->to_be_signed = seq;
+    if (strcmp(fields[0], "revoked") == 0)
         g_hash_table_insert(audit->revoked, g_strdup(fields[2]), g_memdup2(&seq, sizeof seq));
 }
 
@@ -85,9 +106,10 @@ static bool read_lines(Audit *audit, GError **error) {
         before = audit->seq;
         g_autoptr(VigieRows) rows = store_query(
             audit->store, error,
-            "SELECT l.seq, l.time, l.kind, l.who, l.object, l.details, l.hash, c.serial, c.der FROM pki_log "
-            "l "
-            "LEFT JOIN pki_certificate c ON c.entry = l.seq WHERE l.seq > $1 ORDER BY l.seq LIMIT $2",
+            "SELECT l.seq, l.time, l.kind, l.who, l.object, l.details, l.hash, c.serial, c.der, a.name, "
+            "c.profile, c.subject, c.not_before, c.not_after FROM pki_log l "
+            "LEFT JOIN pki_certificate c ON c.entry = l.seq LEFT JOIN pki_authority a ON a.id = c.authority "
+            "WHERE l.seq > $1 ORDER BY l.seq LIMIT $2",
             "ii", audit->seq, (int64_t)PAGE);
         g_autoptr(GError) why = NULL;
         if (!rows)
@@ -124,7 +146,7 @@ static void check_revocation(Audit *audit, VigieRows *rows) {
     g_autofree char *serial = vigie_hex_text(rows_blob(rows, 0));
     const int64_t *last = g_hash_table_lookup(audit->revoked, serial);
     g_autofree char *told = g_strdup_printf("{\"reason\":\"%s\"}", revoke_reason_name(rows_int(rows, 2)));
-    if (!last || *last != entry || g_strcmp0(told, rows_text(rows, 3)) != 0)
+    if (!last || *last != entry || g_strcmp0(told, rows_text(rows, 3)) != 0 || rows_int(rows, 5) != 1)
         fault(audit, entry, "a revocation in the store is other than the log tells");
     g_hash_table_remove(audit->revoked, serial);
 }
@@ -135,8 +157,11 @@ static bool check_revocations(Audit *audit, GError **error) {
         before = after;
         g_autoptr(VigieRows) rows =
             store_query(audit->store, error,
-                        "SELECT r.serial, r.entry, r.reason, l.details, r.certificate FROM pki_revocation r "
+                        "SELECT r.serial, r.entry, r.reason, l.details, r.certificate, CASE WHEN r.authority "
+                        "= c.authority AND r.serial = c.serial AND r.shard = c.shard AND r.not_after = "
+                        "c.not_after THEN 1 ELSE 0 END FROM pki_revocation r "
                         "LEFT JOIN pki_log l ON l.seq = r.entry AND l.kind = 'revoked' "
+                        "LEFT JOIN pki_certificate c ON c.id = r.certificate "
                         "WHERE r.certificate > $1 ORDER BY r.certificate LIMIT $2",
                         "ii", after, (int64_t)PAGE);
         g_autoptr(GError) why = NULL;
@@ -196,7 +221,9 @@ static void check_checkpoint(Audit *audit, VigieRows *rows) {
         return;
     }
     g_autofree char *statement = journal_statement(seq, rows_int(rows, 1), hash.data);
-    if (!signature_holds(key_of(audit, rows_int(rows, 3)), statement, rows_blob(rows, 4)))
+    if (signature_holds(key_of(audit, rows_int(rows, 3)), statement, rows_blob(rows, 4)))
+        audit->signed_to = seq;
+    else
         fault(audit, seq, "the signature of this checkpoint does not hold");
 }
 
@@ -221,6 +248,10 @@ static bool check_checkpoints(Audit *audit, GError **error) {
             return false;
         }
     }
+    /* Whoever issues signs the end in the same transaction. */
+    if (audit->signed_to < audit->to_be_signed)
+        fault(audit, audit->to_be_signed,
+              "no authority signed the log up to this act of one: signatures were taken out");
     return true;
 }
 
@@ -250,7 +281,10 @@ static bool check_known(Audit *audit, const char *known, GError **error) {
         return false;
     g_autofree char *hash = rows_next(rows, NULL) ? vigie_hex_text(rows_blob(rows, 0)) : NULL;
     if (g_strcmp0(hash, lines[3]) != 0)
-        fault(audit, seq, "the log does not hold the checkpoint that was kept: it was cut or rewritten");
+        fault(audit, seq,
+              "the log does not hold the checkpoint that was kept: it was cut or rewritten, or the store is "
+              "an older "
+              "one (then: vigie ca adopt)");
     return true;
 }
 
@@ -275,10 +309,11 @@ json_t *pki_log_verify(VigieStore *store, const char *known, GError **error) {
     }
     g_autofree char *hash = vigie_hex_text(vigie_bytes(audit.hash, JOURNAL_HASH)),
                     *when = vigie_time_rfc3339(audit.time);
-    return json_pack("{s:I, s:I, s:I, s:{s:I, s:s, s:s}, s:o}", "entries", (json_int_t)audit.seq,
+    return json_pack("{s:I, s:I, s:I, s:I, s:b, s:{s:I, s:s, s:s}, s:o}", "entries", (json_int_t)audit.seq,
                      "certificates", (json_int_t)audit.certificates, "checkpoints",
-                     (json_int_t)audit.checkpoints, "last", "seq", (json_int_t)audit.seq, "time", when,
-                     "hash", hash, "faults", audit.faults);
+                     (json_int_t)audit.checkpoints, "signed_to", (json_int_t)audit.signed_to, "compared",
+                     known != NULL, "last", "seq", (json_int_t)audit.seq, "time", when, "hash", hash,
+                     "faults", audit.faults);
 }
 
 char *pki_log_checkpoint(VigieStore *store, GError **error) {

@@ -503,10 +503,11 @@ bool pki_key_destroy(VigieStore *store, const char *name, const GPtrArray *prese
 json_t *pki_adopt(VigieStore *store, VigieBytes file, const char *who, VigieTime now, GError **error);
 
 /* ---- The log ------------------------------------------------------------------------------------------------ */
-/* Reads all of it back: { "entries", "certificates", "checkpoints", "last": { "seq", "time", "hash" }, "faults":
- * [ { "seq", "fault" } ] }. A fault: a line changed, missing or added, a certificate or a revocation without its line or
- * other than its line says, a signature that does not hold. `known`, may be NULL, is the text of a checkpoint kept
- * elsewhere, which the log must contain. */
+/* Reads all of it back: { "entries", "certificates", "checkpoints", "signed_to": the last line that a signature covers,
+ * "compared": whether with `known`, "last": { "seq", "time", "hash" }, "faults": [ { "seq", "fault" } ] }. A fault: a line
+ * changed, missing or added, a certificate or a revocation (or what the store says of either) without its line or other than
+ * its line says, a signature that does not hold, or none over what was issued. `known`, may be NULL, is the text of a
+ * checkpoint kept elsewhere, which the log must contain: alone it shows a store rolled back or rewritten as a whole. */
 json_t *pki_log_verify(VigieStore *store, const char *known, GError **error);
 /* An authority whose clock is behind the last line of its log does nothing. Where the clock was ahead when that line was
  * written and is right now, this goes on from now: `who` and `reason` become a line of the log, and lists and answers of the

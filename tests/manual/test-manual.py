@@ -15,7 +15,7 @@ PAGES = sorted((ROOT / 'doc' / 'man').glob('*.[1-9]'))
 FRENCH = ROOT / 'doc' / 'man' / 'fr'
 SECTIONS = {'NOM': 'NAME', 'STATUT DE SORTIE': 'EXIT STATUS', 'EXEMPLES': 'EXAMPLES', 'VOIR AUSSI': 'SEE ALSO', 'FICHIERS': 'FILES',
             'ENVIRONNEMENT': 'ENVIRONMENT', 'HIÉRARCHIE': 'HIERARCHY', 'GÉNÉRATIONS': 'GENERATIONS', 'JETONS': 'TOKENS',
-            'SIGNAUX': 'SIGNALS', 'RÉVOCATION': 'REVOCATION', 'SORTIE JSON': 'JSON OUTPUT', 'NORMES': 'STANDARDS', 'CLÉS': 'KEYS',
+            'SIGNAUX': 'SIGNALS', 'CONSIDÉRATIONS DE SÉCURITÉ': 'SECURITY CONSIDERATIONS', 'RÉVOCATION': 'REVOCATION', 'SORTIE JSON': 'JSON OUTPUT', 'NORMES': 'STANDARDS', 'CLÉS': 'KEYS',
             'SYNOPSIS': 'SYNOPSIS', 'DESCRIPTION': 'DESCRIPTION', 'OPTIONS': 'OPTIONS'}
 # What stands after these macros is typed as it is, in every language.
 LITERAL = {'Fl', 'Cm', 'Ql', 'Pa', 'Va', 'Ev', 'Dv', 'Xr', 'Ic'}

@@ -251,7 +251,9 @@ def test_log():
     vigie.equal((status, json.loads(told)["faults"]), (0, []), told)
     CHU.path("checkpoint").write_text(log("checkpoint")[1])
     issue(*DEVICE, "--csr", csr("later"), "--accept-names")
-    vigie.equal(log("verify", "--checkpoint", CHU.path("checkpoint"))[0], 0)
+    status, told = log("verify", "--checkpoint", CHU.path("checkpoint"))
+    assert status == 0 and "Not compared" not in told, told
+    assert "Not compared with a checkpoint" in log("verify")[1], "what it does not prove is not told"
     if os.environ.get("VIGIE_TEST_POSTGRESQL"):
         return
     original = CHU.path("vigie.db")
@@ -263,7 +265,13 @@ def test_log():
             ("UPDATE pki_certificate SET der = zeroblob(300) WHERE id = 3", "not the one that was issued"),
             ("DELETE FROM pki_revocation", "not in the store"),
             ("UPDATE pki_revocation SET reason = 4", "other than the log tells"),
+            ("UPDATE pki_revocation SET shard = 1", "other than the log tells"),
+            ("UPDATE pki_revocation SET not_after = 1; UPDATE pki_certificate SET not_after = 1", "the log and itself tell"),
+            ("UPDATE pki_certificate SET profile = 'server-ssl' WHERE id = 3", "the log and itself tell"),
+            ("UPDATE pki_certificate SET subject = 'CN=other' WHERE id = 3", "the log and itself tell"),
             ("UPDATE pki_checkpoint SET signature = zeroblob(70)", "does not hold"),
+            ("DELETE FROM pki_checkpoint", "signatures were taken out"),
+            ("DELETE FROM pki_checkpoint WHERE seq = (SELECT MAX(seq) FROM pki_checkpoint)", "signatures were taken out"),
             ("DELETE FROM pki_log WHERE seq > 3; DELETE FROM pki_checkpoint WHERE seq > 3; UPDATE pki_log_head SET seq = 3",
              "cut or rewritten"),
     ):
