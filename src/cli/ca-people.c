@@ -1,14 +1,43 @@
 /* vigie ca: passphrases, the people who share one, and who is there. */
 #include "cli/ca.h"
+#include "token/token.h"
 
 #include <string.h>
 
 enum { TRIES = 5 };
 
+/* Whoever mistypes one among several does not begin the ceremony again. Only what opens no file is asked for once more: a token
+ * counts the wrong ones, and the key of a responder is no authority's. */
+static bool is_mistyped(const Ca *ca, const char *authority, const char *passphrase, GError **error) {
+    g_autoptr(json_t) found = pki_authority_list(ca->store, authority, NULL);
+    const char *key = json_string_value(json_object_get(json_array_get(found, 0), "key_file"));
+    g_autoptr(GError) why = NULL;
+    if (!key || token_uri_is(key))
+        return false;
+    g_autoptr(VigieAuthority) opened = pki_authority_open(ca->store, authority, passphrase, &why);
+    if (!g_error_matches(why, VIGIE_ERROR, VIGIE_ERROR_DENIED))
+        return false;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return true;
+}
+
 static CliSecret ask_passphrase(const Ca *ca, const char *authority, bool new_key, GError **error) {
     g_autofree char *question =
         vigie_words(ca->lang, new_key ? "ca.passphrase.new" : "ca.passphrase", "name", authority, NULL);
-    return cli_secret_ask(question, new_key ? vigie_word(ca->lang, "ca.passphrase.again") : NULL, error);
+    if (new_key)
+        return cli_secret_ask(question, vigie_word(ca->lang, "ca.passphrase.again"), error);
+    for (int i = 1;; i++) {
+        g_autoptr(GError) why = NULL;
+        g_auto(CliSecret) typed = cli_secret_ask(question, NULL, error);
+        if (!typed || !is_mistyped(ca, authority, typed, &why))
+            return g_steal_pointer(&typed);
+        if (i == TRIES) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return NULL;
+        }
+        g_autofree char *said = cli_words(why);
+        cli_terminal_write(said, NULL);
+    }
 }
 
 /* ---- Shares given out --------------------------------------------------------------------------------------- */

@@ -59,7 +59,8 @@ void cli_secret_free(CliSecret secret);
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(CliSecret, cli_secret_free, NULL)
 /* The first line of a file, or of descriptor 3 where `source` is "fd:3"; not empty, 1,024 octets at most. */
 CliSecret cli_secret_read(const char *source, GError **error);
-/* Asked at the terminal, unseen; where `again` is not NULL, a second time, and both must be the same. */
+/* Asked at the terminal, unseen; where `again` is not NULL, a second time, and both must be the same: where they are not, it is
+ * said, and both are asked for again, five times at most. */
 CliSecret cli_secret_ask(const char *question, const char *again, GError **error);
 /* The PIN of the token that `uri` names: from `source` as above, asked where it is NULL. */
 CliSecret cli_pin_get(const char *uri, const char *source, VigieLang lang, GError **error);

@@ -9,7 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 1024 };
+enum { SECRET_MAX = 1024, TRIES = 5 };
 
 void cli_secret_free(CliSecret secret) {
     if (secret)
@@ -66,16 +66,24 @@ static CliSecret ask(int terminal, const char *question, GError **error) {
 }
 
 static CliSecret ask_twice(int terminal, const char *question, const char *again, GError **error) {
-    CliSecret first = ask(terminal, question, error);
-    if (!first || !again)
-        return first;
-    g_auto(CliSecret) second = ask(terminal, again, error);
-    if (second && strcmp(first, second) == 0)
-        return first;
-    if (second)
-        g_set_error_literal(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "the two passwords differ: try again");
-    cli_secret_free(first);
-    return NULL;
+    for (int i = 1;; i++) {
+        g_auto(CliSecret) first = ask(terminal, question, error);
+        if (!first || !again)
+            return g_steal_pointer(&first);
+        g_auto(CliSecret) second = ask(terminal, again, error);
+        if (second && strcmp(first, second) == 0)
+            return g_steal_pointer(&first);
+        if (!second)
+            return NULL;
+        g_autoptr(GError) differ =
+            g_error_new_literal(VIGIE_ERROR, VIGIE_ERROR_INVALID, "the two passwords differ: try again");
+        if (i == TRIES) {
+            g_propagate_error(error, g_steal_pointer(&differ));
+            return NULL;
+        }
+        g_autofree char *said = cli_words(differ);
+        dprintf(terminal, "%s\n", said);
+    }
 }
 
 CliSecret cli_secret_ask(const char *question, const char *again, GError **error) {

@@ -21,6 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_SIG, X509_SIG_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free)
 
 enum {
+    PASSPHRASE_MIN = 12, /* as of a password of the portal */
     SCRYPT_N = 1 << 14,
     SCRYPT_R = 8,
     SCRYPT_P = 1,
@@ -184,6 +185,11 @@ static bool write_key(const char *path, BIO *sealed, GError **error) {
 
 Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error) {
     const VigieKeyKind *wanted = signer_kind(type);
+    if (g_utf8_strlen(passphrase, -1) < PASSPHRASE_MIN) {
+        fail(error, VIGIE_ERROR_INVALID,
+             "its passphrase has fewer than 12 characters: whoever finds the file would guess it", path);
+        return NULL;
+    }
     if (!wanted) {
         fail(error, VIGIE_ERROR_INVALID, signer_key_types, path);
         return NULL;

@@ -47,7 +47,8 @@ char *signer_beside(const char *where, const char *name);
 Signer *signer_token_make(const char *uri, const char *type, const char *pin, GError **error);
 Signer *signer_token_open(const char *uri, const char *pin, GError **error);
 
-/* Makes a key, writes it to `path`, which must not exist, mode 0600, PKCS#8 sealed with scrypt and AES-256, durable. */
+/* Makes a key, writes it to `path`, which must not exist, mode 0600, PKCS#8 sealed with scrypt and AES-256, durable.
+ * A passphrase of fewer than 12 characters is refused. */
 Signer *signer_file_make(const char *path, const char *type, const char *passphrase, GError **error);
 /* DENIED where the passphrase does not open it. */
 Signer *signer_file_open(const char *path, const char *passphrase, GError **error);

@@ -43,7 +43,7 @@ REFUSED = {
     "ca init a.crt --config vigie.conf": ("ni CLÉ = VALEUR", "not a key-value pair"),
     "ca init bare.conf --config vigie.conf": ("permitted : chu.example : il faut dns:", "permitted: chu.example: dns:"),
     "ca init new.conf --passphrase-file /nope --config vigie.conf": ("fichier du mot de passe /nope : il n’y a pas", "password file /nope"),
-    "ca issue --profile device --csr a.csr --accept-names --passphrase-file wrong --config vigie.conf": ("cette phrase secrète ne l’ouvre pas", "the passphrase does not open it"),
+    "ca issue --profile device --csr a.csr --accept-names --passphrase-file wrong --config vigie.conf": ("cette phrase de passe ne l’ouvre pas", "the passphrase does not open it"),
     "ca issue --profile nope --csr a.csr --accept-names --config vigie.conf": ("aucune autorité n’émet ce profil", "no authority issues this profile"),
     "ca issue --profile device --csr /nope --accept-names --passphrase-file pass --config vigie.conf": ("« /nope » ne s’ouvre pas : il n’y a pas", "“/nope”: No such file"),
     "ca revoke zz --reason superseded --config vigie.conf": ("chiffres hexadécimaux", "hexadecimal"),

@@ -6,6 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 from hospital import Hospital  # noqa: E402
 from support import tap, vigie  # noqa: E402
+from support.terminal import Terminal  # noqa: E402
 
 
 def test_ceremony():
@@ -109,5 +110,39 @@ def test_no_terminal():
     assert not list(chu.folder.glob("keys/*"))
 
 
-tap.run([test_ceremony, test_lint, test_every_key_type, test_again, test_added, test_wrong_declarations, test_all_or_nothing,
+def test_short_passphrase():
+    """a passphrase that could be guessed seals no key"""
+    chu = Hospital(init=False)
+    chu.path("passphrase").write_text("elevenchars\n")
+    done = chu.ca("init", chu.path("hierarchy.conf"), expect=2)
+    assert "fewer than 12 characters" in done.stderr, done.stderr
+    assert not list(chu.folder.glob("keys/*")), "a key was made"
+
+
+def test_mistyped():
+    """at the terminal, two passphrases that differ and one that does not open the key are told, and asked for again"""
+    chu = Hospital(init=False)
+    terminal = Terminal(*chu.command("init", chu.path("hierarchy.conf")), "--lang", "en")
+    for name in ("racine", "equipements"):
+        for typed, again, told in (("correct horse battery", "correct house battery", "differ: try again"),
+                                   (f"{name} horse battery", f"{name} horse battery", "")):
+            terminal.read(f"new key of {name}:")
+            terminal.say(typed)
+            terminal.read("same again:")
+            terminal.say(again)
+            if told:
+                terminal.read(told)
+    said, status = terminal.end()
+    vigie.equal(status, 0, said)
+    terminal = Terminal(*chu.command("crl", "racine"), "--lang", "en")
+    terminal.read("key of racine:")
+    terminal.say("wrong horse battery")
+    terminal.read("does not open it")
+    terminal.read("key of racine:")
+    terminal.say("racine horse battery")
+    said, status = terminal.end()
+    vigie.equal(status, 0, said)
+
+
+tap.run([test_short_passphrase, test_mistyped, test_ceremony, test_lint, test_every_key_type, test_again, test_added, test_wrong_declarations, test_all_or_nothing,
          test_no_terminal])
