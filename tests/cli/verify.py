@@ -105,7 +105,7 @@ def test_limits():
     def said(*options):
         return vigie.run("verify", path("leaf.crt"), path("between.crt"), "--ca", path("root.crt"), "--no-system-roots", "--lang", "en",
                          *options).stdout
-    assert re.search(r"CN=leaf\n     expires in 1.year \(", said()), said()
+    assert re.search(r"CN=leaf\n     expires in \d+.\w+ \(", said()), said()
     assert "EXPIRED" in said("--at", later(500)), said("--at", later(500))
     assert "names: leaf.chu.test" in said("--name", "other.chu.test"), said("--name", "other.chu.test")
 
