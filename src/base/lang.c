@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-static GHashTable *catalogue; /* key → const json_t * {"fr": …, "en": …}; filled once, read by all threads */
+/* key → its texts, the French one and behind its NUL the English one; filled once, read by all threads. Thousands of short texts,
+ * which every process has: none is an allocation of its own. */
+static GHashTable *catalogue;
+static GStringChunk *catalogue_texts;
 
 bool vigie_lang_parse(const char *text, VigieLang *ret_lang) {
     static const char *const codes[VIGIE_LANGS] = {"fr", "en"};
@@ -81,9 +84,13 @@ char *vigie_text_fill(const char *text, const json_t *values) {
     return fill(text, lookup_json, (void *)values);
 }
 
+static const char *text_of(VigieLang lang, const char *texts) {
+    return lang == VIGIE_FR ? texts : texts + strlen(texts) + 1;
+}
+
 const char *vigie_word(VigieLang lang, const char *key) {
-    const json_t *texts = catalogue ? g_hash_table_lookup(catalogue, key) : NULL;
-    return texts ? vigie_text_in(lang, texts) : key;
+    const char *texts = catalogue ? g_hash_table_lookup(catalogue, key) : NULL;
+    return texts ? text_of(lang, texts) : key;
 }
 
 static char *lookup_pairs(const char *name, void *data) {
@@ -116,6 +123,8 @@ static GHashTable *placeholders(const char *text) {
 }
 
 static bool same_placeholders(const char *a, const char *b) {
+    if (!strchr(a, '{') && !strchr(b, '{')) /* as most texts */
+        return true;
     g_autoptr(GHashTable) in_a = placeholders(a);
     g_autoptr(GHashTable) in_b = placeholders(b);
     GHashTableIter iter;
@@ -139,6 +148,14 @@ static bool check_entry(const char *file, const char *key, const json_t *texts, 
     return false;
 }
 
+static char *keep_texts(const json_t *texts) {
+    const char *fr = vigie_text_in(VIGIE_FR, texts), *en = vigie_text_in(VIGIE_EN, texts);
+    g_autoptr(GString) both = g_string_new(fr);
+    g_string_append_c(both, 0);
+    g_string_append(both, en);
+    return g_string_chunk_insert_len(catalogue_texts, both->str, (gssize)both->len);
+}
+
 static bool load_file(GHashTable *words, const char *name, GError **error) {
     g_autofree char *path = g_build_filename("words", name, NULL);
     g_autoptr(json_t) entries = vigie_knowledge_json(path, error);
@@ -149,7 +166,7 @@ static bool load_file(GHashTable *words, const char *name, GError **error) {
     json_object_foreach(entries, key, texts) {
         if (!check_entry(path, key, texts, error))
             return false;
-        if (!g_hash_table_insert(words, g_strdup(key), json_incref(texts))) {
+        if (!g_hash_table_insert(words, g_string_chunk_insert(catalogue_texts, key), keep_texts(texts))) {
             g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: \"%s\" stands in another catalogue too",
                         path, key);
             return false;
@@ -164,13 +181,11 @@ static const char *const in_messages[] = {"refusal.", "lint."};
 enum { REFUSAL_DEPTH = 4 }; /* a refusal within a refusal: {why} */
 
 typedef struct {
-    char *message;   /* in English, as the sources write it */
-    size_t says;     /* octets of it that are no placeholder */
-    json_t *texts;   /* borrowed of the catalogue */
-    const char *key; /* the same */
+    char *message;     /* in English, as the sources write it */
+    size_t says;       /* octets of it that are no placeholder */
+    const char *texts; /* borrowed of the catalogue */
+    const char *key;   /* the same */
 } Refusal;
-
-static GPtrArray *refusals; /* of Refusal, what says most first */
 
 /* Sources write ' and ", catalogues what typography has for them. */
 static char *plain(const char *text) {
@@ -191,16 +206,16 @@ static int says_more(const void *a, const void *b) {
     return one->says != other->says ? (one->says < other->says ? 1 : -1) : strcmp(one->key, other->key);
 }
 
-static GPtrArray *refusals_of(GHashTable *words) {
+static GPtrArray *list_refusals(void) {
     GPtrArray *list = g_ptr_array_new();
     GHashTableIter iter;
     gpointer key, texts;
-    g_hash_table_iter_init(&iter, words);
+    g_hash_table_iter_init(&iter, catalogue);
     while (g_hash_table_iter_next(&iter, &key, &texts)) {
         if (!g_str_has_prefix(key, in_messages[0]) && !g_str_has_prefix(key, in_messages[1]))
             continue;
         Refusal *refusal = g_new(Refusal, 1);
-        *refusal = (Refusal){.message = plain(vigie_text_in(VIGIE_EN, texts)), .texts = texts, .key = key};
+        *refusal = (Refusal){.message = plain(text_of(VIGIE_EN, texts)), .texts = texts, .key = key};
         g_autofree char *said = fill(refusal->message, say_nothing, NULL);
         refusal->says = strlen(said);
         g_ptr_array_add(list, refusal);
@@ -209,7 +224,59 @@ static GPtrArray *refusals_of(GHashTable *words) {
     return list;
 }
 
+/* Of Refusal, what says most first; listed when one is to be said. Empty before the catalogues are loaded. */
+static const GPtrArray *refusals(void) {
+    static GPtrArray *list;
+    static const GPtrArray none;
+    if (!catalogue)
+        return &none;
+    if (g_once_init_enter(&list))
+        g_once_init_leave(&list, list_refusals());
+    return list;
+}
+
 /* ---- Loading ------------------------------------------------------------------------------------------------ */
+enum { CHUNK = 1 << 16, ALIGNMENT = 16 };
+
+/* What the catalogues are parsed into goes as a whole, and so it comes out of large pieces: every command begins with this, and
+ * its 50,000 allocations were what most of them took longest for. */
+static struct {
+    GPtrArray *pieces;
+    char *next;
+    size_t left;
+} parsing;
+
+static void *take(size_t size) {
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (size > parsing.left) {
+        parsing.left = MAX(size, CHUNK);
+        parsing.next = g_malloc(parsing.left);
+        g_ptr_array_add(parsing.pieces, parsing.next);
+    }
+    parsing.left -= size;
+    parsing.next += size;
+    return parsing.next - size;
+}
+
+static void give_back_later(void *memory) {
+    (void)memory;
+}
+
+static bool load_files(GDir *dir, GHashTable *words, GError **error) {
+    json_malloc_t allocate;
+    json_free_t release;
+    bool well = true;
+    json_get_alloc_funcs(&allocate, &release);
+    parsing.pieces = g_ptr_array_new_with_free_func(g_free);
+    json_set_alloc_funcs(take, give_back_later);
+    for (const char *name; well && (name = g_dir_read_name(dir));)
+        well = !g_str_has_suffix(name, ".json") || load_file(words, name, error);
+    json_set_alloc_funcs(allocate, release);
+    g_ptr_array_unref(parsing.pieces);
+    memset(&parsing, 0, sizeof parsing);
+    return well;
+}
+
 bool vigie_words_load(GError **error) {
     if (catalogue)
         return true;
@@ -220,13 +287,12 @@ bool vigie_words_load(GError **error) {
                               "les textes de Vigie ne sont pas à leur place (voir VIGIE_KNOWLEDGE) : ");
         return false;
     }
-    g_autoptr(GHashTable) words =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);
-    for (const char *name; (name = g_dir_read_name(dir));)
-        if (g_str_has_suffix(name, ".json") && !load_file(words, name, error))
-            return false;
+    g_autoptr(GHashTable) words = g_hash_table_new(g_str_hash, g_str_equal);
+    if (!catalogue_texts)
+        catalogue_texts = g_string_chunk_new(CHUNK);
+    if (!load_files(dir, words, error))
+        return false;
     catalogue = g_steal_pointer(&words);
-    refusals = refusals_of(catalogue);
     return true;
 }
 
@@ -282,11 +348,12 @@ static bool say_values(VigieLang lang, json_t *values, const char *names, int de
 }
 
 static char *say_refusal(VigieLang lang, const char *message, const char *names, int depth) {
-    for (guint i = 0; refusals && i < refusals->len; i++) {
-        const Refusal *refusal = g_ptr_array_index(refusals, i);
+    const GPtrArray *all = refusals();
+    for (guint i = 0; i < all->len; i++) {
+        const Refusal *refusal = g_ptr_array_index(all, i);
         g_autoptr(json_t) values = read_message(refusal->message, message);
         if (values && say_values(lang, values, names, depth))
-            return vigie_text_fill(vigie_text_in(lang, refusal->texts), values);
+            return vigie_text_fill(text_of(lang, refusal->texts), values);
     }
     return NULL;
 }
