@@ -123,6 +123,7 @@ def cell_dies():
     """when the process that reads mail is killed, the worker starts anew with another"""
     with Daemon() as daemon:
         def cells():
+            """the cell"""
             found = []
             for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
                 try:
@@ -133,7 +134,7 @@ def cell_dies():
                 if name == "vigie mail cell" and parent in daemon.children().values():
                     found.append(int(stat.parent.name))
             return found
-        first = cells()
+        first = wait_for(cells)
         equal(len(first), 1)
         os.kill(first[0], 9)
 

@@ -169,13 +169,18 @@ def schedule_made_up_for():
         fleet.tool("fill", devices.port, 3)
         with sqlite3.connect(daemon.folder / "vigie.db") as store:
             store.execute("INSERT INTO schedule (name, last) VALUES ('surveys', 1000)")
+
+        def runs():
+            """the survey to be asked for"""
+            with sqlite3.connect(daemon.folder / "vigie.db", timeout=20) as store:
+                return store.execute("SELECT COUNT(*) FROM survey_run").fetchone()[0]
         with daemon:
+            wait_for(runs)
             equal(fleet.done(1)["done"], 3)
             daemon.stop()
             daemon.start()
             time.sleep(3)
-            with sqlite3.connect(daemon.folder / "vigie.db") as store:
-                equal(store.execute("SELECT COUNT(*) FROM survey_run").fetchone()[0], 1)
+            equal(runs(), 1)
 
 
 def not_at_first_start():

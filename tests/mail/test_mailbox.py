@@ -185,7 +185,7 @@ ANSWERS = {
     "endless": b"* 1 FETCH (" + b"x" * (6 << 20),
     "literal": b"* 1 FETCH (UID 1 BODY[]<0> {99999999999}\r\n",
     "short": b"* 1 FETCH (UID 1 BODY[]<0> {100}\r\nabc",
-    "garbage": os.urandom(2000) + b"\r\n" * 5,
+    "garbage": random.Random(2).randbytes(2000) + b"\r\n" * 5,
     "silent": b"",
     "flood": b"* 1 FETCH (FLAGS ())\r\n" * 150000,
 }

@@ -89,7 +89,7 @@ class Apart(Registrar):
     def issue(self, name):
         """A device's certificate, asked for, validated, signed."""
         one = self.device(name)
-        return self.request("validate", one["id"], "--account", "a.dsi", "--wait", 20, "--out", self.path(f"{name}.pem"))
+        return self.request("validate", one["id"], "--account", "a.dsi", "--wait", 60, "--out", self.path(f"{name}.pem"))
 
     def clean(self):
         shutil.rmtree(self.folder, ignore_errors=True)

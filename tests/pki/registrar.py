@@ -2,13 +2,15 @@
 import contextlib
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 sys.path.insert(0, os.path.dirname(__file__))
-from daemon import Daemon  # noqa: E402
+from daemon import Daemon, wait_for  # noqa: E402
 from hospital import Hospital  # noqa: E402
 from support import vigie  # noqa: E402
 
@@ -68,7 +70,6 @@ class Registrar(Hospital):
         """Runs it on the store, behind Vigie's back; the rows."""
         server = os.environ.get("VIGIE_TEST_POSTGRESQL")
         if not server:
-            import sqlite3
             with contextlib.closing(sqlite3.connect(self.path("vigie.db"), timeout=20)) as store, store:
                 return [tuple(row) for row in store.execute(statement)]
         done = subprocess.run(["psql", "-qAt", "-F", "\t", self.store_url(), "-c", statement], check=True, capture_output=True, text=True)
@@ -80,12 +81,39 @@ class Registrar(Hospital):
     def certificates(self):
         return int(self.sql("SELECT count(*) FROM pki_certificate WHERE profile <> 'ocsp-responder'")[0][0])
 
-    def decided(self, number, seconds=20):
+    def decided(self, number):
         """The request once it is issued or refused."""
-        end = time.monotonic() + seconds
-        while True:
-            one = self.request("show", number)
-            if one["state"] in ("issued", "refused"):
-                return one
-            assert time.monotonic() < end, f"request {number} stays {one['state']}: {self.daemon.log()[-2000:]}"
-            time.sleep(0.05)
+        def one():
+            """a decision"""
+            told = self.request("show", number)
+            return told if told["state"] in ("issued", "refused") else None
+        try:
+            return wait_for(one)
+        except AssertionError as failure:
+            raise AssertionError(f"request {number}: {failure}: {self.daemon.log()[-2000:]}") from failure
+
+    def locked(self):
+        """Whether somebody is amid a transaction, and stays there."""
+        if os.environ.get("VIGIE_TEST_POSTGRESQL"):
+            def free():
+                return self.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <> 'idle' AND "
+                                "pid <> pg_backend_pid()") == [("0",)]
+        else:
+            def free():
+                with contextlib.closing(sqlite3.connect(self.store_url().removeprefix("sqlite:"), timeout=0.5)) as store:
+                    return store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        return not any(free() or time.sleep(0.05) for _ in range(10))
+
+    @contextlib.contextmanager
+    def still(self):
+        """The signer stands still meanwhile, as one that is busy or dead. Its pid. It holds no lock: else nobody could ask for anything."""
+        signer = self.daemon.children()["signer"]
+        os.kill(signer, signal.SIGSTOP)
+        try:
+            while self.locked():
+                os.kill(signer, signal.SIGCONT)
+                time.sleep(0.1)
+                os.kill(signer, signal.SIGSTOP)
+            yield signer
+        finally:
+            os.kill(signer, signal.SIGCONT)

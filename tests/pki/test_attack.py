@@ -1,6 +1,5 @@
 """What an attacker tries: to have a certificate that nobody validated, by each protocol. None is issued, and each refusal is said."""
 import os
-import signal
 import sys
 import time
 
@@ -18,11 +17,6 @@ CHU = Enrolling(registrar=True)
 NAME, SECRET = CHU.enrolment("--name", "dns:chu.test")
 CHU.path("anchors.pem").write_text(CHU.path("racine.pem").read_text() + CHU.path("equipements.pem").read_text())
 CHALLENGE = f"{NAME}:{SECRET}"
-
-
-def stopped(signer):
-    """The signer stands still, as one that is busy or dead."""
-    os.kill(signer, signal.SIGSTOP)
 
 
 # ---- SCEP -------------------------------------------------------------------------------------------------------
@@ -73,13 +67,9 @@ def test_scep_transaction():
 def test_scep_poll():
     """while the signer stands still a request is pending; polled, it is then answered"""
     device = Scep(CHU, "patient")
-    signer = CHU.daemon.children()["signer"]
-    stopped(signer)
-    try:
+    with CHU.still():
         vigie.equal(device.send(scep.REQUEST, device.csr("DNS:patient.chu.test", challenge=CHALLENGE))[0], scep.PENDING)
         vigie.equal(device.send(scep.POLL, device.subject("registrar.pem"))[0], scep.PENDING)
-    finally:
-        os.kill(signer, signal.SIGCONT)
     told = wait_for(lambda: device.send(scep.POLL, device.subject("registrar.pem"))[1], 20, 0.3)
     assert "BEGIN CERTIFICATE" in told, told
 

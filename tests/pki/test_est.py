@@ -1,12 +1,12 @@
 """EST: curl and strongSwan enrol and renew over TLS, each by what it can prove, and nobody else."""
 import base64
 import os
-import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from der import octets, oid, parts, sequence, tlv, value  # noqa: E402
 from enrolling import Enrolling  # noqa: E402
+from daemon import wait_for  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 CHU = Enrolling(tls=True, registrar=True)
@@ -107,12 +107,8 @@ def test_server_key_refused():
     before += 1
     said = ask(403, "--cert", CHU.path("seal.pem"), "--key", CHU.path("seal.key"))
     assert b"owners" in said, said
-    signer = CHU.daemon.children()["signer"]
-    os.kill(signer, signal.SIGSTOP)
-    try:
+    with CHU.still():
         ask(503, "-u", f"{NAME}:{SECRET}")
-    finally:
-        os.kill(signer, signal.SIGCONT)
     body = base64_der(CHU.csr("bank", "DNS:bank.example"))
     ask(403, "-u", f"{NAME}:{SECRET}")
     for text in (b"", b"AAAA", base64.b64encode(os.urandom(200))):
@@ -212,16 +208,14 @@ def test_again():
     """told to wait, a device asks the same again and has what came of it, once; also where that used up its enrolment"""
     name, secret = CHU.enrolment("--name", "dns:chu.test", "--uses", 1)
     body = base64_der(CHU.csr("patient", "DNS:patient.chu.test"))
-    before, signer = CHU.certificates(), CHU.daemon.children()["signer"]
+    before = CHU.certificates()
 
     def ask(expect):
         return CHU.curl("-u", f"{name}:{secret}", "--data-binary", body, f"{EST}/simpleenroll", expect=expect)
-    os.kill(signer, signal.SIGSTOP)
-    try:
+    with CHU.still():
         ask(202)
         ask(202)
-    finally:
-        os.kill(signer, signal.SIGCONT)
+    wait_for(lambda: CHU.certificates() > before)
     first = ask(200)
     vigie.equal((ask(200), CHU.certificates()), (first, before + 1))
     serial = CHU.serial(certificate_of(first, "patient"))

@@ -35,7 +35,7 @@ def issuer(serial):
 def test_before():
     """there is a certificate, an enrolment, and a request that waits for validation when the ceremony begins"""
     one = CHU.device("scanner")
-    STATE["old"] = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)["serial"]
+    STATE["old"] = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)["serial"]
     STATE["waits"] = CHU.device("pump")["id"]
     STATE["enrolment"] = CHU.request("enrol", "--profile", "device", "--name", "dns:labo.chu.test", "--account", "a.dsi", "--field",
                                      "organisation=CHU de Test")
@@ -60,14 +60,14 @@ def test_ceremony():
 
 def test_waiting():
     """the request that waited is issued by the new generation"""
-    done = CHU.request("validate", STATE["waits"], "--account", "a.dsi", "--wait", 20)
+    done = CHU.request("validate", STATE["waits"], "--account", "a.dsi", "--wait", 60)
     vigie.equal((done["state"], done["authority"]), ("issued", "equipements-2"), done)
 
 
 def test_renewal():
     """a certificate of the old generation, renewed, is of the new one, with what leads to either root"""
     new = CHU.request("renew", STATE["old"], "--csr", CHU.csr("scanner2"), "--account", "c.martin")
-    done = CHU.request("validate", new["id"], "--account", "a.dsi", "--wait", 20)
+    done = CHU.request("validate", new["id"], "--account", "a.dsi", "--wait", 60)
     vigie.equal((done["state"], done["authority"]), ("issued", "equipements-2"), done)
     assert "quipements 2 CHU" in issuer(done["serial"])
     CHU.path("racine-2.pem").write_text(CHU.ca("show", "racine-2", "--pem").stdout)

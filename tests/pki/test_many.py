@@ -146,7 +146,7 @@ def test_command():
     martin = person("c.martin")
     one, two, three = (ask(martin, f"cli-{i}") for i in range(3))
     CHU.request("refuse", two, "--account", "a.dsi", "--reason", "twice")
-    done = CHU.run("request", "validate", one, two, three, "--account", "a.dsi", "--wait", 10, expect=1)
+    done = CHU.run("request", "validate", one, two, three, "--account", "a.dsi", "--wait", 60, expect=1)
     assert f"Request {one}: done" in done.stdout and f"Request {two}: not decided. request {two}: it is decided already" in done.stdout, done.stdout
     more = [ask(martin, f"cli-more-{i}") for i in range(2)]
     told = json.loads(CHU.run("request", "refuse", *more, "--account", "a.dsi", "--reason", "wrong", "--json").stdout)

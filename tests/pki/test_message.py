@@ -101,11 +101,9 @@ def test_reasons():
 
 def test_polling():
     """while the signer stands still openssl cmp is told to wait, polls, and then has its certificate; a revocation is announced"""
-    signer = CHU.daemon.children()["signer"]
     initial("leaving")
     before = CHU.requests()
-    os.kill(signer, signal.SIGSTOP)
-    try:
+    with CHU.still():
         waiting = subprocess.Popen(["openssl", "cmp", "-cmd", "ir", "-server", CHU.url.removeprefix("http://"), "-path", ".well-known/cmp",
                                     *SECRETLY, "-newkey", key("polled"), "-subject", "/CN=polled", "-sans", "polled.chu.test", "-certout",
                                     "polled.pem", "-total_timeout", "60"], cwd=CHU.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -114,8 +112,6 @@ def test_polling():
         wait_for(lambda: CHU.requests() > before, 60)
         time.sleep(3)
         assert waiting.poll() is None, waiting.communicate()
-    finally:
-        os.kill(signer, signal.SIGCONT)
     said, _ = waiting.communicate(timeout=60)
     vigie.equal(waiting.returncode, 0, said)
     assert "polling" in said.lower() or "waiting" in said.lower(), said
@@ -126,10 +122,8 @@ def test_polling():
 def test_restart():
     """a portal that is killed while openssl cmp polls, and started again, goes on with the exchange: by a secret, and by a certificate"""
     initial("renewing")
-    signer = CHU.daemon.children()["signer"]
-    os.kill(signer, signal.SIGSTOP)
     clients = []
-    try:
+    with CHU.still():
         for name, command in (("outliving", ("ir", *SECRETLY, "-subject", "/CN=o", "-sans", "outliving.chu.test")),
                               ("outliving2", ("ir", *SECRETLY, "-implicit_confirm", "-subject", "/CN=o", "-sans", "outliving2.chu.test")),
                               ("renewed", ("kur", *signed("renewing")))):
@@ -147,8 +141,6 @@ def test_restart():
                  CHU.daemon.children().get("portal", before) != before, 60)
         for _, client in clients:
             client.send_signal(signal.SIGCONT)
-    finally:
-        os.kill(signer, signal.SIGCONT)
     for name, client in clients:
         said, _ = client.communicate(timeout=120)
         vigie.equal(client.returncode, 0, said)

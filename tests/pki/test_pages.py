@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 from registrar import PASSWORD, Registrar  # noqa: E402
 from browser import Person  # noqa: E402
-from daemon import free_port  # noqa: E402
+from daemon import free_port, wait_for  # noqa: E402
 from schema import fits  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
@@ -31,8 +31,18 @@ CHU.account("nobody")
 CHU.account("i.admin", role="admin")
 
 
+class Patient(Person):
+    """Who looks again once the signer has signed, however slow the machine is."""
+
+    def ask(self, method, *rest):
+        answer = super().ask(method, *rest)
+        if method == "POST":
+            wait_for(lambda: not CHU.sql("SELECT 1 FROM pki_request WHERE state = 'validated'"))
+        return answer
+
+
 def person(name):
-    return Person(CHU.daemon.port, name, PASSWORD.strip())
+    return Patient(CHU.daemon.port, name, PASSWORD.strip())
 
 
 def read(name):

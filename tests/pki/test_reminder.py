@@ -20,7 +20,7 @@ def issue(name, mail, days):
     csr = CHU.csr(name, f"DNS:{name}.chu.test")
     one = CHU.request("add", "--profile", "device", "--csr", csr, "--field", "organisation=CHU de Test", "--account", "c.martin",
                       *(("--mail", mail) if mail else ()), "--days", days)
-    return CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)
+    return CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)
 
 
 def hour():
@@ -59,7 +59,7 @@ def test_not():
     gone, old = issue("gone", "labo@chu.test", 400), issue("old", "labo@chu.test", 400)
     CHU.run("ca", "revoke", gone["serial"], "--reason", "superseded")
     new = CHU.request("renew", old["serial"], "--csr", CHU.csr("old2"), "--account", "c.martin")
-    CHU.request("validate", new["id"], "--account", "a.dsi", "--wait", 10)
+    CHU.request("validate", new["id"], "--account", "a.dsi", "--wait", 60)
     CHU.sql(f"UPDATE pki_certificate SET not_after = not_after - {395 * 86400} WHERE id IN (SELECT issued FROM pki_request WHERE id IN "
             f"({gone['id']}, {old['id']}))")
     vigie.equal(hour(), before, "none")

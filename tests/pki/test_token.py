@@ -99,7 +99,7 @@ def test_resident():
         CHU.account("c.martin", role="biomed")
         CHU.account("a.dsi", "dsi")
         one = CHU.device("resident")
-        done = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 20, "--out", CHU.path("resident.pem"))
+        done = CHU.request("validate", one["id"], "--account", "a.dsi", "--wait", 60, "--out", CHU.path("resident.pem"))
         vigie.equal(done["state"], "issued", (done, CHU.daemon.log()[-1500:]))
 
         def on_the_spot():

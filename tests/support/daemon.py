@@ -15,15 +15,18 @@ from postgresql import free_port
 PROGRAM = os.environ.get("VIGIE", "vigie")
 
 
+PATIENCE = 4  # of a machine that is slow, or busy with other tests
+
+
 def wait_for(what, seconds=30, every=0.05):
-    """The first true value of what(); fails after so many seconds."""
-    end = time.monotonic() + seconds
+    """The first true value of what(), which takes so many seconds at most; on a slow machine, PATIENCE times as many."""
+    end = time.monotonic() + PATIENCE * seconds
     while True:
         value = what()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError("waited %d s for %s" % (seconds, what.__doc__ or what.__name__))
+            raise AssertionError("waited %d s for %s" % (PATIENCE * seconds, what.__doc__ or what.__name__))
         time.sleep(every)
 
 

@@ -193,7 +193,7 @@ def test_clock_in_random():
     for offset, found in ((664, 664), (-86000, -86000), (0, 0)):
         with servers.Scripted(lambda c, hello: c.sendall(server_hello_at(time.time() + offset))) as server:
             record = vigie.survey_one(f"127.0.0.1:{server.port}/tls", depth="protocols")
-        assert record["clock_offset"] is not None and abs(record["clock_offset"] - found) <= 2, record
+        assert record["clock_offset"] is not None and abs(record["clock_offset"] - found) <= 10, record
         equal(record["clock_source"], "tls-random")
     with servers.Scripted(lambda c, hello: c.sendall(server_hello_at(struct.unpack(">I", os.urandom(4))[0]))) as server:
         record = vigie.survey_one(f"127.0.0.1:{server.port}/tls", depth="protocols")
@@ -211,7 +211,7 @@ def test_clock_in_clear():
     with servers.Scripted(http) as server:
         record = vigie.survey_one(f"127.0.0.1:{server.port}/https", depth="certificate")
     equal(record["outcome"], "not-tls:http")
-    assert abs(record["clock_offset"] + 3600) <= 2 and record["clock_source"] == "http-date", record
+    assert abs(record["clock_offset"] + 3600) <= 10 and record["clock_source"] == "http-date", record
 
     def smtp(connection, nothing):
         connection.sendall(b"220 mail.test ESMTP; " + http_date(120).replace(b"GMT", b"+0000") + b"\r\n")
@@ -221,7 +221,7 @@ def test_clock_in_clear():
     with servers.Scripted(smtp, reads=False) as server:
         record = vigie.survey_one(f"127.0.0.1:{server.port}/smtp", depth="certificate")
     equal(record["outcome"], "starttls-refused:STARTTLS is not announced")
-    assert abs(record["clock_offset"] - 120) <= 2 and record["clock_source"] == "smtp-date", record
+    assert abs(record["clock_offset"] - 120) <= 10 and record["clock_source"] == "smtp-date", record
 
 
 def test_clock_over_https():
@@ -229,7 +229,7 @@ def test_clock_over_https():
     with servers.Nginx(rsa, "ssl_protocols TLSv1.2 TLSv1.3;") as server:
         record = vigie.survey_one(f"127.0.0.1:{server.port}/https", depth="protocols")
         equal(record["clock_source"], "http-date")
-        assert abs(record["clock_offset"]) <= 1, record["clock_offset"]
+        assert abs(record["clock_offset"]) <= 10, record["clock_offset"]
         record = vigie.survey_one(f"127.0.0.1:{server.port}/https", depth="certificate")
     equal(record["clock_offset"], None)
 

@@ -143,7 +143,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         first, _, rest = path.partition("/")
         file = FILES / (path + ".der")
         if first == "slow":
-            time.sleep(8)
+            time.sleep(60)
             self.answer(b"late")
         elif first in ("trickle", "endless"):
             self.pour(*((b"0", 0.2) if first == "trickle" else (b"0" * 65536, 0)))
@@ -299,7 +299,7 @@ def test_slow():
     for name in ("slow", "trickle"):
         answer = online(name, "refused", "unreachable", "--timeout", "1")
         failed(answer, "crl", "Timeout")
-        assert answer["seconds"] < 7, answer["seconds"]
+        assert answer["seconds"] < 30, answer["seconds"]
 
 
 def test_hostile():
