@@ -16,11 +16,12 @@ static size_t split(const uint8_t *data, size_t size) {
 }
 
 static bool fetch_nothing(void *data, const char *url, VigieBytes post, long timeout_ms, size_t size_max,
-                          GByteArray **ret_body, GError **error) {
+                          GPtrArray **ret_values, GError **error) {
     const VigieBytes *answer = data;
     (void)url, (void)post, (void)timeout_ms, (void)error;
-    *ret_body = g_byte_array_new();
-    g_byte_array_append(*ret_body, answer->data, (guint)MIN(answer->size, size_max));
+    *ret_values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    for (int i = 0; i < 2; i++)
+        g_ptr_array_add(*ret_values, g_bytes_new(answer->data, MIN(answer->size, size_max)));
     return true;
 }
 

@@ -85,8 +85,10 @@ static bool load_roots(const Options *options, VigieRoots *roots, GError **error
 
 /* What is fetched bears its issuer's signature: whose server it comes from proves nothing. */
 static bool fetch(void *data, const char *url, VigieBytes post, long timeout_ms, size_t size_max,
-                  GByteArray **ret_body, GError **error) {
+                  GPtrArray **ret_values, GError **error) {
     (void)data;
+    if (g_ascii_strncasecmp(url, "ldap", strlen("ldap")) == 0 && !post.size)
+        return net_ldap_ask(url, timeout_ms, size_max, ret_values, error);
     const VigieHttp http = {.timeout_ms = timeout_ms, .private_too = true, .unproven = true};
     const VigiePost question = {.body = post, .type = "application/ocsp-request"};
     g_auto(VigieFetched) answer = {0};
@@ -97,7 +99,8 @@ static bool fetch(void *data, const char *url, VigieBytes post, long timeout_ms,
                     answer.status);
         return false;
     }
-    *ret_body = g_steal_pointer(&answer.body);
+    *ret_values = g_ptr_array_new_with_free_func(free_bytes);
+    g_ptr_array_add(*ret_values, g_byte_array_free_to_bytes(g_steal_pointer(&answer.body)));
     return true;
 }
 

@@ -181,3 +181,7 @@ bool net_http_ask(const VigieHttp *http, const char *url, const VigiePost *post,
 /* Sends a line to "host[:43]" and reads until the server is done (whois, RFC 3912). */
 bool net_line_ask(const VigieHttp *http, const char *server, const char *query, size_t size_max,
                   GByteArray **ret_text, GError **error);
+/* The values of one entry of a directory (LDAP), GBytes each, as an address names it (RFC 4516): ldap alone, the scope base, attributes
+ * of RFC 4523 with ;binary, nothing else asked. No login, no referral followed; more than `size_max` octets is LIMIT. UNAVAILABLE where
+ * there is no answer or nothing of what was asked for, DENIED where the address is not to be asked. Blocks, `timeout_ms` at most. */
+bool net_ldap_ask(const char *url, long timeout_ms, size_t size_max, GPtrArray **ret_values, GError **error);

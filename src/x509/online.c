@@ -1,5 +1,6 @@
-/* online: what a certificate names to learn more of it: its issuer (RFC 5280 4.2.2.1), responders (RFC 6960), lists and deltas
+/* online: what a certificate names to learn more of it, over HTTP and LDAP: its issuer (RFC 5280 4.2.2.1), responders (RFC 6960), lists and deltas
  * (4.2.1.13, 4.2.1.15). Each address is asked once in a verification, and few of them. */
+#include "x509/der.h"
 #include "x509/revoke.h"
 
 #include <openssl/err.h>
@@ -73,10 +74,25 @@ typedef struct {
     void *data;
 } Wish;
 
+/* One that is of use is enough. */
+static const char *take_values(Online *online, const char *url, const GPtrArray *values, const Wish *wish) {
+    const char *failure = NULL;
+    bool taken = false;
+    for (guint i = 0; i < values->len; i++) {
+        gsize size = 0;
+        const void *data = g_bytes_get_data(values->pdata[i], &size);
+        const char *wrong = wish->take(online, url, vigie_bytes(data, size), wish->data);
+        online->fetched += MIN(size, TOTAL_MAX - online->fetched);
+        taken |= !wrong;
+        failure = failure ? failure : wrong;
+    }
+    return taken ? NULL : failure;
+}
+
 /* What was fetched, taken; NULL, or why not: `*error`'s words or static ones. */
 static const char *try_fetch(Online *online, const char *url, VigieBytes post, const Wish *wish,
                              GError **error) {
-    g_autoptr(GByteArray) body = NULL;
+    g_autoptr(GPtrArray) values = NULL;
     const VigieFetcher *fetcher = online->fetcher;
     int64_t left_ms = (online->deadline - g_get_monotonic_time()) / 1000;
     if (json_array_size(online->fetches) >= FETCHES_MAX)
@@ -84,11 +100,10 @@ static const char *try_fetch(Online *online, const char *url, VigieBytes post, c
     if (left_ms <= 0)
         return "the time for all addresses together is over";
     size_t size_max = MIN(wish->size_max, TOTAL_MAX - online->fetched);
-    if (!fetcher->fetch(fetcher->data, url, post, (long)MIN(left_ms, fetcher->timeout_ms), size_max, &body,
+    if (!fetcher->fetch(fetcher->data, url, post, (long)MIN(left_ms, fetcher->timeout_ms), size_max, &values,
                         error))
         return (*error)->message;
-    online->fetched += MIN((size_t)body->len, TOTAL_MAX - online->fetched);
-    return wish->take(online, url, vigie_bytes(body->data, body->len), wish->data);
+    return take_values(online, url, values, wish);
 }
 
 static bool fetch(Online *online, const char *url, const X509 *certificate, VigieBytes post,
@@ -118,8 +133,10 @@ static void add_uri(GPtrArray *urls, const GENERAL_NAME *name) {
     const ASN1_IA5STRING *uri = name->d.uniformResourceIdentifier;
     const char *text = (const char *)ASN1_STRING_get0_data(uri);
     size_t size = (size_t)ASN1_STRING_length(uri);
+    /* names of a directory's entries are written with their spaces, against RFC 4516 2.1 */
+    const char lowest = size > 5 && g_ascii_strncasecmp(text, "ldap:", 5) == 0 ? ' ' : '!';
     for (size_t i = 0; i < size; i++)
-        if (text[i] <= ' ' || text[i] >= 0x7f)
+        if (text[i] < lowest || text[i] >= 0x7f)
             return; /* no address (RFC 3986 2), and nothing to show to a terminal */
     if (size > 0 && size <= URL_MAX)
         g_ptr_array_add(urls, g_strndup(text, size));
@@ -147,21 +164,39 @@ static void add_points(GPtrArray *urls, STACK_OF(DIST_POINT) * points) {
 }
 
 /* ---- Issuers ---- */
+static bool take_issuer(STACK_OF(X509) * pool, VigieBytes der) {
+    const unsigned char *at = der.data;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der.size);
+    if (certificate && !sk_X509_push(pool, certificate))
+        X509_free(certificate);
+    ERR_clear_error();
+    return certificate != NULL;
+}
+
+/* Two certificates that a directory keeps together (RFC 4523 2.3): issued to the authority [0], and by it [1]. */
+static bool take_pair(STACK_OF(X509) * pool, VigieBytes body) {
+    const char *clause = NULL;
+    VigieReader in = vigie_reader(body);
+    DerElement pair, side;
+    bool taken = false;
+    if (!der_expect(&in, DER_SEQUENCE, &pair, &clause))
+        return false;
+    for (in = vigie_reader(pair.value); der_next(&in, &side, &clause);)
+        taken |= (side.tag == DER_CONTEXT_CONSTRUCTED(0) || side.tag == DER_CONTEXT_CONSTRUCTED(1)) &&
+                 take_issuer(pool, side.value);
+    return taken;
+}
+
 static const char *take_issuers(Online *online, const char *url, VigieBytes body, void *data) {
     (void)online, (void)url;
     STACK_OF(X509) *pool = data;
-    g_autoptr(GPtrArray) objects = x509_file_objects(body, NULL);
-    bool taken = false;
-    for (guint i = 0; i < objects->len; i++) {
+    bool taken = take_pair(pool, body);
+    g_autoptr(GPtrArray) objects = taken ? NULL : x509_file_objects(body, NULL);
+    for (guint i = 0; objects && i < objects->len; i++) {
         const VigieFileObject *object = objects->pdata[i];
-        const unsigned char *at = object->der;
-        X509 *certificate =
-            strcmp(object->kind, "certificate") == 0 ? d2i_X509(NULL, &at, (long)object->size) : NULL;
-        if (certificate && !sk_X509_push(pool, certificate))
-            X509_free(certificate);
-        taken |= certificate != NULL;
+        taken |= strcmp(object->kind, "certificate") == 0 &&
+                 take_issuer(pool, vigie_bytes(object->der, object->size));
     }
-    ERR_clear_error();
     return taken ? NULL : "RFC 5280 4.2.2.1: what is there is no certificate";
 }
 

@@ -262,12 +262,13 @@ json_t *x509_request_check(VigieBytes der, GError **error);
  * 5280 6), with every refusal, not the first alone. Of several paths the first that is accepted counts, the
  * shortest first; of none that is, the one that least speaks against. */
 
-/* Who asks the network: this room does not. A GET of `url`, or a POST of an OCSP request where `post` is not
- * empty, answered with 200, in at most `timeout_ms` and `size_max` octets; UNAVAILABLE, LIMIT, DENIED. The address is a
- * certificate's, so a stranger's. Each is asked once, 32 in all, in `total_ms` together. */
+/* Who asks the network: this room does not. `url` is asked, with a POST of an OCSP request where `post` is not empty; what
+ * is answered are GBytes: one of a web server that answers with 200, of an entry of a directory each value. In at most
+ * `timeout_ms` and `size_max` octets together; UNAVAILABLE, LIMIT, DENIED. The address is a certificate's, so a stranger's.
+ * Each is asked once, 32 in all, in `total_ms` together. */
 typedef struct {
     bool (*fetch)(void *data, const char *url, VigieBytes post, long timeout_ms, size_t size_max,
-                  GByteArray **ret_body, GError **error);
+                  GPtrArray **ret_values, GError **error);
     void *data;
     long timeout_ms, total_ms;
 } VigieFetcher;

@@ -2,42 +2,21 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from registrar import Registrar  # noqa: E402
 from daemon import wait_for  # noqa: E402
-from servers import Server  # noqa: E402
+from servers import Slapd  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 BASE = "ou=certificats,dc=chu,dc=test"
 PASSWORD = "annuaire"
 
 
-class Slapd(Server):
-    """An empty tree with BASE in it, kept in a folder of its own."""
-
-    def __init__(self, identity):
-        super().__init__()
-        self.identity = identity
-
-    def command(self):
-        program = shutil.copy("/usr/sbin/slapd", self.folder / "slapd")
-        (self.folder / "data").mkdir()
-        (self.folder / "slapd.conf").write_text(
-            "include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n"
-            f"pidfile {self.folder}/pid\nTLSCertificateFile {self.identity[0]}\nTLSCertificateKeyFile {self.identity[1]}\n"
-            f"security simple_bind=128\ndatabase mdb\nsuffix dc=chu,dc=test\nrootdn cn=vigie,dc=chu,dc=test\nrootpw {PASSWORD}\n"
-            f"directory {self.folder}/data\nmaxsize 16777216\n")
-        tree = ("dn: dc=chu,dc=test\nobjectClass: dcObject\nobjectClass: organization\ndc: chu\no: CHU\n\n"
-                f"dn: {BASE}\nobjectClass: organizationalUnit\nou: certificats\n")
-        subprocess.run([program, "-T", "add", "-f", self.folder / "slapd.conf"], input=tree, text=True, check=True,
-                       capture_output=True)
-        return [str(program), "-d", "0", "-f", str(self.folder / "slapd.conf"), "-h", f"ldap://127.0.0.1:{self.port}"]
-
-
+TREE = ("dn: dc=chu,dc=test\nobjectClass: dcObject\nobjectClass: organization\ndc: chu\no: CHU\n\n"
+        f"dn: {BASE}\nobjectClass: organizationalUnit\nou: certificats\n")
 CHU = Registrar(profiles="organisation-seal")
 CHU.path("password").write_text(PASSWORD + "\n")
 CHU.path("password").chmod(0o600)
@@ -51,7 +30,7 @@ def issue(profile, name, *more):
 
 SEAL = ("--field", "organisation=CHU de Test", "--field", "structure=1750712184", "--field", "service=Laboratoire, site Nord", "--requester", "r", "--validator", "v")
 issue("server-ssl", "annuaire", "--field", "organisation=CHU de Test", "--name", "ip:127.0.0.1")
-SLAPD = Slapd((CHU.path("annuaire.pem"), CHU.path("annuaire.key")))
+SLAPD = Slapd("dc=chu,dc=test", TREE, PASSWORD, (CHU.path("annuaire.pem"), CHU.path("annuaire.key")), "security simple_bind=128\n")
 CHU.config.write_text(CHU.config.read_text() + f"[pki]\ndirectory = ldap://127.0.0.1:{SLAPD.port}\ndirectory_base = {BASE}\n"
                       f"directory_user = cn=vigie,dc=chu,dc=test\ndirectory_password_file = {CHU.path('password')}\n"
                       f"directory_ca_file = {CHU.path('racine.pem')}\n")
@@ -135,8 +114,7 @@ def test_away():
     issue("organisation-seal", "cachet3", *SEAL)
     said = publish(expect=2)
     assert "pki.directory" in said and "Can't contact" in said, said
-    SLAPD.process = subprocess.Popen([SLAPD.folder / "slapd", "-d", "0", "-f", SLAPD.folder / "slapd.conf", "-h",
-                                      f"ldap://127.0.0.1:{SLAPD.port}"], stderr=subprocess.DEVNULL)
+    SLAPD.process = subprocess.Popen(SLAPD.arguments(), stderr=subprocess.DEVNULL)
     SLAPD.wait_for(SLAPD.port)
     publish()
     assert der("cachet3") in search("(objectClass=pkiUser)", "userCertificate;binary")

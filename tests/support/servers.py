@@ -186,6 +186,29 @@ class OpenLDAP(Server):
                 f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.secure_port}"]
 
 
+class Slapd(Server):
+    """slapd with the entries of `tree` (LDIF) below `suffix`; `identity` (chain, key) is for StartTLS."""
+
+    def __init__(self, suffix, tree, password, identity=None, more=""):
+        super().__init__()
+        self.suffix, self.tree, self.password, self.identity, self.more = suffix, tree, password, identity, more
+
+    def arguments(self):
+        return [str(self.folder / "slapd"), "-d", "0", "-f", str(self.folder / "slapd.conf"), "-h", f"ldap://127.0.0.1:{self.port}"]
+
+    def command(self):
+        # Under another path than the packaged one, whose AppArmor profile would not let it read our files.
+        program = shutil.copy("/usr/sbin/slapd", self.folder / "slapd")
+        (self.folder / "data").mkdir()
+        tls = f"TLSCertificateFile {self.identity[0]}\nTLSCertificateKeyFile {self.identity[1]}\n" if self.identity else ""
+        (self.folder / "slapd.conf").write_text(
+            f"include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile {self.folder}/pid\n{tls}{self.more}"
+            f"database mdb\nsuffix {self.suffix}\nrootdn cn=vigie,{self.suffix}\nrootpw {self.password}\n"
+            f"directory {self.folder}/data\nmaxsize 268435456\n")
+        subprocess.run([program, "-T", "add", "-f", self.folder / "slapd.conf"], input=self.tree, text=True, check=True, capture_output=True)
+        return self.arguments()
+
+
 class MariaDB(Server):
     def __init__(self, identity):
         super().__init__()
