@@ -56,14 +56,16 @@ static bool check_weakness(const Item *item, GError **error) {
     return !why || deny(error, "profile", item->profile->name, why);
 }
 
-/* A key that was told to be compromised does not come back under another name. */
+/* A key that was told to be compromised does not come back under another name, nor with another exponent. What was noted before
+ * keys were told by their secret is the digest of all of it. */
 static bool check_compromised(const Issuance *issuance, const Item *item, GError **error) {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA256(item->request->spki.data, item->request->spki.size, digest);
-    VigieBytes hash = vigie_bytes(digest, sizeof digest);
+    uint8_t secret[SHA256_DIGEST_LENGTH], whole[SHA256_DIGEST_LENGTH];
+    x509_key_secret(item->request->spki, secret);
+    SHA256(item->request->spki.data, item->request->spki.size, whole);
+    VigieBytes now = vigie_bytes(secret, sizeof secret), before = vigie_bytes(whole, sizeof whole);
     int64_t known = 0;
-    if (!store_get_int(issuance->store, &known, error, "SELECT COUNT(*) FROM pki_bad_key WHERE hash = $1",
-                       "b", &hash))
+    if (!store_get_int(issuance->store, &known, error,
+                       "SELECT COUNT(*) FROM pki_bad_key WHERE hash IN ($1, $2)", "bb", &now, &before))
         return false;
     return known == 0 || deny(error, "profile", item->profile->name,
                               "a certificate with this key was revoked for keyCompromise: make a new key");

@@ -131,7 +131,7 @@ static bool note_bad_key(VigieStore *store, const Found *found, GError **error) 
     CertificateView view;
     if (!certificate_view(vigie_bytes(found->der->data, found->der->len), &view))
         return true;
-    SHA256(view.spki.data, view.spki.size, digest);
+    x509_key_secret(view.spki, digest);
     VigieBytes hash = vigie_bytes(digest, sizeof digest);
     return store_exec(store, error,
                       "INSERT INTO pki_bad_key (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING", "b", &hash);

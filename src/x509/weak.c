@@ -1,18 +1,22 @@
-/* weak.c: RSA keys that are known to be broken (CA/B BR 6.1.1.3 and 6.1.6). Those of Debian's random numbers of 2006 to 2008 are not
+/* weak.c: which keys fall together, and RSA keys that are known to be broken (CA/B BR 6.1.1.3 and 6.1.6). Those of Debian's random numbers of 2006 to 2008 are not
  * among them: their list is no longer packaged. */
 #include "x509/der.h"
 #include "x509/x509.h"
 
 #include <openssl/bn.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 enum { MODULUS_MAX = 2048, TRIAL_MAX = 752, ROUNDS = 100, ROCA_GENERATOR = 65537 };
 
-/* The modulus and exponent of an RSA key; false for another. */
-static bool read_numbers(VigieBytes spki, VigieBytes *ret_modulus, VigieBytes *ret_exponent) {
-    static const uint8_t rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01};
+typedef struct {
+    VigieBytes type; /* OID */
+    VigieBytes bits; /* what the BIT STRING holds */
+} PublicKey;
+
+static bool read_public_key(VigieBytes spki, PublicKey *ret_key) {
     const char *clause = NULL;
-    DerElement whole, algorithm, type, bits, key, modulus, exponent;
+    DerElement whole, algorithm, type, bits;
     VigieReader in = vigie_reader(spki);
     if (!der_expect(&in, DER_SEQUENCE, &whole, &clause))
         return false;
@@ -21,10 +25,22 @@ static bool read_numbers(VigieBytes spki, VigieBytes *ret_modulus, VigieBytes *r
         !der_expect(&in, DER_BIT_STRING, &bits, &clause) || bits.value.size < 2)
         return false;
     in = vigie_reader(algorithm.value);
-    if (!der_expect(&in, DER_OID, &type, &clause) ||
-        !vigie_bytes_equal(type.value, vigie_bytes(rsa, sizeof rsa)))
+    if (!der_expect(&in, DER_OID, &type, &clause))
         return false;
-    in = vigie_reader(vigie_bytes(bits.value.data + 1, bits.value.size - 1));
+    *ret_key = (PublicKey){type.value, vigie_bytes(bits.value.data + 1, bits.value.size - 1)};
+    return true;
+}
+
+/* The modulus and exponent of an RSA key, whichever padding it is for (RFC 4055 1.2); false for another. */
+static bool read_numbers(const PublicKey *of, VigieBytes *ret_modulus, VigieBytes *ret_exponent) {
+    static const uint8_t rsa[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01},
+                         pss[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A};
+    const char *clause = NULL;
+    DerElement key, modulus, exponent;
+    if (!vigie_bytes_equal(of->type, vigie_bytes(rsa, sizeof rsa)) &&
+        !vigie_bytes_equal(of->type, vigie_bytes(pss, sizeof pss)))
+        return false;
+    VigieReader in = vigie_reader(of->bits);
     if (!der_expect(&in, DER_SEQUENCE, &key, &clause))
         return false;
     in = vigie_reader(key.value);
@@ -33,6 +49,21 @@ static bool read_numbers(VigieBytes spki, VigieBytes *ret_modulus, VigieBytes *r
     *ret_modulus = der_magnitude(modulus.value);
     *ret_exponent = der_magnitude(exponent.value);
     return true;
+}
+
+/* Who has the primes has the key for every exponent; who has d has the key of -P, too, which has the same x (SEC 1 2.3.3). */
+void x509_key_secret(VigieBytes spki, uint8_t ret_sha256[32]) {
+    static const uint8_t curve[] = {0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01};
+    PublicKey key = {.bits = spki};
+    VigieBytes what = spki, exponent;
+    if (read_public_key(spki, &key)) {
+        what = key.bits;
+        if (vigie_bytes_equal(key.type, vigie_bytes(curve, sizeof curve)) && what.size > 1)
+            what = vigie_bytes(what.data + 1, what.data[0] == 4 ? (what.size - 1) / 2 : what.size - 1);
+        else
+            read_numbers(&key, &what, &exponent);
+    }
+    SHA256(what.data, what.size, ret_sha256);
 }
 
 /* BR 6.1.6: odd, from 2^16 - 1 to 2^256. */
@@ -135,8 +166,9 @@ static bool has_close_primes(const BIGNUM *modulus) {
 }
 
 const char *x509_key_weakness(VigieBytes spki) {
+    PublicKey key;
     VigieBytes modulus, exponent;
-    if (!read_numbers(spki, &modulus, &exponent))
+    if (!read_public_key(spki, &key) || !read_numbers(&key, &modulus, &exponent))
         return NULL;
     if (bad_exponent(exponent))
         return "exponent";

@@ -224,6 +224,9 @@ bool x509_new_key_parse(const char *option, VigieNewKey *ret_key);
 /* Why the private half of a key (SubjectPublicKeyInfo, DER) can be found by others, or its signatures forged (CA/B BR 6.1.1.3
  * and 6.1.6): "exponent" "modulus" (a small factor) "ROCA" "close primes". NULL: nothing known, or no RSA key. */
 const char *x509_key_weakness(VigieBytes spki);
+/* What keys have in common whose private halves follow from each other: the SHA-256 of the modulus (RSA, whatever the exponent), of
+ * x (EC, either y), of the key's bits otherwise. */
+void x509_key_secret(VigieBytes spki, uint8_t ret_sha256[32]);
 
 /* ---- Requests -------------------------------------------------------------------------------------------
  * A certificate request (PKCS#10, RFC 2986) and its key, made where the key stays. */

@@ -1,5 +1,7 @@
 """vigie ca issue, revoke and the log: what comes out holds under openssl, and what must not come out does not."""
 import base64
+import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -227,6 +229,45 @@ def parts(content):
         content = content[head + size:]
 
 
+def ec_key(name, scalar, curve):
+    """ECPrivateKey (RFC 5915) of this number, and a request that it signed."""
+    der = sequence(integer(1), tlv(4, scalar.to_bytes(32, "big")), tlv(0xA0, curve))
+    CHU.path(f"{name}.key").write_text("-----BEGIN EC PRIVATE KEY-----\n" + base64.encodebytes(der).decode() + "-----END EC PRIVATE KEY-----\n")
+    CHU.openssl("req", "-new", "-key", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:x.chu.test")
+    return CHU.path(f"{name}.csr")
+
+
+def test_compromised_key_in_other_clothes():
+    """who has a compromised key has it with any exponent, and its negative on the curve: neither is certified; nor what older versions barred"""
+    def compromised(name, key):
+        serial = issue(*DEVICE, "--csr", csr(name, key=key), "--accept-names")[0]["serial"]
+        CHU.ca("revoke", serial, "--reason", "keyCompromise")
+        CHU.openssl("pkey", "-in", f"{name}.key", "-traditional", "-outform", "DER", "-out", "key.der")
+        return [value for _, value in parts(next(parts(CHU.path("key.der").read_bytes()))[1])]
+
+    p, q = (int.from_bytes(one, "big") for one in compromised("worn", "rsa:3072")[4:6])
+    exponent = next(e for e in count(65539, 2) if gcd(e, (p - 1) * (q - 1)) == 1)
+    refused(*DEVICE, "--csr", rsa_key("other", p, q, exponent), "--accept-names", words="make a new key")
+    _, scalar, curve = compromised("point", "ec")[:3]
+    negative = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 - int.from_bytes(scalar, "big")
+    refused(*DEVICE, "--csr", ec_key("negative", negative, curve), "--accept-names", words="make a new key")
+    CHU.openssl("req", "-in", csr("older"), "-noout", "-pubkey", "-out", "older.pub")
+    CHU.openssl("pkey", "-pubin", "-in", "older.pub", "-outform", "DER", "-out", "older.spki")
+    bar(hashlib.sha256(CHU.path("older.spki").read_bytes()).hexdigest())
+    refused(*DEVICE, "--csr", CHU.path("older.csr"), "--accept-names", words="make a new key")
+
+
+def bar(digest):
+    """As versions did that told keys by all of their encoding."""
+    url = next(line for line in CHU.config.read_text().splitlines() if line.startswith("url"))[6:]
+    statement = "INSERT INTO pki_bad_key (hash) VALUES "
+    if url.startswith("sqlite:"):
+        with contextlib.closing(sqlite3.connect(url[7:], timeout=20)) as store, store:
+            store.execute(f"{statement} (x'{digest}')")
+    else:
+        subprocess.run(["psql", "-q", url, "-c", f"{statement} ('\\x{digest}')"], check=True)
+
+
 def test_key_has_one_encoding():
     """an RSA key whose parameters are left out, signed again by the key itself, is refused: it could come back unrecognised"""
     csr("rsa", key="rsa:3072")
@@ -337,5 +378,5 @@ def test_killed():
 
 
 tap.run([test_device, test_rsa, test_several, test_names, test_broken_requests, test_weak_keys, test_dual_control, test_profile_not_served,
-         test_wrong_passphrase, test_revocation, test_key_has_one_encoding, test_log, test_two_at_once, test_serials,
+         test_wrong_passphrase, test_revocation, test_compromised_key_in_other_clothes, test_key_has_one_encoding, test_log, test_two_at_once, test_serials,
          test_killed])
