@@ -19,6 +19,7 @@ typedef struct {
     const VigieDirectory *directory;
     VigieStore *store;
     VigieTime now;
+    GHashTable *titles; /* of authorities, as compared() has them: no subscriber's entry is named so */
     int64_t done;
 } Sync;
 
@@ -128,6 +129,57 @@ static bool remember(Sync *sync, const char *kind, int64_t ref, int64_t version,
                       "INSERT INTO pki_directory (kind, ref, version, at) VALUES ($1, $2, $3, $4) "
                       "ON CONFLICT (kind, ref) DO UPDATE SET version = excluded.version, at = excluded.at",
                       "tiii", kind, ref, version, sync->now);
+}
+
+/* ---- Whose entry ------------------------------------------------------------------------------------------------------- */
+/* The CN of a subject (RFC 4514), or all of it where it has none. Free with g_free. */
+static char *name_of(const char *subject) {
+    LDAPDN dn = NULL;
+    char *name = NULL;
+    if (ldap_str2dn(subject, &dn, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
+        for (size_t i = 0; dn && dn[i]; i++)
+            for (size_t j = 0; dn[i][j]; j++)
+                if (!name && dn[i][j]->la_attr.bv_len == strlen("cn") &&
+                    g_ascii_strncasecmp(dn[i][j]->la_attr.bv_val, "cn", strlen("cn")) == 0)
+                    name = g_strndup(dn[i][j]->la_value.bv_val, dn[i][j]->la_value.bv_len);
+    ldap_dnfree(dn);
+    return name ? name : g_strdup(subject);
+}
+
+/* As a directory compares names (RFC 4518 2): neither case nor the number of spaces nor how letters are composed. */
+static char *compared(const char *name) {
+    g_autofree char *composed = g_utf8_normalize(name, -1, G_NORMALIZE_ALL);
+    g_autofree char *folded = g_utf8_casefold(composed ? composed : name, -1);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (const char *at = folded; *at; at = g_utf8_next_char(at)) {
+        gunichar one = g_utf8_get_char(at);
+        if (!g_unichar_isspace(one))
+            g_string_append_unichar(out, one);
+        else if (out->len && out->str[out->len - 1] != ' ')
+            g_string_append_c(out, ' ');
+    }
+    g_strchomp(out->str);
+    return g_strdup(out->str);
+}
+
+/* A subscriber who is called as an authority is has an entry by all of its subject: what stands at an authority's is the authority's. */
+static char *subscriber_name(const Sync *sync, const char *subject) {
+    char *name = name_of(subject);
+    g_autofree char *same = compared(name);
+    if (!g_hash_table_contains(sync->titles, same))
+        return name;
+    g_free(name);
+    return g_strdup(subject);
+}
+
+static bool read_titles(Sync *sync, GError **error) {
+    g_autoptr(VigieRows) rows = store_query(sync->store, error, "SELECT title FROM pki_authority", "");
+    g_autoptr(GError) failure = NULL;
+    while (rows && rows_next(rows, &failure))
+        g_hash_table_add(sync->titles, compared(rows_text(rows, 0)));
+    if (failure)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return rows && !failure;
 }
 
 /* ---- Authorities and their lists ------------------------------------------------------------------------------------------ */
@@ -243,10 +295,60 @@ static bool replace(Sync *sync, const char *dn, const char *title, const char *k
     return code == LDAP_SUCCESS || fail(sync, dn, code, error);
 }
 
+#define CERTIFICATE "SELECT 'certificate', c.id, CAST(0 AS BIGINT), c.subject, c.der FROM pki_certificate c "
+
+static bool withdraw_from(Sync *sync, const char *name, const Item *item, GError **error) {
+    g_autofree char *dn = entry_name(name, sync->directory->base);
+    VigieBytes value = vigie_bytes(item->value->data, item->value->len);
+    sync->done++;
+    return dn && change(sync, dn, LDAP_MOD_DELETE, "userCertificate;binary", value, error) &&
+           store_exec(sync->store, error, "DELETE FROM pki_directory WHERE kind = 'certificate' AND ref = $1",
+                      "i", item->id);
+}
+
+/* Subscribers whose entry had this name before the authority had it are published again, by their other name. */
+static bool move_subscribers(Sync *sync, const char *title, GError **error) {
+    g_autofree char *wanted = compared(title);
+    g_autoptr(VigieRows) rows =
+        store_query(sync->store, error,
+                    CERTIFICATE "JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id", "");
+    g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func(item_free);
+    g_autoptr(GError) failure = NULL;
+    while (rows && rows_next(rows, &failure)) {
+        g_autofree char *name = name_of(rows_text(rows, 3)), *same = compared(name);
+        if (strcmp(same, wanted) == 0)
+            g_ptr_array_add(items, item_read(rows));
+    }
+    if (failure)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    bool well = rows && !failure;
+    for (guint i = 0; well && i < items->len; i++)
+        well = withdraw_from(sync, title, items->pdata[i], error);
+    return well;
+}
+
+/* An entry that was a subscriber's becomes the authority's, and it alone: where certificates of others stand there, too, the
+ * directory does not allow it. */
+static bool take_over(Sync *sync, const char *dn, const char *title, const char *const *classes,
+                      GError **error) {
+    struct berval subscriber = {strlen("pkiUser"), (char *)(uintptr_t) "pkiUser"};
+    if (ldap_compare_ext_s(sync->ldap, dn, "objectClass", &subscriber, NULL, NULL) != LDAP_COMPARE_TRUE)
+        return true;
+    LDAPMod mod = {.mod_op = LDAP_MOD_REPLACE,
+                   .mod_type = (char *)(uintptr_t) "objectClass",
+                   .mod_values = (char **)(uintptr_t)classes};
+    LDAPMod *mods[] = {&mod, NULL};
+    if (!move_subscribers(sync, title, error))
+        return false;
+    int code = ldap_modify_ext_s(sync->ldap, dn, mods, NULL, NULL);
+    return code == LDAP_SUCCESS || fail(sync, dn, code, error);
+}
+
 static bool publish_authority(Sync *sync, const Item *item, GError **error) {
     static const char *const classes[] = {"applicationProcess", "pkiCA", "deltaCRL", NULL};
     g_autofree char *dn = entry_name(item->title, sync->directory->base);
     return dn && make_entry(sync, dn, item->title, classes, error) &&
+           take_over(sync, dn, item->title, classes, error) &&
            replace(sync, dn, item->title, item->kind, error) &&
            (strcmp(item->kind, "authority") != 0 || replace(sync, dn, item->title, "pair", error)) &&
            remember(sync, item->kind, item->id, item->version, error);
@@ -275,23 +377,9 @@ static bool publish_authorities(Sync *sync, GError **error) {
 }
 
 /* ---- Subscribers ------------------------------------------------------------------------------------------------------------- */
-/* The CN of a subject (RFC 4514), or all of it where it has none. Free with g_free. */
-static char *name_of(const char *subject) {
-    LDAPDN dn = NULL;
-    char *name = NULL;
-    if (ldap_str2dn(subject, &dn, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS)
-        for (size_t i = 0; dn && dn[i]; i++)
-            for (size_t j = 0; dn[i][j]; j++)
-                if (!name &&
-                    g_ascii_strncasecmp(dn[i][j]->la_attr.bv_val, "cn", dn[i][j]->la_attr.bv_len) == 0)
-                    name = g_strndup(dn[i][j]->la_value.bv_val, dn[i][j]->la_value.bv_len);
-    ldap_dnfree(dn);
-    return name ? name : g_strdup(subject);
-}
-
 static bool publish_certificate(Sync *sync, const Item *item, GError **error) {
     static const char *const classes[] = {"applicationProcess", "pkiUser", NULL};
-    g_autofree char *name = name_of(item->title), *dn = entry_name(name, sync->directory->base);
+    g_autofree char *name = subscriber_name(sync, item->title), *dn = entry_name(name, sync->directory->base);
     VigieBytes value = vigie_bytes(item->value->data, item->value->len);
     return dn && make_entry(sync, dn, name, classes, error) &&
            change(sync, dn, LDAP_MOD_ADD, "userCertificate;binary", value, error) &&
@@ -299,12 +387,8 @@ static bool publish_certificate(Sync *sync, const Item *item, GError **error) {
 }
 
 static bool withdraw_certificate(Sync *sync, const Item *item, GError **error) {
-    g_autofree char *name = name_of(item->title), *dn = entry_name(name, sync->directory->base);
-    VigieBytes value = vigie_bytes(item->value->data, item->value->len);
-    sync->done++;
-    return dn && change(sync, dn, LDAP_MOD_DELETE, "userCertificate;binary", value, error) &&
-           store_exec(sync->store, error, "DELETE FROM pki_directory WHERE kind = 'certificate' AND ref = $1",
-                      "i", item->id);
+    g_autofree char *name = subscriber_name(sync, item->title);
+    return withdraw_from(sync, name, item, error);
 }
 
 static bool each_page(Sync *sync, const char *sql, bool (*act)(Sync *, const Item *, GError **),
@@ -323,14 +407,12 @@ static bool each_page(Sync *sync, const char *sql, bool (*act)(Sync *, const Ite
     return true;
 }
 
-#define COLUMNS "SELECT 'certificate', c.id, CAST(0 AS BIGINT), c.subject, c.der FROM pki_certificate c "
-
 static bool publish_profile(Sync *sync, const char *profile, GError **error) {
     return each_page(sync,
-                     COLUMNS "LEFT JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id "
-                             "LEFT JOIN pki_revocation r ON r.certificate = c.id "
-                             "WHERE d.ref IS NULL AND c.not_after > $1 AND c.profile = $2 "
-                             "AND (r.reason IS NULL OR r.reason = 8) ORDER BY c.id LIMIT $3",
+                     CERTIFICATE "LEFT JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id "
+                                 "LEFT JOIN pki_revocation r ON r.certificate = c.id "
+                                 "WHERE d.ref IS NULL AND c.not_after > $1 AND c.profile = $2 "
+                                 "AND (r.reason IS NULL OR r.reason = 8) ORDER BY c.id LIMIT $3",
                      publish_certificate, profile, error);
 }
 
@@ -338,18 +420,21 @@ static bool publish_profile(Sync *sync, const char *profile, GError **error) {
 static bool withdraw_ended(Sync *sync, const char *profile, GError **error) {
     return each_page(
         sync,
-        COLUMNS "JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id "
-                "LEFT JOIN pki_revocation r ON r.certificate = c.id "
-                "WHERE (c.not_after <= $1 OR (r.reason IS NOT NULL AND r.reason <> 8)) AND c.profile = $2 "
-                "ORDER BY c.id LIMIT $3",
+        CERTIFICATE
+        "JOIN pki_directory d ON d.kind = 'certificate' AND d.ref = c.id "
+        "LEFT JOIN pki_revocation r ON r.certificate = c.id "
+        "WHERE (c.not_after <= $1 OR (r.reason IS NOT NULL AND r.reason <> 8)) AND c.profile = $2 "
+        "ORDER BY c.id LIMIT $3",
         withdraw_certificate, profile, error);
 }
 
 bool pki_directory_publish(VigieStore *store, const VigieProfiles *profiles, const VigieDirectory *directory,
                            VigieTime now, int64_t *ret_changed, GError **error) {
-    Sync sync = {.directory = directory, .store = store, .now = now};
+    g_autoptr(GHashTable) titles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Sync sync = {.directory = directory, .store = store, .now = now, .titles = titles};
     g_auto(GStrv) names = profile_in_directory(profiles);
-    bool well = open_directory(&sync, error) && publish_authorities(&sync, error);
+    bool well =
+        read_titles(&sync, error) && open_directory(&sync, error) && publish_authorities(&sync, error);
     for (char **name = names; well && *name; name++)
         well = publish_profile(&sync, *name, error) && withdraw_ended(&sync, *name, error);
     if (sync.ldap)
