@@ -134,6 +134,23 @@ RESOURCE(page_issued_one) {
     return one ? with_pem(request, one, error) : NULL;
 }
 
+/* What stands in the certificate beside its subject, by which people know it again. */
+static void add_contents(json_t *view) {
+    const char *pem = json_string_value(json_object_get(view, "pem"));
+    g_autoptr(GPtrArray) chain = x509_certificates_read(vigie_bytes(pem, strlen(pem)), NULL);
+    if (!chain || chain->len == 0)
+        return;
+    const VigieCertificate *own = chain->pdata[0];
+    json_t *names = json_array();
+    for (size_t i = 0; i < own->name_count; i++)
+        json_array_append_new(names, json_string(own->names[i].text));
+    g_autofree char *key = g_strdup_printf("%s %u", x509_key_name(own->key), own->key_bits),
+                    *sha256 = vigie_hex_text(vigie_bytes(own->sha256, sizeof own->sha256));
+    json_object_set_new(view, "names", names);
+    json_object_set_new(view, "key", json_string(key));
+    json_object_set_new(view, "sha256", json_string(sha256));
+}
+
 DRESS(dress_issued_one) {
     (void)error;
     const char *state = json_string_value(json_object_get(view, "state")),
@@ -152,6 +169,7 @@ DRESS(dress_issued_one) {
             options, json_pack("{s:s, s:s}", "value", reasons[i], "label", vigie_word(request->lang, key)));
     }
     name_certificate(request, view);
+    add_contents(view);
     json_object_set_new(view, "title", json_incref(json_object_get(view, "name")));
     json_object_set_new(view, "reasons", options);
     /* An authority's own certificate has no profile to ask by: its next, and its end, are ceremonies. */

@@ -123,8 +123,12 @@ def test_revoke():
     issued = martin.json(f"/issued?q={serial}")["items"]
     vigie.equal([one["state"] for one in issued], ["good"], issued)
     page = f"/issued/{issued[0]['id']}"
-    assert "CHU de Test" in martin.get(page).plain
+    shown = martin.get(page)
+    CHU.path("pump.pem").write_bytes(martin.get(f"/requests/{number}/certificate").body)
+    digest = CHU.openssl("x509", "-in", "pump.pem", "-noout", "-fingerprint", "-sha256").stdout.split("=")[1].strip().replace(":", "").lower()
+    assert "CHU de Test" in shown.plain and "<code>pump.chu.test</code>" in shown.text and digest in shown.plain, shown.plain
     person("nobody").get(page, expect=404)
+    vigie.equal(martin.post(f"{page}/revoke", page, reason="").status, 400, "no reason was chosen")
     done = martin.post(f"{page}/revoke", page, reason="cessationOfOperation")
     assert "It is done" in martin.get(done.headers["Location"]).plain
     vigie.equal(martin.json(page)["state"], "revoked", "state")
