@@ -60,7 +60,7 @@ DRESS(dress_enrolments) {
 }
 
 RESOURCE(page_enrolment_form) {
-    return registration_form(request, request_query(request, "profile"), NULL, error);
+    return registration_form(request, request_query(request, "profile"), NULL, NULL, error);
 }
 
 /* A profile whose requests a person validates, each, has no enrolments. What was made is shown without the form. */
@@ -108,7 +108,7 @@ RESOURCE(page_enrolment_add) {
         return json_pack("{s:o}", "made", made);
     g_autofree char *problem = registration_problem(request, why);
     if (problem)
-        return registration_form(request, profile, problem, error);
+        return registration_form(request, profile, problem, why, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return NULL;
 }

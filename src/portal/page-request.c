@@ -48,7 +48,7 @@ DRESS(dress_requests) {
 }
 
 RESOURCE(page_request_form) {
-    return registration_form(request, request_query(request, "profile"), NULL, error);
+    return registration_form(request, request_query(request, "profile"), NULL, NULL, error);
 }
 
 /* ---- Asking ------------------------------------------------------------------------------------------------- */
@@ -124,7 +124,7 @@ RESOURCE(page_request_add) {
         return page_request(request, error);
     g_autofree char *problem = registration_problem(request, why);
     if (problem)
-        return registration_form(request, profile, problem, error);
+        return registration_form(request, profile, problem, why, error);
     g_propagate_error(error, g_steal_pointer(&why));
     return NULL;
 }

@@ -39,24 +39,42 @@ static json_t *form_values(const Request *request) {
     return values;
 }
 
-json_t *registration_form(Request *request, const char *profile, const char *problem, GError **error) {
+/* Which of the form's inputs the refusal is of: "profile, field rpps: …" names it. Borrowed from the profile; NULL: none of them. */
+static const char *find_wrong(const json_t *profile, const char *message) {
+    size_t index;
+    json_t *one;
+    json_array_foreach(json_object_get(profile, "fields"), index, one) {
+        g_autofree char *named = g_strdup_printf(", field %s:", vigie_member(one, "name"));
+        if (strstr(message, named))
+            return vigie_member(one, "name");
+    }
+    return strstr(message, "PKCS#10") || g_str_has_prefix(message, "certificate request:") ? "csr" : NULL;
+}
+
+json_t *registration_form(Request *request, const char *profile, const char *problem, const GError *why,
+                          GError **error) {
     g_autoptr(json_t) profiles = offered(request, error);
     g_autoptr(json_t) chosen = profiles && profile ? registration_profile(request, profile) : NULL;
     if (!profiles)
         return NULL;
-    return json_pack("{s:O, s:O?, s:o, s:s}", "profiles", profiles, "profile", chosen, "values",
-                     form_values(request), "problem", problem ? problem : "");
+    json_t *form = json_pack("{s:O, s:O?, s:o, s:s}", "profiles", profiles, "profile", chosen, "values",
+                             form_values(request), "problem", problem ? problem : "");
+    if (why && find_wrong(chosen, why->message))
+        json_object_set_new(form, "wrong_input", json_string(find_wrong(chosen, why->message)));
+    return form;
 }
 
-static json_t *field_view(const Request *request, const json_t *field, const json_t *values) {
+static json_t *field_view(const Request *request, const json_t *field, const json_t *values,
+                          const char *wrong) {
     const char *name = json_string_value(json_object_get(field, "name"));
     g_autofree char *member = g_strconcat("field.", name, NULL),
                     *word = g_strconcat("request.field.", name, NULL),
                     *hint = g_strconcat(word, ".hint", NULL);
     const char *value = json_string_value(json_object_get(values, member));
     const char *said = vigie_word(request->lang, hint);
-    return json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", member, "label", vigie_word(request->lang, word),
-                     "hint", strcmp(said, hint) == 0 ? "" : said, "value", value ? value : "", "optional",
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "name", member, "label",
+                     vigie_word(request->lang, word), "hint", strcmp(said, hint) == 0 ? "" : said, "value",
+                     value ? value : "", "wrong", g_strcmp0(name, wrong) == 0, "optional",
                      json_is_true(json_object_get(field, "optional")));
 }
 
@@ -82,14 +100,16 @@ static bool add_organisations(Request *request, json_t *view, GError **error) {
 DRESS(dress_request_form) {
     json_t *profile = json_object_get(view, "profile"), *values = json_object_get(view, "values"), *one;
     json_t *fields = json_array();
+    const char *wrong = vigie_member(view, "wrong_input");
     size_t index;
     json_array_foreach(json_object_get(view, "profiles"), index, one) {
         registration_say_validators(request, one);
     }
     json_array_foreach(json_object_get(profile, "fields"), index, one) {
-        json_array_append_new(fields, field_view(request, one, values));
+        json_array_append_new(fields, field_view(request, one, values, wrong));
     }
     json_object_set_new(view, "inputs", fields);
+    json_object_set_new(view, "wrong_csr", json_boolean(g_strcmp0(wrong, "csr") == 0));
     json_object_set_new(view, "takes_evidence", json_boolean(request->portal->evidence));
     json_object_set_new(view, "none", json_boolean(json_array_size(json_object_get(view, "profiles")) == 0));
     if (!json_is_object(profile))

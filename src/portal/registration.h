@@ -30,8 +30,10 @@ void registration_say_older(const Request *request, json_t *view);
 
 /* registration-form.c */
 /* { "profiles": those that some authority issues to others, "profile": the chosen one or null, "values": what was typed,
- * "problem": text }, for dress_request_form. */
-json_t *registration_form(Request *request, const char *profile, const char *problem, GError **error);
+ * "problem": text }, for dress_request_form. `why`, of which `problem` is the text, may be NULL: { "wrong_input": the field of the
+ * profile that it is of, or "csr" }. */
+json_t *registration_form(Request *request, const char *profile, const char *problem, const GError *why,
+                          GError **error);
 /* Who validates it, in words: "validators_text" beside "validators". */
 void registration_say_validators(const Request *request, json_t *profile);
 /* The form's names, one a line, as people type them: "dns:…", "ip:…", "email:…". Free with g_strfreev. */

@@ -93,6 +93,21 @@ def test_mistake():
     assert done.status == 400 and "CSR) is missing" in done.plain, done.plain
 
 
+def test_mistake_beside():
+    """a refusal that is of one input stands beside it, and a screen reader is told so; files have to be chosen again, which is said"""
+    csr = CHU.csr("martin")
+    path, profile = "/requests/new?profile=professional-authentication", "professional-authentication"
+    fields = {"field.rpps": "10000000001", "field.surname": "Martin", "field.given_name": "Zoé", "field.profession": "10"}
+    done = person("g.guichet").send("/requests", path, {"csr": ("a.csr", csr.read_bytes())}, profile=profile, **fields)
+    assert done.status == 400 and "files have to be chosen again" in done.plain, done.plain
+    wrong = re.findall(r'<input id="([^"]*)"[^>]*aria-invalid="true"[^>]*aria-describedby="([^"]*)"', done.text)
+    assert wrong and wrong[0][0] == "field.rpps" and len(wrong) == 1, done.text[-5000:]
+    for name in wrong[0][1].split():
+        assert f'id="{name}"' in done.text, name
+    done = person("g.guichet").send("/requests", path, {"csr": ("a.csr", b"none")}, profile=profile, **fields)
+    vigie.equal(re.findall(r'<input id="([^"]*)"[^>]*aria-invalid="true"', done.text), ["csr"], done.text[-5000:])
+
+
 def test_evidence():
     """papers go with a request for a person, to those who decide; nothing of them is shown as a page"""
     guichet, ordre, other = person("g.guichet"), person("o.ordre"), person("x.autre")
@@ -275,5 +290,5 @@ def test_cross_site():
 
 
 with CHU:
-    tap.run([test_ask_and_validate, test_mistake, test_evidence, test_revoke, test_authority, test_renew, test_device_csr, test_device_key,
+    tap.run([test_ask_and_validate, test_mistake, test_mistake_beside, test_evidence, test_revoke, test_authority, test_renew, test_device_csr, test_device_key,
              test_api, test_enrolment, test_schemas, test_grant, test_cross_site])
