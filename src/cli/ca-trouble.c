@@ -72,8 +72,11 @@ static void print_below(const Ca *ca, const json_t *report) {
         g_autofree char *number = number_text(one, "certificates");
         printf("  %-20s %-30s %8s\n", text_of(one, "authority"), text_of(one, "profile"), number);
     }
+    g_autoptr(json_t) found = pki_authority_list(ca->store, text_of(report, "authority"), NULL);
+    const char *issuer = found ? text_of(json_array_get(found, 0), "issuer") : NULL;
     g_autofree char *then =
-        vigie_words(ca->lang, "ca.compromised.then", "name", text_of(report, "authority"), NULL);
+        vigie_words(ca->lang, "ca.compromised.then", "name", text_of(report, "authority"), "issuer",
+                    issuer ? issuer : vigie_word(ca->lang, "ca.compromised.issuer"), NULL);
     printf("%s\n", then);
 }
 

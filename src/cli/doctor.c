@@ -37,10 +37,10 @@ static void print_check(const json_t *check, VigieLang lang) {
 static void print_report(const json_t *report, VigieLang lang) {
     size_t i = 0;
     json_t *check = NULL;
-    json_array_foreach(json_object_get(report, "checks"), i, check) print_check(check, lang);
     g_autofree char *key =
         g_strconcat("doctor.headline.", json_string_value(json_object_get(report, "state")), NULL);
-    printf("\n%s\n", vigie_word(lang, key));
+    printf("%s\n\n", vigie_word(lang, key));
+    json_array_foreach(json_object_get(report, "checks"), i, check) print_check(check, lang);
 }
 
 static int print_example(VigieLang lang) {

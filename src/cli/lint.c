@@ -23,8 +23,9 @@ static void print_one(VigieLang lang, const char *path, const char *how, const j
     const char *id = json_string_value(json_object_get(one, "id")),
                *detail = json_string_value(json_object_get(one, "detail"));
     g_autofree char *word = g_strconcat("lint.", id, NULL);
-    printf("%s: %s: %s%s%s [%s, %s]\n", path, how, vigie_word(lang, word), *detail ? ": " : "", detail,
-           json_string_value(json_object_get(one, "clause")), id);
+    const char *colon = cli_colon();
+    printf("%s%s%s%s%s%s%s [%s, %s]\n", path, colon, how, colon, vigie_word(lang, word), *detail ? colon : "",
+           detail, json_string_value(json_object_get(one, "clause")), id);
 }
 
 static void print(VigieLang lang, const json_t *file, const char *profile) {
