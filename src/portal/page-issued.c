@@ -185,6 +185,24 @@ DRESS(dress_issued_one) {
     return true;
 }
 
+/* What cannot be asked for so is said on the page that it was asked from. */
+static json_t *ask(Request *request, VigiePkiRequest *asked, GError **error) {
+    g_autoptr(GError) why = NULL;
+    int64_t issued = request->id;
+    if (registration_add(request, asked, &request->id, &why))
+        return page_request(request, error);
+    g_autofree char *problem = registration_problem(request, why);
+    if (!problem) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return NULL;
+    }
+    json_t *page = page_issued_one(request, error);
+    if (page)
+        json_object_set_new(page, "problem", json_string(problem));
+    request->here = g_strdup_printf("/issued/%" G_GINT64_FORMAT, issued);
+    return page;
+}
+
 RESOURCE(page_issued_revoke) {
     g_autoptr(json_t) one = find(request, error);
     if (!one)
@@ -192,7 +210,7 @@ RESOURCE(page_issued_revoke) {
     VigiePkiRequest asked = {.kind = VIGIE_REQUEST_REVOKE,
                              .serial = json_string_value(json_object_get(one, "serial")),
                              .reason = request_form(request, "reason")};
-    return registration_add(request, &asked, &request->id, error) ? page_request(request, error) : NULL;
+    return ask(request, &asked, error);
 }
 
 RESOURCE(page_issued_renew) {
@@ -202,7 +220,7 @@ RESOURCE(page_issued_renew) {
     VigiePkiRequest asked = {.kind = VIGIE_REQUEST_RENEW,
                              .serial = json_string_value(json_object_get(one, "serial")),
                              .csr = registration_csr(request)};
-    return registration_add(request, &asked, &request->id, error) ? page_request(request, error) : NULL;
+    return ask(request, &asked, error);
 }
 
 /* ---- A device's next certificate ---------------------------------------------------------------------------- */

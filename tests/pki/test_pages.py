@@ -143,7 +143,8 @@ def test_revoke():
     digest = CHU.openssl("x509", "-in", "pump.pem", "-noout", "-fingerprint", "-sha256").stdout.split("=")[1].strip().replace(":", "").lower()
     assert "CHU de Test" in shown.plain and "<code>pump.chu.test</code>" in shown.text and digest in shown.plain, shown.plain
     person("nobody").get(page, expect=404)
-    vigie.equal(martin.post(f"{page}/revoke", page, reason="").status, 400, "no reason was chosen")
+    done = martin.post(f"{page}/revoke", page, reason="")
+    assert done.status == 400 and 'role="alert"' in done.text and "pump.chu.test" in done.plain, done.plain
     done = martin.post(f"{page}/revoke", page, reason="cessationOfOperation")
     assert "It is done" in martin.get(done.headers["Location"]).plain
     vigie.equal(martin.json(page)["state"], "revoked", "state")
@@ -166,6 +167,8 @@ def test_renew():
     vigie.equal((one["state"], one["validator"]), ("issued", "a.dsi"), one)
     page = f"/issued/{dsi.json('/issued?q=' + one['serial'])['items'][0]['id']}"
     martin.get(page, expect=404)
+    done = dsi.send(f"{page}/renew", page, {"csr": ("b.csr", b"no request")})
+    assert done.status == 400 and 'role="alert"' in done.text and "/renew" in done.text, done.plain
     done = dsi.send(f"{page}/renew", page, {"csr": ("b.csr", CHU.csr("renewed2").read_bytes())})
     again = dsi.json(f"/requests/{number_of(done)}")
     vigie.equal((again["state"], again["names"], again["replaces"]), ("issued", ["dns:renewed.chu.test"], one["serial"]), again)
