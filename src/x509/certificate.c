@@ -21,6 +21,8 @@ static char *serial_text(VigieBytes serial, const char **clause) {
         der_refuse(clause, "RFC 5280 4.1.2.2: serial number is zero");
     else if (serial.data[0] & 0x80)
         der_refuse(clause, "RFC 5280 4.1.2.2: serial number is negative");
+    else if (serial.size > 1 && serial.data[0] == 0 && !(serial.data[1] & 0x80))
+        der_refuse(clause, "X.690 8.3.2: serial number not in the shortest form");
     VigieBytes digits = der_magnitude(serial);
     if (digits.size > SERIAL_MAX)
         der_refuse(clause, "RFC 5280 4.1.2.2: serial number longer than 20 octets");

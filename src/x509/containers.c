@@ -118,6 +118,10 @@ static void keep_key(Identified *found, const PKCS8_PRIV_KEY_INFO *clear) {
     OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
 }
 
+static const char *password_of(const Identified *found) {
+    return found->null_password ? NULL : found->password;
+}
+
 /* The decrypted PKCS#8's facts into `object`. False where the password is not the right one. */
 static bool open_key(Identified *found, json_t *object, const X509_SIG *sealed, int64_t iterations) {
     if (!found->password || !affordable(found, iterations))
@@ -125,7 +129,7 @@ static bool open_key(Identified *found, json_t *object, const X509_SIG *sealed, 
     const X509_ALGOR *algorithm = NULL;
     X509_SIG_get0(sealed, &algorithm, NULL);
     want_old_ciphers(algorithm);
-    PKCS8_PRIV_KEY_INFO *clear = PKCS8_decrypt(sealed, found->password, (int)strlen(found->password));
+    PKCS8_PRIV_KEY_INFO *clear = PKCS8_decrypt(sealed, password_of(found), (int)strlen(found->password));
     EVP_PKEY *key = clear ? EVP_PKCS82PKEY(clear) : NULL;
     if (key)
         identify_pkey_facts(object, key);
@@ -230,7 +234,7 @@ static bool add_part(Identified *found, const Where *inside, PKCS7 *part, json_t
         json_object_set_new(container, "protection", sealed);
         want_old_ciphers(part->d.encrypted->enc_data->algorithm);
         if (found->password && affordable(found, iterations))
-            bags = PKCS12_unpack_p7encdata(part, found->password, (int)strlen(found->password));
+            bags = PKCS12_unpack_p7encdata(part, password_of(found), (int)strlen(found->password));
     }
     if (!bags)
         return false;
@@ -239,13 +243,17 @@ static bool add_part(Identified *found, const Where *inside, PKCS7 *part, json_t
     return true;
 }
 
-/* Is the empty password its password? Then whoever has the file has the key. */
+/* Is the empty password its password, or none, as GnuTLS and NSS have it? Then whoever has the file has the key. */
 static bool opens_for_anyone(Identified *found, PKCS12 *pfx) {
     const ASN1_INTEGER *iterations = NULL;
     if (!PKCS12_mac_present(pfx))
         return false;
     PKCS12_get0_mac(NULL, NULL, NULL, &iterations, pfx);
-    return affordable(found, iterations ? count_of(iterations) : 1) && PKCS12_verify_mac(pfx, "", 0) == 1;
+    int64_t count = iterations ? count_of(iterations) : 1;
+    if (affordable(found, count) && PKCS12_verify_mac(pfx, "", 0) == 1)
+        return true;
+    found->null_password = affordable(found, count) && PKCS12_verify_mac(pfx, NULL, 0) == 1;
+    return found->null_password;
 }
 
 bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets) {
@@ -266,7 +274,7 @@ bool identify_pkcs12(Identified *found, const Where *where, VigieBytes octets) {
         json_object_set_new(container, "password_required", json_boolean(PKCS12_mac_present(pfx) != 0));
     }
     found->password = password;
-    found->without_password = false;
+    found->without_password = found->null_password = false;
     sk_PKCS7_pop_free(parts, PKCS7_free);
     PKCS12_free(pfx);
     ERR_clear_error();

@@ -56,15 +56,13 @@ static bool has_certificate(const X509Contents *contents, const X509 *certificat
     return false;
 }
 
-static bool add_key(X509Contents *contents, EVP_PKEY *key, GError **error) {
+static void add_key(X509Contents *contents, EVP_PKEY *key) {
     if (!contents->key) {
         contents->key = key;
-        return true;
+        return;
     }
-    bool same = EVP_PKEY_eq(contents->key, key) == 1;
+    contents->several_keys |= EVP_PKEY_eq(contents->key, key) != 1;
     EVP_PKEY_free(key);
-    return same ||
-           refuse(error, VIGIE_ERROR_INVALID, "there are two different private keys: give one of them alone");
 }
 
 static bool add_object(X509Contents *contents, const VigieFileObject *object, GError **error) {
@@ -75,7 +73,8 @@ static bool add_object(X509Contents *contents, const VigieFileObject *object, GE
         if (certificate &&
             (has_certificate(contents, certificate) || !sk_X509_push(contents->certificates, certificate)))
             X509_free(certificate);
-        return certificate || refuse(error, VIGIE_ERROR_INVALID, "a certificate does not decode");
+        return certificate || refuse(error, VIGIE_ERROR_INVALID,
+                                     "a certificate does not decode: vigie lint tells what is wrong with it");
     }
     if (strcmp(object->kind, "crl") == 0) {
         X509_CRL *crl = d2i_X509_CRL(NULL, &at, size);
@@ -88,8 +87,10 @@ static bool add_object(X509Contents *contents, const VigieFileObject *object, GE
                refuse(error, VIGIE_ERROR_INVALID, "a certificate request does not decode");
     }
     EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, size);
-    return key ? add_key(contents, key, error)
-               : refuse(error, VIGIE_ERROR_INVALID, "a private key does not decode");
+    if (!key)
+        return refuse(error, VIGIE_ERROR_INVALID, "a private key does not decode");
+    add_key(contents, key);
+    return true;
 }
 
 /* The certificate of the key, else the first that is no authority's, else the first. */
@@ -249,6 +250,10 @@ static bool allow(X509Contents *contents, VigieFileFormat format, bool private_k
         return refuse(error, VIGIE_ERROR_INVALID,
                       "there is no private key in what was given, or its password is not the right one "
                       "(--password-file)");
+    if (private_key && contents->several_keys)
+        return refuse(error, VIGIE_ERROR_INVALID,
+                      "there are two different private keys: give one of them alone (keytool -importkeystore "
+                      "-srcalias takes one out of a key store)");
     if (private_key && sk_X509_num(contents->certificates) &&
         X509_check_private_key(sk_X509_value(contents->certificates, 0), contents->key) != 1)
         return refuse(error, VIGIE_ERROR_INVALID, "the private key belongs to none of the certificates");

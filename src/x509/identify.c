@@ -71,6 +71,21 @@ static const struct {
     {11, "ecdsa-sha2-", "openssh-public-key", NULL},
 };
 
+/* Of Windows: a PVK file tells whether it is sealed, a PRIVATEKEYBLOB of the CryptoAPI never is. */
+static bool identify_windows_key(Identified *found, const Where *where, VigieBytes file) {
+    enum { HEADER = 24, SEALED_AT = 12, KIND_AT = 8 };
+    if (file.size < HEADER)
+        return false;
+    bool pvk = memcmp(file.data, "\x1e\xf1\xb5\xb0", 4) == 0;
+    if (!pvk && (memcmp(file.data, "\7\2\0\0", 4) != 0 || memcmp(file.data + KIND_AT, "RSA2", 4) != 0))
+        return false;
+    json_t *object = identified_add(found, where, "windows-private-key");
+    if (object)
+        json_object_set_new(object, "private",
+                            json_string(pvk && file.data[SEALED_AT] ? "encrypted" : "clear"));
+    return true;
+}
+
 static bool contains(VigieBytes file, const char *text) {
     return memmem(file.data, file.size, text, strlen(text)) != NULL;
 }
@@ -87,7 +102,7 @@ bool identify_magic(Identified *found, const Where *where, VigieBytes file) {
             json_object_set_new(object, "private", json_string(private));
         return true;
     }
-    return identify_keystore(found, where, file);
+    return identify_windows_key(found, where, file) || identify_keystore(found, where, file);
 }
 
 static bool identify_html(Identified *found, const char *text, size_t size) {

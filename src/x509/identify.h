@@ -13,6 +13,7 @@ typedef struct {
     bool too_many;
     bool tracing;          /* identify_traces is at work: a few objects more than the limit may be told */
     bool without_password; /* what is open now opens for anyone */
+    bool null_password;    /* by no password at all, which is not the empty one (RFC 7292 B.1) */
     unsigned tries;        /* of places at which a key might begin, so far */
     size_t ranked, rank;   /* of so many objects, how bad the worst is */
     int depth;             /* of envelopes within envelopes */

@@ -55,7 +55,9 @@ static void set_key(json_t *object, const EVP_PKEY *key) {
     EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL);
     if (g_str_equal(curve, "prime256v1")) /* the one name that libcrypto keeps of X9.62 (SEC 2, 2.4.2) */
         g_strlcpy(curve, "secp256r1", sizeof curve);
-    const char *type = EVP_PKEY_get0_type_name(key);
+    const char *type = EVP_PKEY_is_a(key, "ED25519") ? x509_key_name(VIGIE_KEY_ED25519)
+                       : EVP_PKEY_is_a(key, "ED448") ? x509_key_name(VIGIE_KEY_ED448)
+                                                     : EVP_PKEY_get0_type_name(key);
     json_object_set_new(object, "key",
                         json_pack("{s:s,s:i,s:o}", "type", type ? type : "unknown", "bits",
                                   EVP_PKEY_get_bits(key), "curve",

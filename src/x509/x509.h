@@ -141,7 +141,7 @@ VigieTrust x509_chain_judge(const VigieRoots *roots, const VigieChain *chain, Vi
  *       "damage": [ "utf-16" "byte-order-mark" "crlf" "pem-cut" "base64-broken" "boundaries-missing" ],
  *       "cut": more than 4,096 objects, the rest not looked at }
  * Kinds: certificate certificate-request crl private-key public-key pkcs12 pkcs7 openssh-private-key
- * openssh-public-key ssh-private-key putty-private-key openpgp jks jceks bks dh-parameters ec-parameters zip gzip 7z
+ * openssh-public-key ssh-private-key putty-private-key windows-private-key openpgp jks jceks bks dh-parameters ec-parameters zip gzip 7z
  * pdf html text key-trace empty unreadable unknown. `password`, may be NULL, opens what is sealed; a PKCS#12 that the
  * empty password opens is in clear. Never NULL; no secret is in the answer. */
 enum { X509_FILE_MAX = 16 * 1024 * 1024 };

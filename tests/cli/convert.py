@@ -53,6 +53,18 @@ def test_extensions():
         vigie.equal(told["objects"][0]["kind"], kind)
 
 
+def test_two_keys():
+    """a key store with two keys gives its certificates; a key is not chosen for the reader, who is told how to"""
+    for alias in ("one", "two"):
+        subprocess.run(["keytool", "-genkeypair", "-alias", alias, "-keyalg", "EC", "-groupname", "secp256r1", "-dname", f"CN={alias}", "-keystore",
+                        path("two.p12"), "-storetype", "PKCS12", "-storepass", "correct horse", "-noprompt"], check=True, capture_output=True)
+    convert(path("two.p12"), *PASSWORD, "--to", "pem", out="two.pem")
+    vigie.equal((FOLDER / "two.pem").read_text().count("BEGIN CERTIFICATE"), 2)
+    assert "PRIVATE" not in (FOLDER / "two.pem").read_text()
+    assert "-srcalias" in convert(path("two.p12"), *PASSWORD, "--to", "pem", "--private-key", out="no.pem", expect=2).stderr
+    assert not (FOLDER / "no.pem").exists()
+
+
 def test_no_key_unasked():
     """from a file with a key, no format writes it without --private-key; a format that is a key is refused"""
     for kind in ("pem", "pkcs7", "pkcs12"):

@@ -134,6 +134,32 @@ def test_what_windows_sealed():
         vigie.equal(answer["objects"][0]["opened"], True)
 
 
+def test_no_password_at_all():
+    """a PKCS#12 that is sealed with no password, which is not the empty one, is open to anyone; certtool makes both"""
+    make("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "no.key")
+    make("openssl", "req", "-x509", "-key", "no.key", "-out", "no.crt", "-subj", "/CN=no")
+    for option in ("--null-password", "--empty-password"):
+        for cipher in ("aes-256", "3des-pkcs12"):
+            make("certtool", "--to-p12", "--load-privkey", "no.key", "--load-certificate", "no.crt", "--outder", option, "--pkcs-cipher", cipher,
+                 "--p12-name", "no", "--outfile", "no.p12")
+            answer = one("no.p12")
+            vigie.equal((answer["private_key"], sorted(kinds(answer))), ("clear", ["certificate", "pkcs12", "private-key"]), (option, cipher))
+
+
+def test_keys_of_windows():
+    """a key in PVK or as a CryptoAPI blob is a key, sealed or not; keys of one kind have one name wherever they are"""
+    openssl("genrsa -out win.key 2048")
+    openssl("rsa -in win.key -outform PVK -pvk-none -out open.pvk")
+    openssl("rsa -in win.key -outform PVK -pvk-strong -provider legacy -provider default -passout pass:secret -out sealed.pvk")
+    openssl("rsa -in win.key -outform MSBLOB -out key.blob")
+    for name, private in (("open.pvk", "clear"), ("sealed.pvk", "encrypted"), ("key.blob", "clear")):
+        answer = one(name)
+        vigie.equal((answer["private_key"], kinds(answer)), (private, ["windows-private-key"]), name)
+    openssl("genpkey -algorithm ED25519 -out ed.key")
+    openssl("req -x509 -key ed.key -out ed.crt -subj /CN=ed")
+    vigie.equal({one(name)["objects"][0]["key"]["type"] for name in ("ed.key", "ed.crt")}, {"Ed25519"})
+
+
 def test_damage_is_named_and_undone():
     """UTF-16, a byte order mark, CRLF, lost boundaries and text around are named, and the certificate read all the same"""
     pem = (FOLDER / "a.crt").read_text()

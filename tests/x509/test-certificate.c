@@ -73,6 +73,7 @@ static const Case malformed[] = {
     {VERSION, "A0{ 020101 }", "4.1.2.9"},
     {SERIAL, "02{ 00 }", "4.1.2.2: serial number is zero"},
     {SERIAL, "02{ FF }", "negative"},
+    {SERIAL, "02{ 000001 }", "X.690 8.3.2"},
     {SERIAL, "02{ 010203040506070809101112131415161718192021 }", "longer than 20"},
     {SERIAL, "02{ 00F203040506070809101112131415161718192021 }", NULL},
     {SERIAL, "02 81 01 05", "X.690 10.1"},
