@@ -111,28 +111,13 @@ char *vigie_words(VigieLang lang, const char *key, ...) {
     return fill(vigie_word(lang, key), lookup_pairs, pairs);
 }
 
-static char *note_placeholder(const char *name, void *data) {
-    g_hash_table_add(data, g_strdup(name));
-    return NULL;
-}
-
-static GHashTable *placeholders(const char *text) {
-    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_free(fill(text, note_placeholder, names));
-    return names;
-}
-
-static bool same_placeholders(const char *a, const char *b) {
-    if (!strchr(a, '{') && !strchr(b, '{')) /* as most texts */
-        return true;
-    g_autoptr(GHashTable) in_a = placeholders(a);
-    g_autoptr(GHashTable) in_b = placeholders(b);
-    GHashTableIter iter;
-    g_hash_table_iter_init(&iter, in_a);
-    for (void *name; g_hash_table_iter_next(&iter, &name, NULL);)
-        if (!g_hash_table_contains(in_b, name))
+/* Whether each placeholder of `text` stands in `other`, too. */
+static bool covered(const char *text, const char *other) {
+    size_t size = 0;
+    for (const char *brace = strchr(text, '{'); brace; brace = strchr(brace + 1, '{'))
+        if (placeholder(brace, &size) && !memmem(other, strlen(other), brace, size + 2))
             return false;
-    return g_hash_table_size(in_a) == g_hash_table_size(in_b);
+    return true;
 }
 
 static bool check_entry(const char *file, const char *key, const json_t *texts, GError **error) {
@@ -140,7 +125,7 @@ static bool check_entry(const char *file, const char *key, const json_t *texts, 
     if (!*fr || !*en || json_object_size(texts) != 2)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "%s: \"%s\" wants two texts, { \"fr\": \"…\", \"en\": \"…\" }", file, key);
-    else if (!same_placeholders(fr, en))
+    else if (!covered(fr, en) || !covered(en, fr))
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "%s: \"%s\" has not the same {placeholders} in both languages", file, key);
     else
@@ -148,11 +133,10 @@ static bool check_entry(const char *file, const char *key, const json_t *texts, 
     return false;
 }
 
-static char *keep_texts(const json_t *texts) {
-    const char *fr = vigie_text_in(VIGIE_FR, texts), *en = vigie_text_in(VIGIE_EN, texts);
-    g_autoptr(GString) both = g_string_new(fr);
+static char *keep_texts(const json_t *texts, GString *both) {
+    g_string_assign(both, vigie_text_in(VIGIE_FR, texts));
     g_string_append_c(both, 0);
-    g_string_append(both, en);
+    g_string_append(both, vigie_text_in(VIGIE_EN, texts));
     return g_string_chunk_insert_len(catalogue_texts, both->str, (gssize)both->len);
 }
 
@@ -163,10 +147,12 @@ static bool load_file(GHashTable *words, const char *name, GError **error) {
         return false;
     const char *key = NULL;
     json_t *texts = NULL;
+    g_autoptr(GString) both = g_string_new(NULL);
     json_object_foreach(entries, key, texts) {
         if (!check_entry(path, key, texts, error))
             return false;
-        if (!g_hash_table_insert(words, g_string_chunk_insert(catalogue_texts, key), keep_texts(texts))) {
+        if (!g_hash_table_insert(words, g_string_chunk_insert(catalogue_texts, key),
+                                 keep_texts(texts, both))) {
             g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID, "%s: \"%s\" stands in another catalogue too",
                         path, key);
             return false;
