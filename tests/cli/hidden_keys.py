@@ -38,7 +38,14 @@ def private(name, octets=None, *options):
 
 
 def all_of(files, expected):
-    found = {name: private(name.replace("/", "-"), octets) for name, octets in files.items()}
+    """Named to one command, which tells of each in a line."""
+    paths = [FOLDER / name.replace("/", "-") for name in files]
+    for path, octets in zip(paths, files.values()):
+        path.write_bytes(octets)
+    done = vigie.run("identify", "--json", *map(str, paths))
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    vigie.equal([one["file"] for one in told], [str(path) for path in paths], done.stderr)
+    found = {name: one["private_key"] for name, one in zip(files, told)}
     vigie.equal({name: verdict for name, verdict in found.items() if verdict not in expected}, {})
 
 
