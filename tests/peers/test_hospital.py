@@ -140,5 +140,5 @@ try:
         tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
 finally:
     lab.terminate()
-    lab.wait(10)
+    lab.wait(60)
     subprocess.run(["rm", "-rf", str(folder)], check=False)

@@ -98,5 +98,5 @@ try:
     tap.run([value for name, value in list(globals().items()) if name.startswith("test_")])
 finally:
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     folder.cleanup()

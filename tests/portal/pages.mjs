@@ -30,8 +30,10 @@ export function holds(condition, what) {
   if (!condition) throw new Error(what);
 }
 
+// For what a page is waited for: a slow machine is given time.
+const PATIENCE = 120_000;
 let portal;
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"], timeout: PATIENCE });
 
 // Starts a portal with these options (tests/portal/hospital.c).
 export async function open(...options) {
@@ -43,6 +45,7 @@ export async function open(...options) {
 export async function reader(options = {}, user = "admin") {
   const context = await browser.newContext({ locale: "fr-FR", viewport: { width: 1280, height: 900 }, baseURL: portal.url,
     ...options });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   page.complaints = [];
   page.on("console", (message) => {

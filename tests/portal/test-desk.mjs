@@ -99,9 +99,9 @@ const tests = {
     await colleague.goto("/cases/2");
     await colleague.fill("#h-assignee", "head");
     await Promise.all([colleague.waitForNavigation(), colleague.click("form[action='/cases/2/change']:has(#h-assignee) button")]);
-    await page.waitForFunction(() => document.querySelector("#case-2 td:last-child").textContent.includes("head"), null, { timeout: 20_000 });
+    await page.waitForFunction(() => document.querySelector("#case-2 td:last-child").textContent.includes("head"));
     equal(await page.evaluate(() => [window.kept, document.activeElement.closest("tr").id]), [true, row], "the page and the focus");
-    await open.waitForSelector(".changed:not([hidden])", { timeout: 20_000 });
+    await open.waitForSelector(".changed:not([hidden])");
     equal(await open.inputValue("#note"), "pas fini", "what is being typed");
     for (const one of [page, open, colleague]) { equal(one.complaints, [], "the console"); await one.context().close(); }
   },
