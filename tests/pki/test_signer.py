@@ -162,10 +162,13 @@ def test_renewal():
     subject = CHU.openssl("x509", "-in", "scanner2.pem", "-noout", "-subject", "-ext", "subjectAltName").stdout
     assert "O = CHU de Test, CN = scanner.chu.test" in subject and "DNS:scanner.chu.test" in subject, subject
     other = CHU.request("renew", done["serial"], "--csr", CHU.csr("scanner4"))
-    CHU.sql(f"UPDATE pki_certificate SET authority = 1 WHERE id = (SELECT certificate FROM pki_request WHERE id = {other['id']})")
+    mine = f"WHERE id = (SELECT certificate FROM pki_request WHERE id = {other['id']})"
+    authority = CHU.sql(f"SELECT authority FROM pki_certificate {mine}")[0][0]
+    CHU.sql(f"UPDATE pki_certificate SET authority = 1 {mine}")
     CHU.sql(f"UPDATE pki_request SET state = 'validated', proof = 'certificate' WHERE id = {other['id']}")
     done = CHU.decided(other["id"])
     assert done["state"] == "refused" and "another authority issued it" in done["refusal"], done
+    CHU.sql(f"UPDATE pki_certificate SET authority = {authority} {mine}")  # as the log has it
     CHU.run("ca", "revoke", old, "--reason", "superseded")
     refused("renew", old, "--csr", CHU.csr("scanner3"), words="revoked or held")
 
