@@ -14,8 +14,11 @@ DO $$ BEGIN
 END $$;
 
 GRANT SELECT ON schema_migration, organisation, device, pki_authority, pki_link, pki_certificate, pki_revocation, pki_bad_key,
-    pki_renewal, pki_crl, pki_responder, pki_answer, pki_log, pki_log_head, pki_checkpoint, pki_grant, pki_enrolment, pki_request
-    TO vigie_signer;
+    pki_renewal, pki_crl, pki_responder, pki_answer, pki_log, pki_log_head, pki_checkpoint, pki_grant, pki_request TO vigie_signer;
+-- Not by what an enrolment's clients prove themselves; earlier versions granted the whole table.
+REVOKE SELECT ON pki_enrolment FROM vigie_signer;
+GRANT SELECT (id, name, label, authority, profile, fields, names, challenge, open, uses, used, ends, device, organisation, account,
+    made, ended) ON pki_enrolment TO vigie_signer;
 GRANT SELECT (id, request, name, type, size, sha256, added_by, at) ON pki_evidence TO vigie_signer;
 GRANT INSERT ON pki_certificate, pki_revocation, pki_bad_key, pki_renewal, pki_crl, pki_responder, pki_answer, pki_log,
     pki_checkpoint TO vigie_signer;

@@ -44,6 +44,7 @@ static const Key keys[] = {
     {"pki.registrar", TYPE_PATH, "", "/etc/vigie/pki/registrar.pem"},
     {"pki.operator_mail", TYPE_TEXT, "", "igc@chu.example"},
     {"pki.evidence_key", TYPE_PATH, "", "/etc/vigie/evidence-key"},
+    {"pki.enrolment_key", TYPE_PATH, "", "/etc/vigie/enrolment-key"},
     {"pki.policies", TYPE_PATH, "", "/etc/vigie/pki/policies"},
     {"pki.directory", TYPE_TEXT, "", "ldaps://annuaire.chu.example"},
     {"pki.directory_base", TYPE_TEXT, "", "ou=certificats,dc=chu,dc=example"},

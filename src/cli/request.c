@@ -346,7 +346,9 @@ static bool run_enrol(Args *args, GError **error) {
                                 .device = args->device,
                                 .organisation = args->organisation,
                                 .account = args->account};
-    g_autoptr(json_t) made = pki_enrolment_add(args->store, args->profiles, &enrolment, args->now, error);
+    g_autoptr(VigieSeal) seal = pki_enrolment_seal(args->store, args->settings, args->now, error);
+    g_autoptr(json_t) made =
+        seal ? pki_enrolment_add(args->store, args->profiles, seal, &enrolment, args->now, error) : NULL;
     if (!made)
         return false;
     g_autofree char *line = vigie_words(args->lang, "request.enrolment.made", "name", text_of(made, "name"),

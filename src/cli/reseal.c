@@ -19,15 +19,27 @@ static const struct {
     const char *name, *key;
     const VigieSealed *sealed;
 } kinds[] = {{"evidence", "pki.evidence_key", &pki_sealed},
-             {"artefacts", "csirt.artefact_key", &csirt_sealed}};
+             {"artefacts", "csirt.artefact_key", &csirt_sealed},
+             {"enrolments", "pki.enrolment_key", &pki_enrolment_sealed}};
+
+/* NULL: there is no key. That of enrolments has a place of its own where none is named. */
+static char *path_of(const VigieConfig *config, size_t i) {
+    const char *path = vigie_config_text(config, kinds[i].key);
+    g_autofree char *own = kinds[i].sealed == &pki_enrolment_sealed ? pki_enrolment_key_path(config) : NULL;
+    if (own && !*path && !g_file_test(own, G_FILE_TEST_EXISTS))
+        return NULL;
+    return own ? g_steal_pointer(&own) : *path ? g_strdup(path) : NULL;
+}
 
 static bool reseal(const VigieConfig *config, VigieStore *store, size_t i, json_t *told, GError **error) {
-    const char *path = vigie_config_text(config, kinds[i].key);
+    g_autofree char *path = path_of(config, i);
     int64_t count = 0;
-    if (!*path)
+    if (!path)
         return true;
     g_autoptr(VigieSeal) seal = store_seal_load(kinds[i].key, path, error);
-    if (!seal || !store_seal_renew(store, seal, kinds[i].sealed, false, &count, error))
+    bool enrolments = kinds[i].sealed == &pki_enrolment_sealed;
+    if (!seal || (enrolments && !pki_enrolments_seal(store, seal, error)) ||
+        !store_seal_renew(store, seal, kinds[i].sealed, false, &count, error))
         return false;
     json_object_set_new(told, kinds[i].name,
                         json_pack("{s:s, s:I}", "key", store_seal_id(seal), "sealed", (json_int_t)count));

@@ -173,6 +173,8 @@ static bool run_portal(const VigieServeOptions *options, GError **error) {
     allow_database(sandbox, vigie_config_text(config, "store.url"));
     allow_desk(sandbox, config);
     allow_files(sandbox, config, keys, G_N_ELEMENTS(keys));
+    g_autofree char *enrolments = pki_enrolment_key_path(config);
+    sandbox_allow_read(sandbox, enrolments);
     if (!sandbox_enter(sandbox, error))
         return false;
     child_watch();

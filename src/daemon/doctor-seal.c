@@ -6,7 +6,8 @@ static const struct {
     const char *name, *key; /* of the word doctor.seal.NAME, and of the configuration */
     const VigieSealed *sealed;
 } kinds[] = {{"evidence", "pki.evidence_key", &pki_sealed},
-             {"artefacts", "csirt.artefact_key", &csirt_sealed}};
+             {"artefacts", "csirt.artefact_key", &csirt_sealed},
+             {"enrolments", "pki.enrolment_key", &pki_enrolment_sealed}};
 
 typedef struct {
     int64_t well, older, lost, bare;
@@ -48,6 +49,36 @@ static void tell_rows(Doctor *doctor, const char *what, const char *key, const c
         doctor_tell(doctor, "seal", DOCTOR_WELL, "seal.well", "what", what, "count", count, "id", id, NULL);
 }
 
+/* Where the secret of an enrolment does not open, clients of ACME and CMP want another. */
+static void tell_enrolments(Doctor *doctor, const VigieSeal *seal, const char *path) {
+    g_autoptr(json_t) lost =
+        doctor->store ? pki_enrolment_lost(doctor->store, seal, vigie_time_now(), NULL) : NULL;
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (size_t i = 0; i < json_array_size(lost); i++)
+        g_string_append_printf(names, "%s%s", i ? ", " : "", json_string_value(json_array_get(lost, i)));
+    if (names->len > 0)
+        doctor_tell(doctor, "seal", DOCTOR_BROKEN, "seal.enrolments.lost", "names", names->str, "path", path,
+                    NULL);
+}
+
+static void check_enrolments(Doctor *doctor, size_t i) {
+    g_autofree char *path = pki_enrolment_key_path(doctor->settings->config);
+    const char *what = vigie_word(doctor->lang, "doctor.seal.enrolments");
+    g_autoptr(GError) error = NULL;
+    bool there = g_file_test(path, G_FILE_TEST_EXISTS);
+    g_autoptr(VigieSeal) seal = there ? store_seal_load(kinds[i].key, path, &error) : NULL;
+    Rows rows = {0};
+    if (error)
+        doctor_tell(doctor, "seal", DOCTOR_BROKEN, "seal.broken", "what", what, "reason", error->message,
+                    NULL);
+    else
+        tell_enrolments(doctor, seal, path);
+    if (seal && doctor->store && count_rows(doctor, seal, kinds[i].sealed, &rows)) {
+        rows.lost = 0; /* told by their names, where they matter */
+        tell_rows(doctor, what, kinds[i].key, path, store_seal_id(seal), &rows);
+    }
+}
+
 static void check_kind(Doctor *doctor, size_t i) {
     const char *key = kinds[i].key, *path = vigie_config_text(doctor->settings->config, key);
     g_autofree char *word = g_strconcat("doctor.seal.", kinds[i].name, NULL);
@@ -72,5 +103,5 @@ static void check_evidence_key(Doctor *doctor) {
 void doctor_seal(Doctor *doctor) {
     check_evidence_key(doctor);
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-        check_kind(doctor, i);
+        (kinds[i].sealed == &pki_enrolment_sealed ? check_enrolments : check_kind)(doctor, i);
 }

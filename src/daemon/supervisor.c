@@ -380,6 +380,24 @@ static bool seal_old(const Settings *settings, VigieStore *store, const char *ke
     return true;
 }
 
+/* Also without an authority, which may be made while we run; nobody enrols until then. A key that is gone stops what wants it,
+ * and nothing else. */
+static bool prepare_enrolments(const Settings *settings, VigieStore *store, GError **error) {
+    g_autoptr(json_t) authorities = pki_authority_list(store, NULL, error);
+    g_autoptr(GError) failure = NULL;
+    if (!authorities)
+        return false;
+    g_autoptr(VigieSeal) seal = pki_enrolment_seal(store, settings->config, vigie_time_now(), &failure);
+    if (failure && json_array_size(authorities) > 0 &&
+        !g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_CONFLICT)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (!seal || !pki_enrolments_seal(store, seal, &failure))
+        vigie_log(VIGIE_LOG_WARNING, "the secrets of enrolments: %s", failure->message);
+    return true;
+}
+
 static bool prepare_store(const Supervisor *supervisor, const Settings *settings, GError **error) {
     const char *url = vigie_config_text(settings->config, "store.url");
     GError *failure = NULL;
@@ -392,6 +410,7 @@ static bool prepare_store(const Supervisor *supervisor, const Settings *settings
     return store && store_migrate(store, error) &&
            seal_old(settings, store, "pki.evidence_key", &pki_sealed, error) &&
            seal_old(settings, store, "csirt.artefact_key", &csirt_sealed, error) &&
+           prepare_enrolments(settings, store, error) &&
            (!supervisor->keeper || !folder || share_store(folder, url, error));
 }
 

@@ -1,6 +1,7 @@
 /* acme-account.c: accounts (RFC 8555 7.3). Each belongs to an enrolment: the one whose secret binds it (external account binding),
  * or the one that is open to all. */
 #include "pki/acme.h"
+#include "pki/enrolment.h"
 
 #include <jose/jose.h>
 #include <string.h>
@@ -73,9 +74,16 @@ static bool bound_enrolment(Acme *acme, const json_t *binding, int64_t *ret_id, 
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
-    const char *secret = json_string_value(json_object_get(enrolment, "secret"));
-    bool usable = json_is_true(json_object_get(enrolment, "usable"));
-    if (!secret || !usable || !binding_holds(acme, binding, header, secret))
+    char *secret = json_is_true(json_object_get(enrolment, "usable"))
+                       ? pki_enrolment_secret(acme->store, acme->server->seal, enrolment, &failure)
+                       : NULL;
+    bool holds = secret && binding_holds(acme, binding, header, secret);
+    enrolment_wipe(secret);
+    if (g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (!holds)
         return acme_problem(
             acme, 403, "unauthorized",
             "the external account binding does not hold: key identifier and key are the name and the "

@@ -1,5 +1,6 @@
 /* cmp-exchange.c: a client proves itself with the secret of an enrolment (senderKID its name), or signs with a certificate of ours. */
 #include "pki/cmp-exchange.h"
+#include "pki/enrolment.h"
 
 #include <string.h>
 
@@ -36,14 +37,18 @@ static bool know_by_secret(CmpExchange *exchange, VigieBytes kid, GError **error
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
-    g_autofree char *unknown = g_uuid_string_random();
-    const char *known = json_string_value(json_object_get(enrolment, "secret"));
-    const char *secret = known ? known : unknown;
+    char *secret = enrolment
+                       ? pki_enrolment_secret(exchange->store, exchange->registrar->seal, enrolment, error)
+                       : g_uuid_string_random();
+    if (!secret)
+        return false;
     exchange->enrolment = json_integer_value(json_object_get(enrolment, "id"));
     exchange->profile = g_strdup(json_string_value(json_object_get(enrolment, "profile")));
     exchange->requester = requester_of(exchange, name);
-    return OSSL_CMP_CTX_set1_referenceValue(context, kid.data, (int)kid.size) &&
-           OSSL_CMP_CTX_set1_secretValue(context, (const unsigned char *)secret, (int)strlen(secret));
+    bool set = OSSL_CMP_CTX_set1_referenceValue(context, kid.data, (int)kid.size) &&
+               OSSL_CMP_CTX_set1_secretValue(context, (const unsigned char *)secret, (int)strlen(secret));
+    enrolment_wipe(secret);
+    return set;
 }
 
 /* By a certificate of ours, good now. That the message is signed with its key, libcrypto verifies: no other is trusted. */

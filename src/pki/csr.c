@@ -164,6 +164,7 @@ static bool read_names(Csr *request, VigieBytes value, GError **error) {
 /* The extensionRequest attribute's subjectAltName (RFC 2985 5.4.2). Other wishes are the profile's to fulfil. */
 static bool read_attributes(Csr *request, VigieBytes attributes, GError **error) {
     static const uint8_t extension_request[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x0E};
+    static const uint8_t challenge[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x07};
     static const uint8_t alternative[] = {0x55, 0x1D, 0x11};
     const char *clause = NULL;
     DerElement attribute, type, set, list, extension, oid, critical, value;
@@ -172,6 +173,7 @@ static bool read_attributes(Csr *request, VigieBytes attributes, GError **error)
         VigieReader parts = vigie_reader(attribute.value);
         if (!der_expect(&parts, DER_OID, &type, &clause) || !der_expect(&parts, DER_SET, &set, &clause))
             break;
+        request->challenge |= vigie_bytes_equal(type.value, vigie_bytes(challenge, sizeof challenge));
         if (!vigie_bytes_equal(type.value, vigie_bytes(extension_request, sizeof extension_request)))
             continue;
         VigieReader inner = vigie_reader(set.value);

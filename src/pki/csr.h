@@ -12,6 +12,7 @@ typedef struct {
     GPtrArray *names;  /* the alternative names it asks for: "dns:…", "ip:…", "email:…" */
     const char *curve; /* "P-256" "P-384" "P-521", or NULL */
     unsigned rsa_bits; /* 0: no RSA */
+    bool challenge;    /* it holds a challenge password (RFC 2985 5.4.1), which is somebody's secret */
 } Csr;
 
 void csr_free(Csr *request);

@@ -192,8 +192,10 @@ GPtrArray *enrol_chain(VigieStore *store, const VigieRegistrar *registrar, const
                      : both_chains(store, registrar->authority, now);
 }
 
-VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, VigieTime now, GError **error) {
+VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, const VigieSeal *seal, VigieTime now,
+                                   GError **error) {
     g_autoptr(VigieRegistrar) registrar = g_new0(VigieRegistrar, 1);
+    registrar->seal = seal;
     BIO *file = BIO_new_file(path, "r");
     bool well = file && read_pem(file, registrar);
     BIO_free(file);

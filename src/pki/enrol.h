@@ -10,6 +10,7 @@ struct VigieRegistrar {
     X509 *certificate;
     EVP_PKEY *key;
     char *authority; /* which issued it, and for which it answers */
+    const VigieSeal *seal;
 };
 
 /* The alternative names of a request's extensions as the path of requests writes them ("dns:…"), NULL-terminated. Free with

@@ -8,7 +8,6 @@
 #include "pki/registration.h"
 #include "pki/row.h"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -40,17 +39,18 @@ static bool refuse(GError **error, VigieErrorCode code, const char *why) {
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
-#define ENROLMENT_COLUMNS                                                                                    \
+/* `more`: columns that not everybody who reads enrolments may read. */
+#define ENROLMENTS(more)                                                                                     \
     "SELECT e.id, e.name, e.label, a.name, e.profile, e.fields, e.names, e.challenge, e.open, e.uses, "      \
-    "e.used, e.ends, e.device, e.organisation, e.account, e.secret, e.ended, e.made FROM pki_enrolment e "   \
+    "e.used, e.ends, e.device, e.organisation, e.account, e.ended, e.made" more " FROM pki_enrolment e "     \
     "JOIN pki_authority a ON a.id = e.authority "
 
 static json_t *tell(const VigieRows *rows, VigieTime now) {
     json_t *fields = json_loads(rows_text(rows, 5), 0, NULL);
     json_t *names = rows_null(rows, 6) ? json_null() : json_loads(rows_text(rows, 6), 0, NULL);
     g_autofree char *ends = vigie_time_rfc3339(rows_int(rows, 11)),
-                    *made = vigie_time_rfc3339(rows_int(rows, 17));
-    bool usable = rows_int(rows, 16) == 0 && rows_int(rows, 11) > now &&
+                    *made = vigie_time_rfc3339(rows_int(rows, 16));
+    bool usable = rows_int(rows, 15) == 0 && rows_int(rows, 11) > now &&
                   (rows_int(rows, 9) == 0 || rows_int(rows, 10) < rows_int(rows, 9));
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:s, s:I, s:I, s:s, s:b, s:s}",
                      "id", (json_int_t)rows_int(rows, 0), "name", rows_text(rows, 1), "label",
@@ -72,7 +72,7 @@ static json_t *first(VigieRows *rows, VigieTime now, GError **error) {
 }
 
 json_t *enrolment_read(VigieStore *store, int64_t id, VigieTime now, GError **error) {
-    g_autoptr(VigieRows) rows = store_query(store, error, ENROLMENT_COLUMNS "WHERE e.id = $1", "i", id);
+    g_autoptr(VigieRows) rows = store_query(store, error, ENROLMENTS("") "WHERE e.id = $1", "i", id);
     GError *why = NULL;
     g_autoptr(json_t) told = first(rows, now, &why);
     if (why)
@@ -87,14 +87,14 @@ json_t *enrolment_read(VigieStore *store, int64_t id, VigieTime now, GError **er
 json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, GError **error) {
     g_autoptr(VigieRows) rows =
         g_utf8_validate(name, -1, NULL)
-            ? store_query(store, error, ENROLMENT_COLUMNS "WHERE e.name = $1", "t", name)
+            ? store_query(store, error, ENROLMENTS(", e.sha256") "WHERE e.name = $1", "t", name)
             : NULL;
     GError *why = NULL;
     json_t *told = first(rows, now, &why);
     if (why)
         g_propagate_error(error, why);
     else if (told)
-        json_object_set_new(told, "secret", json_string(rows_text(rows, 15)));
+        json_object_set_new(told, "sha256", json_string(rows_text(rows, 17)));
     else if (!(error && *error))
         refuse(error, VIGIE_ERROR_NOT_FOUND, "there is none of this name");
     return told;
@@ -108,17 +108,14 @@ json_t *pki_enrolment_login(VigieStore *store, const char *name, const char *sec
         g_propagate_error(error, g_steal_pointer(&why));
         return NULL;
     }
-    const char *known = told ? json_string_value(json_object_get(told, "secret")) : "";
-    size_t size = strlen(known);
-    if (told && strlen(secret) == size && CRYPTO_memcmp(secret, known, size) == 0)
+    if (enrolment_proves(told, secret))
         return g_steal_pointer(&told);
     refuse(error, VIGIE_ERROR_DENIED, "wrong name or secret");
     return NULL;
 }
 
 json_t *pki_enrolment_list(VigieStore *store, VigieTime now, GError **error) {
-    g_autoptr(VigieRows) rows =
-        store_query(store, error, ENROLMENT_COLUMNS "ORDER BY e.id DESC LIMIT 1000", "");
+    g_autoptr(VigieRows) rows = store_query(store, error, ENROLMENTS("") "ORDER BY e.id DESC LIMIT 1000", "");
     g_autoptr(json_t) list = json_array();
     GError *why = NULL;
     if (!rows)
@@ -172,10 +169,12 @@ static json_t *name_list(const char *const *names) {
     return list;
 }
 
-static bool keep(VigieStore *store, const VigieEnrolment *enrolment, const VigieAuthority *authority,
-                 int64_t organisation, const char *name, const char *secret, VigieTime now, int64_t *ret_id,
-                 GError **error) {
+static bool keep(VigieStore *store, const VigieSeal *seal, const VigieEnrolment *enrolment,
+                 const VigieAuthority *authority, int64_t organisation, const char *name, const char *secret,
+                 VigieTime now, int64_t *ret_id, GError **error) {
+    const VigieBytes nothing = vigie_bytes("", 0);
     Journal journal;
+    g_autofree char *digest = enrolment_digest(secret);
     g_autoptr(json_t) names = enrolment->names ? name_list(enrolment->names) : NULL;
     g_autofree char *fields_text = enrolment->fields ? vigie_json_text(enrolment->fields) : g_strdup("{}"),
                     *names_text = names ? vigie_json_text(names) : NULL;
@@ -190,21 +189,25 @@ static bool keep(VigieStore *store, const VigieEnrolment *enrolment, const Vigie
            journal_add(&journal, "enrolment", object, details, error) &&
            store_get_int(store, ret_id, error,
                          "INSERT INTO pki_enrolment (name, secret, label, authority, profile, fields, names, "
-                         "challenge, open, uses, ends, device, organisation, account, made) VALUES ($1, $2, "
-                         "$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id",
-                         "tttitttiiiiiiti", name, secret, enrolment->label, authority->id, enrolment->profile,
+                         "challenge, open, uses, ends, device, organisation, account, made, sha256, sealed) "
+                         "VALUES ($1, '', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
+                         "RETURNING id",
+                         "ttitttiiiiiititb", name, enrolment->label, authority->id, enrolment->profile,
                          fields_text, names_text, (int64_t)enrolment->challenge, (int64_t)enrolment->open,
                          (int64_t)enrolment->uses, enrolment->ends, enrolment->device, organisation,
-                         enrolment->account, now) &&
+                         enrolment->account, now, digest, &nothing) &&
+           enrolment_keep_secret(store, seal, *ret_id, secret, error) &&
            journal_end(&journal, NULL, 0, error) && store_commit(&tx, error);
 }
 
-json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, const VigieEnrolment *enrolment,
-                          VigieTime now, GError **error) {
+json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, const VigieSeal *seal,
+                          const VigieEnrolment *enrolment, VigieTime now, GError **error) {
     const Profile *profile = profile_find(profiles, enrolment->profile);
     int64_t organisation = enrolment->organisation, id = 0;
-    if (!profile) {
-        refuse(error, VIGIE_ERROR_NOT_FOUND, "there is no such profile: see vigie ca profiles");
+    if (!profile || !seal) {
+        refuse(error, profile ? VIGIE_ERROR_UNAVAILABLE : VIGIE_ERROR_NOT_FOUND,
+               profile ? "its secret cannot be sealed: vigie doctor says why"
+                       : "there is no such profile: see vigie ca profiles");
         return NULL;
     }
     g_autoptr(VigieAuthority) authority =
@@ -212,10 +215,13 @@ json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, cons
     if (!authority || !registration_organisation(store, enrolment->device, now, &organisation, error) ||
         !check_enrolment(store, enrolment, profile, organisation, now, error))
         return NULL;
-    g_autofree char *name = random_letters(NAME_LETTERS), *secret = secret_new();
-    if (!keep(store, enrolment, authority, organisation, name, secret, now, &id, error))
-        return NULL;
-    return json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "name", name, "secret", secret);
+    g_autofree char *name = random_letters(NAME_LETTERS);
+    char *secret = secret_new();
+    bool kept = keep(store, seal, enrolment, authority, organisation, name, secret, now, &id, error);
+    json_t *made =
+        kept ? json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "name", name, "secret", secret) : NULL;
+    enrolment_wipe(secret);
+    return made;
 }
 
 bool pki_enrolment_end(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,

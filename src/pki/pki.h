@@ -91,17 +91,31 @@ typedef struct {
         *account; /* who makes it: a validator of the profile over the organisation, now and at each issue */
 } VigieEnrolment;
 
-/* { "id", "name": "e7k2-…", "secret" }: name and secret are for the client. */
-json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, const VigieEnrolment *enrolment,
-                          VigieTime now, GError **error);
+/* What the secrets of enrolments are sealed by, which is not in the store (enrolment-secret.c): the keys of the file
+ * pki.enrolment_key, made where there is none. CONFLICT where it is gone and some are sealed already: the message names them. */
+VigieSeal *pki_enrolment_seal(VigieStore *store, const VigieConfig *config, VigieTime now, GError **error);
+/* Where it is. Free with g_free. */
+char *pki_enrolment_key_path(const VigieConfig *config);
+extern const VigieSealed pki_enrolment_sealed;
+/* [ names ] of those that could be used and whose secret no key of these opens (`seal` NULL: there is none). EST and SCEP know it all the
+ * same; clients of ACME and CMP want another enrolment. */
+json_t *pki_enrolment_lost(VigieStore *store, const VigieSeal *seal, VigieTime now, GError **error);
+/* Seals the secrets that an earlier version wrote in clear, also those in requests of SCEP. In no transaction; may be killed. */
+bool pki_enrolments_seal(VigieStore *store, const VigieSeal *seal, GError **error);
+
+/* { "id", "name": "e7k2-…", "secret" }: name and secret are for the client, and told once. UNAVAILABLE: `seal` is NULL. */
+json_t *pki_enrolment_add(VigieStore *store, const VigieProfiles *profiles, const VigieSeal *seal,
+                          const VigieEnrolment *enrolment, VigieTime now, GError **error);
 /* By its name: { "id", "name", "label", "authority", "profile", "names": [] or null, "challenge", "open", "uses", "used", "ends",
- * "usable": now, "device", "organisation", "account", "secret" }. Also where it cannot be used any more: by it a client hears
- * what came of a request of then; new ones are refused. NOT_FOUND. The secret is for MACs; compare it in constant time. */
+ * "usable": now, "device", "organisation", "account", "sha256" of its secret }. Also where it cannot be used any more: by it a client hears
+ * what came of a request of then; new ones are refused. NOT_FOUND. */
 json_t *pki_enrolment_find(VigieStore *store, const char *name, VigieTime now, GError **error);
-/* The same for a name with its secret. DENIED, the same for a wrong name and a wrong secret. */
+/* The secret itself, for MACs. UNAVAILABLE where it does not open. Wipe and free. */
+char *pki_enrolment_secret(VigieStore *store, const VigieSeal *seal, const json_t *enrolment, GError **error);
+/* The same as pki_enrolment_find for a name with its secret. DENIED, the same for a wrong name and a wrong secret. */
 json_t *pki_enrolment_login(VigieStore *store, const char *name, const char *secret, VigieTime now,
                             GError **error);
-/* [ as above without "secret" ], newest first. */
+/* [ as above without "sha256" ], newest first. */
 json_t *pki_enrolment_list(VigieStore *store, VigieTime now, GError **error);
 bool pki_enrolment_end(VigieStore *store, const VigieProfiles *profiles, int64_t id, const char *account,
                        VigieTime now, GError **error);
@@ -149,8 +163,9 @@ bool pki_server_key_ask(VigieStore *store, const VigieProfiles *profiles, const 
 /* A registration authority's key and certificate (RFC 9810 4.1): messages are signed with it and, in SCEP, encrypted to it; it
  * issues nothing. Read only once it is made: lanes may share it. */
 typedef struct VigieRegistrar VigieRegistrar;
-/* `path`: PEM, both. INVALID where they are not that; DENIED where the certificate is not one of ours, good now. */
-VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, VigieTime now, GError **error);
+/* `path`: PEM, both. `seal`: of enrolments, kept by the caller; NULL: no client proves itself by a secret that is not sent. INVALID where they are not that; DENIED where the certificate is not one of ours, good now. */
+VigieRegistrar *pki_registrar_load(VigieStore *store, const char *path, const VigieSeal *seal, VigieTime now,
+                                   GError **error);
 void pki_registrar_free(VigieRegistrar *registrar);
 /* How a client wants a key made for it to be sealed (RFC 7030 4.4.1). */
 typedef enum { VIGIE_SEAL_NONE, VIGIE_SEAL_CERTIFICATE, VIGIE_SEAL_SECRET } VigieKeySeal;
@@ -173,8 +188,9 @@ GByteArray *pki_cmp_answer(const VigieRegistrar *registrar, VigieStore *store, c
 typedef struct {
     const char *base;
     const VigieProfiles *profiles;
-    const char *address; /* the client's; may be NULL */
-    int64_t wait;        /* seconds until this address may have a new account; 0: now */
+    const char *address;   /* the client's; may be NULL */
+    const VigieSeal *seal; /* of enrolments; NULL: no account is bound */
+    int64_t wait;          /* seconds until this address may have a new account; 0: now */
     VigieTime now;
 } VigieAcme;
 typedef struct {

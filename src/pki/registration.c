@@ -2,6 +2,7 @@
  * all again. */
 #include "pki/registration.h"
 #include "fleet/fleet.h"
+#include "pki/csr.h"
 #include "pki/enrol.h"
 #include "pki/enrolment.h"
 #include "pki/grant.h"
@@ -37,6 +38,7 @@ typedef struct {
     json_t *fields, *names, *about; /* about: the fields by which it is found who decides */
     int64_t certificate, device, organisation;
     char *key_hash, *key_name;
+    GBytes *key; /* kept in the place of a request that holds a challenge password; or NULL */
     bool validated;
 } Draft;
 
@@ -47,6 +49,7 @@ static void draft_clear(Draft *draft) {
     json_decref(draft->about);
     g_free(draft->key_hash);
     g_free(draft->key_name);
+    g_clear_pointer(&draft->key, g_bytes_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Draft, draft_clear)
 
@@ -201,6 +204,8 @@ static bool check_certificate(VigieStore *store, const VigieProfiles *profiles, 
         draft->key_name = item.request->curve ? g_strdup_printf("EC %s", item.request->curve)
                                               : g_strdup_printf("RSA %u", item.request->rsa_bits);
         draft->names = names_of(item.names);
+        if (item.request->challenge)
+            draft->key = g_bytes_new(spki.data, spki.size);
     }
     item_clear(&item);
     return well;
@@ -240,7 +245,7 @@ static bool read_draft(VigieStore *store, const VigieProfiles *profiles, Draft *
 /* ---- The row ------------------------------------------------------------------------------------------------ */
 static bool insert(VigieStore *store, const Draft *draft, VigieTime now, int64_t *ret_id, GError **error) {
     const VigiePkiRequest *asked = draft->asked;
-    bool bare = asked->spki.size > 0, revocation = asked->kind == VIGIE_REQUEST_REVOKE;
+    bool bare = asked->spki.size > 0 || draft->key, revocation = asked->kind == VIGIE_REQUEST_REVOKE;
     const json_t *about = draft->about ? draft->about : draft->fields;
     g_autoptr(GPtrArray) deciding = profile_validators(draft->profile, json_is_object(about) ? about : NULL);
     g_autoptr(json_t) proven = json_array();
@@ -251,7 +256,8 @@ static bool insert(VigieStore *store, const Draft *draft, VigieTime now, int64_t
                     *roles = g_strjoinv("|", (char **)deciding->pdata), *profession = grant_profession(about),
                     *department = grant_department(about);
     g_autofree char *validators = g_strconcat("|", roles, "|", NULL);
-    const VigieBytes *csr = revocation ? NULL : bare ? &asked->spki : &asked->csr;
+    const VigieBytes key = draft->key ? vigie_bytes_view(draft->key) : asked->spki;
+    const VigieBytes *csr = revocation ? NULL : bare ? &key : &asked->csr;
     return store_get_int(
         store, ret_id, error,
         "INSERT INTO pki_request (kind, state, profile, authority, csr, bare, key_hash, key_name, fields, "
@@ -298,9 +304,15 @@ static bool check_room(VigieStore *store, const Draft *draft, GError **error) {
            refuse(error, VIGIE_ERROR_CONFLICT, "a request for this key waits already: it is decided first");
 }
 
+/* Of a request with a challenge password the key was kept, and what it asks for: $4 and $6. */
 bool registration_again(VigieStore *store, const VigiePkiRequest *asked, VigieTime now, int64_t *ret_id,
                         GError **error) {
     g_autofree char *folded = vigie_text_fold(asked->requester);
+    g_autoptr(Csr) csr = asked->again == VIGIE_AGAIN_SAME ? csr_parse(asked->csr, NULL) : NULL;
+    bool key = csr && csr->challenge;
+    const VigieBytes kept = key ? csr->spki : asked->csr;
+    g_autoptr(json_t) names = key && asked->kind == VIGIE_REQUEST_ISSUE ? names_of(csr->names) : NULL;
+    g_autofree char *names_text = names ? vigie_json_text(names) : NULL;
     *ret_id = 0;
     if (asked->again == VIGIE_AGAIN_TRANSACTION)
         return enrol_find(store, asked->protocol, asked->requester, ret_id, error);
@@ -309,9 +321,9 @@ bool registration_again(VigieStore *store, const VigiePkiRequest *asked, VigieTi
                          "SELECT COALESCE(MAX(q.id), 0) FROM pki_request q LEFT JOIN pki_revocation r ON "
                          "r.certificate = q.issued WHERE q.requester_fold = $1 AND q.protocol = $2 AND "
                          "q.kind = $3 AND q.csr = $4 AND q.requested > $5 AND q.state <> 'refused' AND "
-                         "r.certificate IS NULL",
-                         "tttbi", folded, asked->protocol, kinds[asked->kind], &asked->csr,
-                         now - AGAIN_SECONDS);
+                         "r.certificate IS NULL AND ($6 IS NULL OR q.names = $6)",
+                         "tttbit", folded, asked->protocol, kinds[asked->kind], &kept, now - AGAIN_SECONDS,
+                         names_text);
 }
 
 static bool keep(VigieStore *store, const VigieProfiles *profiles, const Draft *draft, VigieTime now,

@@ -34,6 +34,7 @@ static bool serve(Request *request, bool post, GError **error) {
     VigieAcme server = {.base = base,
                         .profiles = request->portal->profiles,
                         .address = *request->address ? request->address : NULL,
+                        .seal = request->portal->enrolments,
                         .now = request->now};
     const char *path = request->path + strlen(prefix);
     VigieBytes body = vigie_bytes(request->body->str, request->body->len);

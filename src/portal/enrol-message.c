@@ -9,13 +9,14 @@ struct EnrolServer {
     VigieRegistrar *registrar;
 };
 
-bool enrol_server_open(const VigieConfig *config, EnrolServer **ret_server, GError **error) {
+bool enrol_server_open(const VigieConfig *config, const VigieSeal *seal, EnrolServer **ret_server,
+                       GError **error) {
     const char *file = vigie_config_text(config, "pki.registrar");
     *ret_server = NULL;
     if (!*file)
         return true;
     g_autoptr(VigieStore) store = store_open(vigie_config_text(config, "store.url"), error);
-    VigieRegistrar *registrar = store ? pki_registrar_load(store, file, vigie_time_now(), error) : NULL;
+    VigieRegistrar *registrar = store ? pki_registrar_load(store, file, seal, vigie_time_now(), error) : NULL;
     if (!registrar)
         return false;
     *ret_server = g_new(EnrolServer, 1);

@@ -5,7 +5,8 @@
 #include "portal/request.h"
 
 /* CMP and SCEP, with the registrar they answer by; NULL without an error where none is configured. */
-bool enrol_server_open(const VigieConfig *config, EnrolServer **ret_server, GError **error);
+bool enrol_server_open(const VigieConfig *config, const VigieSeal *seal, EnrolServer **ret_server,
+                       GError **error);
 void enrol_server_close(EnrolServer *server);
 const VigieRegistrar *enrol_registrar(const EnrolServer *server);
 

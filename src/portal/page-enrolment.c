@@ -96,7 +96,8 @@ static json_t *add(Request *request, const char *profile, GError **error) {
         .organisation = request->reader.organisation ? request->reader.organisation
                                                      : number(request, "organisation", 1, G_MAXINT, 0),
         .account = request->reader.name};
-    return pki_enrolment_add(request->store, request->portal->profiles, &enrolment, request->now, error);
+    return pki_enrolment_add(request->store, request->portal->profiles, request->portal->enrolments,
+                             &enrolment, request->now, error);
 }
 
 /* The secret is in this answer alone: it cannot be asked for again. */

@@ -57,6 +57,14 @@ static bool load_evidence_key(Portal *portal, GError **error) {
     return !*path || portal->evidence;
 }
 
+/* The supervisor made it; where it is gone, EST and SCEP go on without. */
+static bool load_enrolment_key(Portal *portal, GError **error) {
+    g_autofree char *path = pki_enrolment_key_path(portal->config);
+    bool there = g_file_test(path, G_FILE_TEST_EXISTS);
+    portal->enrolments = there ? store_seal_load("pki.enrolment_key", path, error) : NULL;
+    return !there || portal->enrolments;
+}
+
 static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     *portal = (Portal){.config = config,
                        .site = vigie_config_text(config, "site.name"),
@@ -82,7 +90,8 @@ static bool load(Portal *portal, const VigieConfig *config, GError **error) {
     portal->limits = limits_new();
     portal->group = portal->openapi ? store_group_open(vigie_config_text(config, "store.url"), error) : NULL;
     return portal->group && load_team(portal, error) && load_evidence_key(portal, error) &&
-           load_assets(portal, error) && enrol_server_open(config, &portal->enrol, error);
+           load_enrolment_key(portal, error) && load_assets(portal, error) &&
+           enrol_server_open(config, portal->enrolments, &portal->enrol, error);
 }
 
 static void unload(Portal *portal) {
@@ -99,6 +108,7 @@ static void unload(Portal *portal) {
     fleet_mapping_free(portal->mapping);
     store_seal_free(portal->evidence);
     enrol_server_close(portal->enrol);
+    store_seal_free(portal->enrolments);
     json_decref(portal->openapi);
     g_clear_pointer(&portal->assets, g_hash_table_unref);
 }

@@ -36,6 +36,7 @@ typedef struct {
     VigieFleetMapping *mapping; /* of the GMAO's file */
     VigieProfiles *profiles;    /* of certificates */
     VigieSeal *evidence;        /* keys of what comes beside requests; NULL: none is taken */
+    VigieSeal *enrolments;      /* keys of their secrets; NULL: the file is gone, or could not be made */
     Authorities *authorities;
     VigieOcspClient *ocsp; /* who signs answers on the spot; NULL: nobody */
     EnrolServer *enrol;    /* CMP and SCEP; NULL: there is no registrar */

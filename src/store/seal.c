@@ -2,12 +2,15 @@
 #include "store/backend.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { KEY = STORE_SEAL_KEY, KEYS_MAX = 8, NONCE = 12, TAG = 16, ID = 16, AT_ONCE = 64 };
 
@@ -73,6 +76,41 @@ VigieSeal *store_seal_load(const char *name, const char *path, GError **error) {
         return NULL;
     }
     return g_steal_pointer(&seal);
+}
+
+/* Under another name first: whoever reads it finds the whole key or none, and of two who make one, one does. */
+static bool write_new(const char *name, const char *path, int folder_fd, const struct stat *folder,
+                      GError **error) {
+    g_autofree char *draft = g_strconcat(path, ".XXXXXX", NULL);
+    uint8_t octets[KEY];
+    int fd = g_mkstemp_full(draft, O_WRONLY | O_CLOEXEC, 0600);
+    bool well = fd >= 0 && (geteuid() != 0 || fchown(fd, folder->st_uid, folder->st_gid) == 0) &&
+                RAND_bytes(octets, sizeof octets) == 1 && write(fd, octets, sizeof octets) == KEY &&
+                fsync(fd) == 0 && (link(draft, path) == 0 || errno == EEXIST) && fsync(folder_fd) == 0;
+    if (!well)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                    "%s: the file of keys %s cannot be made (%s)", name, path, g_strerror(errno));
+    OPENSSL_cleanse(octets, sizeof octets);
+    if (fd >= 0) {
+        close(fd);
+        unlink(draft);
+    }
+    return well;
+}
+
+VigieSeal *store_seal_make(const char *name, const char *path, GError **error) {
+    g_autofree char *folder = g_path_get_dirname(path);
+    struct stat found, of_folder;
+    if (stat(path, &found) == 0 || errno != ENOENT)
+        return store_seal_load(name, path, error);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &of_folder) != 0)
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
+                    "%s: the file of keys %s cannot be made: its folder (%s)", name, path, g_strerror(errno));
+    bool made = fd >= 0 && write_new(name, path, fd, &of_folder, error);
+    if (fd >= 0)
+        close(fd);
+    return made ? store_seal_load(name, path, error) : NULL;
 }
 
 const char *store_seal_id(const VigieSeal *seal) {
@@ -255,6 +293,15 @@ static bool leave_no_trace(VigieStore *store, const VigieSealed *sealed, GError 
     g_autofree char *vacuum = g_strconcat("VACUUM FULL ", sealed->table, NULL);
     return store->backend->script(
         store, store_kind(store) == VIGIE_STORE_SQLITE ? "PRAGMA wal_checkpoint(TRUNCATE)" : vacuum, error);
+}
+
+bool store_seal_wipe(VigieStore *store, const char *const *tables, GError **error) {
+    bool well = store_kind(store) != VIGIE_STORE_SQLITE || store->backend->script(store, "VACUUM", error);
+    for (; well && *tables; tables++) {
+        const VigieSealed sealed = {.table = *tables};
+        well = leave_no_trace(store, &sealed, error);
+    }
+    return well;
 }
 
 /* ---- Anew --------------------------------------------------------------------------------------------------- */

@@ -128,6 +128,9 @@ typedef struct VigieSeal VigieSeal; /* the keys of a file; read only once it is 
 /* `name` is what the configuration calls it, for messages. NOT_FOUND; INVALID where these are no keys, or others than owner
  * and group can read them. */
 VigieSeal *store_seal_load(const char *name, const char *path, GError **error);
+/* The same; where there is no file, one with a new key is made, for its owner alone: root gives it to who has the folder.
+ * UNAVAILABLE where it cannot be made. */
+VigieSeal *store_seal_make(const char *name, const char *path, GError **error);
 void store_seal_free(VigieSeal *seal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VigieSeal, store_seal_free)
 const char *store_seal_id(const VigieSeal *seal); /* of the key that seals */
@@ -156,6 +159,9 @@ bool store_seal_erase(VigieStore *store, const VigieSealed *sealed, int64_t id, 
  * also where some did not open, which are left as they are. */
 bool store_seal_renew(VigieStore *store, const VigieSeal *seal, const VigieSealed *sealed, bool bare,
                       int64_t *ret_count, GError **error);
+/* What rows of these tables, NULL-terminated, held before they were overwritten is gone from the database: SQLite's file is written
+ * anew, of PostgreSQL's the tables. In no transaction. */
+bool store_seal_wipe(VigieStore *store, const char *const *tables, GError **error);
 /* How many rows each key has sealed: { "9f1c…": 12, "": 3 }. */
 json_t *store_seal_count(VigieStore *store, const VigieSealed *sealed, GError **error);
 

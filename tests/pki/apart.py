@@ -67,6 +67,14 @@ class Apart(Registrar):
         knowledge = self.path("knowledge")
         shutil.copytree(pathlib.Path(__file__).resolve().parents[2] / "knowledge", knowledge)
         self.daemon.environment["VIGIE_KNOWLEDGE"] = str(knowledge)
+        # Beside the SQLite store, which both accounts write to; where there is none, made before.
+        self.enrolment_key = self.path("enrolment-key")
+        if self.path("store").exists():
+            del self.daemon.groups["pki"]["enrolment_key"]
+            self.enrolment_key = self.path("store") / "enrolment-key"
+        else:
+            self.enrolment_key.write_bytes(os.urandom(32))
+            give(self.enrolment_key, OTHERS, 0o600)
         self.daemon.groups["process"] = {"user": OTHERS.pw_name, "signer_user": SIGNER.pw_name}
         self.daemon.write_config()
         os.chmod(self.config, 0o644)

@@ -61,7 +61,8 @@ int main(int argc, char **argv) {
     const VigieTime real = vigie_time_now();
     g_autoptr(VigieStore) store = store_open(argv[1], &error);
     g_autoptr(VigieProfiles) profiles = store ? pki_profiles_load(&error) : NULL;
-    g_autoptr(VigieRegistrar) registrar = profiles ? pki_registrar_load(store, argv[2], real, &error) : NULL;
+    g_autoptr(VigieRegistrar) registrar =
+        profiles ? pki_registrar_load(store, argv[2], NULL, real, &error) : NULL;
     Asking asking = {.store = store,
                      .profiles = profiles,
                      .registrar = registrar,

@@ -61,7 +61,7 @@ class Hospital:
             permitted=f"permitted = {permitted}" if permitted else ""))
         self.path("passphrase").write_text("correct horse battery staple\n")
         self.config = self.path("vigie.conf")
-        self.config.write_text(f"[store]\nurl = {self.store()}\n")
+        self.config.write_text(f"[store]\nurl = {self.store()}\n[pki]\nenrolment_key = {self.path('enrolment-key')}\n")
         if init:
             self.ca("init", self.path("hierarchy.conf"))
             self.path("racine.pem").write_text(self.ca("show", "racine", "--pem").stdout)

@@ -75,6 +75,22 @@ class Registrar(Hospital):
         done = subprocess.run(["psql", "-qAt", "-F", "\t", self.store_url(), "-c", statement], check=True, capture_output=True, text=True)
         return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
 
+    def holds(self, content):
+        """Whether the database's files, or its dump, have these octets anywhere."""
+        if not os.environ.get("VIGIE_TEST_POSTGRESQL"):
+            # By another process: to open the file here would drop the locks of this one's connections.
+            files = [self.path(name) for name in ("vigie.db", "vigie.db-wal") if self.path(name).exists()]
+            held = subprocess.run(["cat", *files], check=True, capture_output=True).stdout
+        else:
+            url, options = self.store_url().split("?options=-csearch_path%3D")
+            held = subprocess.run(["pg_dump", "-n", options, url], check=True, capture_output=True).stdout
+        return content in held or content.hex().encode() in held
+
+    def doctor(self, check):
+        """{(state, what it says)} of this kind of check"""
+        done = vigie.run("doctor", "--json", "--lang", "en", "--config", str(self.config))
+        return {(one["state"], one["what"]) for one in json.loads(done.stdout)["checks"] if one["id"] == check}
+
     def store_url(self):
         return next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
 

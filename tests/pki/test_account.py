@@ -41,10 +41,11 @@ def test_accounts():
 
 
 def test_shared_store():
-    """the store and its log are the group's, whoever made them, and nothing else is"""
+    """the store and its log are the group's, whoever made them, and nothing else is; the key beside them its owner's alone"""
     folder = CHU.path("store")
     vigie.equal(oct(stat.S_IMODE(folder.stat().st_mode)), "0o2770")
     files = {path.name: path.stat() for path in folder.iterdir()}
+    vigie.equal(oct(stat.S_IMODE(files.pop("enrolment-key").st_mode)), "0o600")
     assert {"vigie.db", "vigie.db-wal", "vigie.db-shm"} <= set(files), files
     for name, about in files.items():
         vigie.equal((oct(stat.S_IMODE(about.st_mode)), about.st_gid), ("0o660", OTHERS.pw_gid), name)
@@ -63,7 +64,9 @@ def test_files():
         vigie.equal(as_account(OTHERS, path.read_bytes), "PermissionError", path)
         vigie.equal(as_account(OTHERS, lambda: os.chmod(path, 0o644)), "PermissionError", path)
     vigie.equal(as_account(OTHERS, lambda: os.listdir(CHU.keys)), "PermissionError")
-    vigie.equal(as_account(SIGNER, CHU.path("evidence-key").read_bytes), "PermissionError", "and the others' are theirs")
+    for theirs in (CHU.path("evidence-key"), CHU.enrolment_key):
+        assert theirs.stat().st_uid == OTHERS.pw_uid, theirs
+        vigie.equal(as_account(SIGNER, theirs.read_bytes), "PermissionError", "and the others' are theirs")
 
 
 def attach(pid):

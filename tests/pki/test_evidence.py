@@ -36,19 +36,8 @@ def asked(name, *papers):
     return one["id"], [paper["id"] for paper in one["evidence"]]
 
 
-def stored():
-    """All octets that the database's files hold, or its dump."""
-    if not os.environ.get("VIGIE_TEST_POSTGRESQL"):
-        # By another process: to open the file here would drop the locks of this one's connections.
-        files = [CHU.path(name) for name in ("vigie.db", "vigie.db-wal") if CHU.path(name).exists()]
-        return subprocess.run(["cat", *files], check=True, capture_output=True).stdout
-    url, options = CHU.store_url().split("?options=-csearch_path%3D")
-    return subprocess.run(["pg_dump", "-n", options, url], check=True, capture_output=True).stdout
-
-
 def holds(content):
-    held = stored()
-    return content in held or content.hex().encode() in held
+    return CHU.holds(content)
 
 
 def file(who, number, paper, expect=200):
@@ -74,8 +63,7 @@ def restart():
 
 
 def doctor():
-    done = vigie.run("doctor", "--json", "--lang", "en", "--config", str(CHU.config))
-    return {(check["state"], check["what"]) for check in json.loads(done.stdout)["checks"] if check["id"] == "seal"}
+    return CHU.doctor("seal")
 
 
 def test_sealed():

@@ -77,9 +77,9 @@ def test_each_its_own():
     registrar = pathlib.Path(CHU.daemon.groups["pki"]["registrar"]).name
     keys = {name for name in found["signer"] if name.endswith(".key")}
     assert "equipements.key" in keys and "racine.key" not in keys, keys
-    secrets = {"passphrase", "team.json", "artefact-key", "smtp-password", "incident-password", "directory-password", "evidence-key", registrar} | keys
+    secrets = {"passphrase", "team.json", "artefact-key", "smtp-password", "incident-password", "directory-password", "evidence-key", "enrolment-key", registrar} | keys
     vigie.equal(found["signer"] & secrets, {"passphrase"} | keys)
-    vigie.equal(found["portal"] & secrets, {"team.json", "artefact-key", "evidence-key", registrar})
+    vigie.equal(found["portal"] & secrets, {"team.json", "artefact-key", "evidence-key", "enrolment-key", registrar})
     passwords = {"smtp-password", "incident-password", "directory-password"}
     vigie.equal(found["worker"] & (secrets - passwords), {"team.json", "artefact-key"})
 

@@ -40,7 +40,8 @@ class Daemon:
         self.port = free_port()
         self.environment = environment or {}
         self.groups = {"store": {"url": "sqlite:%s/vigie.db" % self.folder},
-                       "portal": {"listen": "127.0.0.1:%d" % self.port}}
+                       "portal": {"listen": "127.0.0.1:%d" % self.port},
+                       "pki": {"enrolment_key": str(self.folder / "enrolment-key")}}
         for group, keys in groups.items():
             self.groups.setdefault(group, {}).update(keys)
         self.config = self.folder / "vigie.conf"
