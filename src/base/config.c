@@ -110,6 +110,7 @@ static const Key keys[] = {
     {"retention.evidence_refused", TYPE_SECONDS, "90 d", "30 d"},
     {"process.user", TYPE_TEXT, "", "vigie"},
     {"process.signer_user", TYPE_TEXT, "", "vigie-signer"},
+    {"process.reach_itself", TYPE_BOOL, "false", "true"},
     {"process.lease", TYPE_SECONDS, "60 s", "5 min"},
 };
 

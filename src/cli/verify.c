@@ -12,7 +12,7 @@ typedef struct {
     char **roots, **crls, **ocsp, **policies;
     char *purpose, *name, *at;
     int timeout;
-    gboolean no_system, online, soft_fail, explicit_policy, inhibit_any, inhibit_mapping, json;
+    gboolean no_system, online, loopback, soft_fail, explicit_policy, inhibit_any, inhibit_mapping, json;
     VigieLang lang;
 } Options;
 
@@ -86,10 +86,13 @@ static bool load_roots(const Options *options, VigieRoots *roots, GError **error
 /* What is fetched bears its issuer's signature: whose server it comes from proves nothing. */
 static bool fetch(void *data, const char *url, VigieBytes post, long timeout_ms, size_t size_max,
                   GPtrArray **ret_values, GError **error) {
-    (void)data;
+    const Options *options = data;
+    const VigieHttp http = {.timeout_ms = timeout_ms,
+                            .reach = options->loopback ? VIGIE_REACH_ALL : VIGIE_REACH_SITE,
+                            .reach_hint = ", which --loopback allows",
+                            .unproven = true};
     if (g_ascii_strncasecmp(url, "ldap", strlen("ldap")) == 0 && !post.size)
-        return net_ldap_ask(url, timeout_ms, size_max, ret_values, error);
-    const VigieHttp http = {.timeout_ms = timeout_ms, .private_too = true, .unproven = true};
+        return net_ldap_ask(&http, url, size_max, ret_values, error);
     const VigiePost question = {.body = post, .type = "application/ocsp-request"};
     g_auto(VigieFetched) answer = {0};
     if (!net_http_ask(&http, url, post.size ? &question : NULL, size_max, &answer, error))
@@ -197,8 +200,10 @@ static void print_answer(const Options *options, const json_t *answer) {
 static int verify(const Options *options, char **paths, GError **error) {
     g_autoptr(VigieRoots) roots = x509_roots_new();
     g_autoptr(GPtrArray) objects = NULL;
-    const VigieFetcher fetcher = {
-        .fetch = fetch, .timeout_ms = options->timeout * 1000L, .total_ms = TOTAL_SECONDS * 1000L};
+    const VigieFetcher fetcher = {.fetch = fetch,
+                                  .data = (void *)(uintptr_t)options,
+                                  .timeout_ms = options->timeout * 1000L,
+                                  .total_ms = TOTAL_SECONDS * 1000L};
     g_autoptr(GPtrArray) responses = g_ptr_array_new_with_free_func(free_bytes);
     VigieVerification asked = {.roots = roots,
                                .ocsp = responses,
@@ -245,6 +250,7 @@ int cli_verify(int argc, char **argv) {
         {"crl", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.crls, NULL, "FILE"},
         {"ocsp", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.ocsp, NULL, "FILE"},
         {"online", 0, 0, G_OPTION_ARG_NONE, &options.online, NULL, NULL},
+        {"loopback", 0, 0, G_OPTION_ARG_NONE, &options.loopback, NULL, NULL},
         {"timeout", 0, 0, G_OPTION_ARG_INT, &options.timeout, NULL, "SECONDS"},
         {"soft-fail", 0, 0, G_OPTION_ARG_NONE, &options.soft_fail, NULL, NULL},
         {"policy", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.policies, NULL, "OID"},

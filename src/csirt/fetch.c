@@ -36,8 +36,10 @@ static bool may_follow(void *data, GUri *from, GUri *to, const char *url, GError
 
 static VigieHttp http_of(const VigieLookup *lookup) {
     return (VigieHttp){.timeout_ms = lookup->timeout_ms,
-                       .private_too = lookup->private_too,
-                       .private_hint = ", and csirt.lookup_private does not allow it",
+                       .reach = lookup->reach,
+                       .reach_hint = lookup->reach == VIGIE_REACH_PUBLIC
+                                         ? ", and csirt.lookup_private does not allow it"
+                                         : ", and process.reach_itself does not allow it",
                        .roots = lookup->roots,
                        .system_roots = lookup->system_roots,
                        .may_follow = may_follow,
@@ -78,7 +80,9 @@ static bool read_roots(VigieLookup *lookup, const char *const *paths, GError **e
 
 VigieLookup *csirt_lookup_new(const VigieConfig *config, GError **error) {
     g_autoptr(VigieLookup) lookup = g_new0(VigieLookup, 1);
-    lookup->private_too = vigie_config_bool(config, "csirt.lookup_private");
+    lookup->reach = !vigie_config_bool(config, "csirt.lookup_private")  ? VIGIE_REACH_PUBLIC
+                    : vigie_config_bool(config, "process.reach_itself") ? VIGIE_REACH_ALL
+                                                                        : VIGIE_REACH_SITE;
     lookup->timeout_ms = (long)vigie_config_seconds(config, "csirt.lookup_timeout") * 1000;
     lookup->system_roots = vigie_config_bool(config, "trust.system");
     lookup->rdap = g_strdup(vigie_config_text(config, "csirt.rdap"));

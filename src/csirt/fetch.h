@@ -6,7 +6,7 @@
 
 /* How we may ask. */
 struct VigieLookup {
-    bool private_too;
+    VigieReach reach;
     long timeout_ms; /* of one request */
     GBytes *roots;   /* PEM of trust.roots, or NULL */
     bool system_roots;

@@ -6,7 +6,8 @@ bool worker_challenge(Lane *lane, const VigieJob *job, GError **error) {
     const VigieConfig *config = lane->settings->config;
     const VigieAcmeReach reach = {.http_port = (int)vigie_config_int(config, "pki.acme_http_port"),
                                   .tls_port = (int)vigie_config_int(config, "pki.acme_tls_port"),
-                                  .resolvers = vigie_config_text(config, "pki.acme_resolvers")};
+                                  .resolvers = vigie_config_text(config, "pki.acme_resolvers"),
+                                  .itself = vigie_config_bool(config, "process.reach_itself")};
     int64_t authorization = json_integer_value(json_object_get(job->payload, "authorization"));
     return pki_acme_look(lane->store, &reach, authorization, lane->clock(), error) &&
            store_job_done(lane->store, job, lane->worker, error);

@@ -143,7 +143,8 @@ static int connect_to(const VigieAddress *address, uint16_t port, int64_t until)
 }
 
 /* Whichever of its addresses answers; the first has half of the time. */
-static int reach(const LDAPURLDesc *asked, const char *url, int64_t until, GError **error) {
+static int reach(const VigieHttp *http, const LDAPURLDesc *asked, const char *url, int64_t until,
+                 GError **error) {
     Lookup lookup = {0};
     int fd = -ETIMEDOUT;
     look_up(asked->lud_host, until, &lookup);
@@ -152,10 +153,16 @@ static int reach(const LDAPURLDesc *asked, const char *url, int64_t until, GErro
         return -1;
     }
     for (size_t i = 0; i < lookup.count && fd < 0; i++) {
+        if (!net_reach_allows(http->reach, &lookup.addresses[i])) {
+            fd = -EACCES;
+            continue;
+        }
         int64_t share = left_us(until) / (i + 1 < lookup.count ? 2 : 1);
         fd = connect_to(&lookup.addresses[i], (uint16_t)asked->lud_port, g_get_monotonic_time() + share);
     }
-    if (fd < 0)
+    if (fd == -EACCES)
+        net_reach_refuse(http, url, error);
+    else if (fd < 0)
         unreached(url, g_strerror(-fd), error);
     return fd;
 }
@@ -287,9 +294,10 @@ bool net_entry_read(int fd, const char *url, int64_t until, size_t size_max, GPt
     return well;
 }
 
-bool net_ldap_ask(const char *url, long timeout_ms, size_t size_max, GPtrArray **ret_values, GError **error) {
-    int64_t until = g_get_monotonic_time() + timeout_ms * 1000;
+bool net_ldap_ask(const VigieHttp *http, const char *url, size_t size_max, GPtrArray **ret_values,
+                  GError **error) {
+    int64_t until = g_get_monotonic_time() + http->timeout_ms * 1000;
     g_autoptr(LDAPURLDesc) asked = read_url(url, error);
-    int fd = asked ? reach(asked, url, until, error) : -1;
+    int fd = asked ? reach(http, asked, url, until, error) : -1;
     return fd >= 0 && net_entry_read(fd, url, until, size_max, ret_values, error);
 }

@@ -59,12 +59,65 @@ static bool public_v6(const uint8_t *octets) {
            !within(octets, examples, 32) && !within(octets, more_examples, 20);
 }
 
-static bool is_public(const struct sockaddr *address) {
-    if (address->sa_family == AF_INET)
-        return public_v4((const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr);
-    if (address->sa_family == AF_INET6)
-        return public_v6(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
-    return false;
+/* This machine itself, its link, and what no host has. */
+static bool elsewhere_v4(const uint8_t *octets) {
+    static const struct {
+        uint8_t prefix[4];
+        int bits;
+    } near[] = {{{0}, 8}, {{127}, 8}, {{169, 254}, 16}, {{224}, 3}};
+    for (size_t i = 0; i < G_N_ELEMENTS(near); i++)
+        if (within(octets, near[i].prefix, near[i].bits))
+            return false;
+    return true;
+}
+
+/* RFC 4291 2.5.5, RFC 6052 2.1, RFC 3056 2: where the kernel, a translator or a tunnel finds the IPv4 address. NULL: there is none. */
+static const uint8_t *embedded_v4(const uint8_t *octets) {
+    static const struct {
+        uint8_t prefix[16];
+        int bits, at;
+    } embeddings[] = {
+        {{[10] = 0xFF, [11] = 0xFF}, 96, 12}, {{0, 0x64, 0xFF, 0x9B}, 96, 12}, {{0x20, 0x02}, 16, 2}};
+    for (size_t i = 0; i < G_N_ELEMENTS(embeddings); i++)
+        if (within(octets, embeddings[i].prefix, embeddings[i].bits))
+            return octets + embeddings[i].at;
+    return NULL;
+}
+
+/* Global unicast, and the house's own (RFC 4193). */
+static bool elsewhere_v6(const uint8_t *octets) {
+    static const uint8_t global[16] = {0x20}, local[16] = {0xFC}, teredo[16] = {0x20, 0x01, 0, 0};
+    const uint8_t *embedded = embedded_v4(octets);
+    if (embedded)
+        return elsewhere_v4(embedded);
+    return (within(octets, global, 3) && !within(octets, teredo, 32)) || within(octets, local, 7);
+}
+
+bool net_reach_allows(VigieReach reach, const VigieAddress *address) {
+    if (reach == VIGIE_REACH_ALL)
+        return true;
+    if (reach == VIGIE_REACH_PUBLIC)
+        return address->v6 ? public_v6(address->octets) : public_v4(address->octets);
+    return address->v6 ? elsewhere_v6(address->octets) : elsewhere_v4(address->octets);
+}
+
+void net_reach_refuse(const VigieHttp *http, const char *url, GError **error) {
+    g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+                http->reach == VIGIE_REACH_PUBLIC
+                    ? "%s: its address is not of the public Internet%s"
+                    : "%s: its address is of this machine itself or of its link%s",
+                url, http->reach_hint ? http->reach_hint : "");
+}
+
+static bool may_reach(const VigieHttp *http, const struct sockaddr *socket) {
+    VigieAddress address = {.v6 = socket->sa_family == AF_INET6};
+    if (socket->sa_family == AF_INET)
+        memcpy(address.octets, &((const struct sockaddr_in *)(const void *)socket)->sin_addr, 4);
+    else if (address.v6)
+        memcpy(address.octets, &((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr, 16);
+    else
+        return false;
+    return net_reach_allows(http->reach, &address);
 }
 
 /* ---- One request ---- */
@@ -79,7 +132,7 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
     Request *request = data;
     if (purpose != CURLSOCKTYPE_IPCXN)
         return CURL_SOCKET_BAD;
-    if (!request->http->private_too && !is_public(&address->addr)) {
+    if (!may_reach(request->http, &address->addr)) {
         request->forbidden = true;
         return CURL_SOCKET_BAD;
     }
@@ -150,8 +203,7 @@ static CURL *prepare(Request *request, const char *url) {
 
 static bool explain(const Request *request, const char *url, CURLcode code, GError **error) {
     if (request->forbidden)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED, "%s: its address is not of the public Internet%s",
-                    url, request->http->private_hint ? request->http->private_hint : "");
+        net_reach_refuse(request->http, url, error);
     else if (request->too_large)
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_LIMIT, "%s: more than %zu octets", url,
                     request->size_max);

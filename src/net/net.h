@@ -143,13 +143,21 @@ void net_resolve_cancel(VigieResolver *resolver, VigieQuery *query);
 /* ---- Asking strangers -----------------------------------------------------------------------------------
  * One question, held short in time and size (libcurl). http and https alone, no proxy, no cookies, no address with a user in
  * it; redirections are followed a few times, never from HTTPS to HTTP. Blocks, without a reactor. */
+typedef enum {
+    VIGIE_REACH_PUBLIC, /* those of the public Internet */
+    VIGIE_REACH_SITE,   /* private ones, too; not this machine itself, its link, nor what is no host's */
+    VIGIE_REACH_ALL
+} VigieReach;
+/* An IPv6 address in which an IPv4 address is embedded counts as this one. */
+bool net_reach_allows(VigieReach reach, const VigieAddress *address);
+
 typedef struct {
-    long timeout_ms;          /* of one request */
-    int64_t until;            /* of it and all redirections, µs of the monotonic clock; 0: no other limit */
-    bool private_too;         /* addresses besides those of the public Internet, too */
-    const char *private_hint; /* said where one is refused (", and KEY does not allow it"), or NULL */
-    bool unproven;            /* a server's certificate is not looked at: what is fetched proves itself */
-    GBytes *roots;            /* PEM, or NULL */
+    long timeout_ms;        /* of one request */
+    int64_t until;          /* of it and all redirections, µs of the monotonic clock; 0: no other limit */
+    VigieReach reach;       /* which addresses a name may have, also behind a redirection */
+    const char *reach_hint; /* said where one is refused (", and KEY does not allow it"), or NULL */
+    bool unproven;          /* a server's certificate is not looked at: what is fetched proves itself */
+    GBytes *roots;          /* PEM, or NULL */
     bool system_roots;
     unsigned redirections; /* how many are followed; 0: three */
     /* where else a redirection may not lead: DENIED; NULL: nowhere */
@@ -178,10 +186,14 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VigieFetched, net_fetched_clear)
  * "404"; UNAVAILABLE where there is none, DENIED where its address or its redirection is not to be followed; or what `resolve` says. */
 bool net_http_ask(const VigieHttp *http, const char *url, const VigiePost *post, size_t size_max,
                   VigieFetched *ret_fetched, GError **error);
+/* What is said where an address is not to be reached: DENIED. */
+void net_reach_refuse(const VigieHttp *http, const char *url, GError **error);
 /* Sends a line to "host[:43]" and reads until the server is done (whois, RFC 3912). */
 bool net_line_ask(const VigieHttp *http, const char *server, const char *query, size_t size_max,
                   GByteArray **ret_text, GError **error);
 /* The values of one entry of a directory (LDAP), GBytes each, as an address names it (RFC 4516): ldap alone, the scope base, attributes
  * of RFC 4523 with ;binary, nothing else asked. No login, no referral followed; more than `size_max` octets is LIMIT. UNAVAILABLE where
- * there is no answer or nothing of what was asked for, DENIED where the address is not to be asked. Blocks, `timeout_ms` at most. */
-bool net_ldap_ask(const char *url, long timeout_ms, size_t size_max, GPtrArray **ret_values, GError **error);
+ * there is no answer or nothing of what was asked for, DENIED where the address is not to be asked. Of `http` time and
+ * reach count. Blocks. */
+bool net_ldap_ask(const VigieHttp *http, const char *url, size_t size_max, GPtrArray **ret_values,
+                  GError **error);

@@ -61,6 +61,13 @@ static char *address_of(const Look *look, GError **error) {
     return address;
 }
 
+/* Names' owners are in the house, and none of them is we: what listens on this machine for itself alone trusts who asks it. */
+#define UNREACHED ", and process.reach_itself does not allow it"
+
+static VigieReach reach_of(const Look *look) {
+    return look->reach->itself ? VIGIE_REACH_ALL : VIGIE_REACH_SITE;
+}
+
 /* ---- http-01 --------------------------------------------------------------------------------------------------------------- */
 /* RFC 8555 10.4: whoever answers for a name sends us to servers of the web, by their names, and not round our own house. */
 static bool may_follow(void *data, GUri *from, GUri *to, const char *url, GError **error) {
@@ -85,7 +92,8 @@ static char *resolve(void *data, const char *name, GError **error) {
 static bool look_http(const Look *look, GError **error) {
     const VigieHttp http = {.timeout_ms = TIMEOUT_SECONDS * 1000,
                             .until = look->until,
-                            .private_too = true,
+                            .reach = reach_of(look),
+                            .reach_hint = UNREACHED,
                             .unproven = true, /* it may be this very certificate that is wanted */
                             .redirections = REDIRECTIONS,
                             .may_follow = may_follow,
@@ -120,14 +128,19 @@ static bool look_dns(const Look *look, GError **error) {
 }
 
 /* ---- tls-alpn-01 ----------------------------------------------------------------------------------------------------------- */
-static int dial(const char *address, int port) {
+/* -1: errno says why; EACCES: it is not to be reached. */
+static int dial(const Look *look, const char *address, int port) {
     g_autofree char *service = g_strdup_printf("%d", port);
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     const struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
     struct addrinfo *at = NULL;
     if (getaddrinfo(address, service, &hints, &at) != 0)
         return -1;
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    VigieAddress to;
+    bool allowed = net_address_parse(address, &to) && net_reach_allows(reach_of(look), &to);
+    int fd = allowed ? socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    if (!allowed)
+        errno = EACCES;
     if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* connect(2) too */
@@ -223,7 +236,10 @@ static bool look_tls(const Look *look, GError **error) {
     g_autofree char *address = address_of(look, error);
     if (!address)
         return false;
-    int fd = dial(address, look->reach->tls_port);
+    int fd = dial(look, address, look->reach->tls_port);
+    if (fd < 0 && errno == EACCES)
+        return refuse(error, "connection",
+                      "%s: its address is of this machine itself or of its link" UNREACHED, look->value);
     if (fd < 0)
         return refuse(error, "connection", "%s, port %d: %s", look->value, look->reach->tls_port,
                       g_strerror(errno));

@@ -217,6 +217,7 @@ bool pki_acme_forget(VigieStore *store, VigieTime now, GError **error);
 typedef struct {
     int http_port, tls_port;
     const char *resolvers;
+    bool itself; /* names may also lead to this machine itself and to its link */
 } VigieAcmeReach;
 bool pki_acme_look(VigieStore *store, const VigieAcmeReach *reach, int64_t authorization, VigieTime now,
                    GError **error);

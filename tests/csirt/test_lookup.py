@@ -18,10 +18,10 @@ NAMES = tuple(f"DNS:{name}.localhost" for name in ("chu", "ecg.chu", "www.chu", 
 IDENTITY = AUTHORITY.issue("chu.localhost", key="ec", others=NAMES)
 
 
-def look_up(domain, rdap="https://rdap.localhost:1/", whois="127.0.0.1:1", private="true", timeout="5 s", status=0):
+def look_up(domain, rdap="https://rdap.localhost:1/", whois="127.0.0.1:1", private="true", timeout="5 s", status=0, itself="true"):
     config = FOLDER / "vigie.conf"
     config.write_text(f"[trust]\nroots = {AUTHORITY.root.certificate}\nsystem = false\n[csirt]\nlookup_private = {private}\n"
-                      f"lookup_timeout = {timeout}\nrdap = {rdap}\nwhois = {whois}\n")
+                      f"lookup_timeout = {timeout}\nrdap = {rdap}\nwhois = {whois}\n[process]\nreach_itself = {itself}\n")
     done = subprocess.run([TOOL, str(config), "lookup", domain], capture_output=True, text=True, timeout=120)
     assert done.returncode == status, done.stderr
     return json.loads(done.stdout) if status == 0 else done.stderr
@@ -132,9 +132,10 @@ def test_private_addresses():
     with publisher.Site(IDENTITY, {"chu.localhost": {"/": page("x")}}) as site, publisher.Whois({}) as whois:
         for domain in (f"chu.localhost:{site.port}", f"127.0.0.1:{site.port}", f"[::1]:{site.port}", f"0.0.0.0:{site.port}",
                        f"[::ffff:127.0.0.1]:{site.port}"):
-            found = look_up(domain, f"https://127.0.0.1:{site.port}/", f"127.0.0.1:{whois.port}", private="false")
-            assert set(one["outcome"] for one in found["steps"]) == {"refused"}, (domain, found["steps"])
-            assert "lookup_private" in found["steps"][0]["why"]
+            for private, itself, why in (("false", "true", "lookup_private"), ("true", "false", "reach_itself")):
+                found = look_up(domain, f"https://127.0.0.1:{site.port}/", f"127.0.0.1:{whois.port}", private=private, itself=itself)
+                assert set(one["outcome"] for one in found["steps"]) == {"refused"}, (domain, found["steps"])
+                assert why in found["steps"][0]["why"], found["steps"]
         assert site.asked == [] and whois.asked == []
 
 

@@ -20,6 +20,50 @@ static void test_addresses(void) {
         g_assert_false(net_address_parse(*bad, &address));
 }
 
+/* What a stranger's name may lead to, and what not, also where IPv4 is embedded in IPv6. */
+static void test_reach(void) {
+    static const struct {
+        const char *address;
+        bool public, site;
+    } cases[] = {
+        {"9.9.9.9", true, true},
+        {"10.0.0.1", false, true},
+        {"172.31.0.1", false, true},
+        {"192.168.1.1", false, true},
+        {"100.64.0.1", false, true},
+        {"0.0.0.0", false, false},
+        {"0.1.2.3", false, false},
+        {"127.0.0.1", false, false},
+        {"127.255.255.254", false, false},
+        {"169.254.169.254", false, false},
+        {"224.0.0.1", false, false},
+        {"255.255.255.255", false, false},
+        {"2a00:1450::1", true, true},
+        {"fd00::1", false, true},
+        {"::", false, false},
+        {"::1", false, false},
+        {"::127.0.0.1", false, false},
+        {"::ffff:127.0.0.1", false, false},
+        {"::ffff:10.0.0.1", false, true},
+        {"64:ff9b::127.0.0.1", false, false},
+        {"64:ff9b::10.0.0.1", false, true},
+        {"2002:7f00:1::1", false, false},
+        {"2002:a9fe:a9fe::1", false, false},
+        {"2001:0:1::1", false, false},
+        {"fe80::1", false, false},
+        {"fec0::1", false, false},
+        {"ff02::1", false, false},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        VigieAddress address;
+        g_assert_true(net_address_parse(cases[i].address, &address));
+        g_test_message("%s", cases[i].address);
+        g_assert_cmpint(net_reach_allows(VIGIE_REACH_PUBLIC, &address), ==, cases[i].public);
+        g_assert_cmpint(net_reach_allows(VIGIE_REACH_SITE, &address), ==, cases[i].site);
+        g_assert_true(net_reach_allows(VIGIE_REACH_ALL, &address));
+    }
+}
+
 static void test_names(void) {
     char ascii[NET_NAME_MAX];
     const char *problem;
@@ -90,6 +134,7 @@ static void test_resolution(void) {
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/dial/addresses", test_addresses);
+    g_test_add_func("/dial/reach", test_reach);
     g_test_add_func("/dial/names", test_names);
     g_test_add_func("/dial/resolution", test_resolution);
     return g_test_run();

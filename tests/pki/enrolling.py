@@ -38,6 +38,7 @@ class Enrolling(Registrar):
             self.front = self.nginx()
             self.url = f"https://127.0.0.1:{self.front.port}"
         groups["site"] = {"url": self.url}
+        groups["process"] = {"reach_itself": "true"}  # where servers of names are, here
         self.daemon = Daemon(folder=self.folder, **groups)
 
     def __enter__(self):

@@ -1,7 +1,5 @@
 """ACME with the clients people have: certbot, lego, uacme, dehydrated; each challenge; and what must not be issued."""
-import base64
 import datetime
-import hashlib
 import http.client
 import json
 import os
@@ -14,6 +12,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(__file__))
 from enrolling import Enrolling  # noqa: E402
+from acme import Acme, b64, problem  # noqa: E402
 from dns import Dns  # noqa: E402
 from postgresql import free_port  # noqa: E402
 from support import tap, vigie  # noqa: E402
@@ -100,77 +99,9 @@ def test_lies():
 
 
 # ---- By hand: what no honest client sends -------------------------------------------------------------------------
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class Client:
-    """A client whose every member can be spoilt."""
-
+class Client(Acme):
     def __init__(self, name=NAME, secret=SECRET):
-        CHU.openssl("genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "acme.key")
-        self.key = CHU.path(f"acme-{id(self)}.key")
-        CHU.path("acme.key").rename(self.key)
-        text = CHU.openssl("ec", "-in", self.key, "-text", "-noout").stdout
-        point = bytes.fromhex("".join(text.split("pub:")[1].split("ASN1")[0].split()).replace(":", ""))
-        self.jwk = {"crv": "P-256", "kty": "EC", "x": b64(point[1:33]), "y": b64(point[33:65])}
-        self.kid = self.nonce = None
-        self.name, self.secret = name, secret
-
-    def thumbprint(self):
-        return b64(hashlib.sha256(json.dumps(self.jwk, separators=(",", ":"), sort_keys=True).encode()).digest())
-
-    def sign(self, data):
-        CHU.path("tosign").write_bytes(data)
-        CHU.openssl("dgst", "-sha256", "-sign", self.key, "-out", "signature", "tosign")
-        der, numbers, at = CHU.path("signature").read_bytes(), [], 2
-        for _ in range(2):
-            numbers.append(int.from_bytes(der[at + 2:at + 2 + der[at + 1]], "big").to_bytes(32, "big"))
-            at += 2 + der[at + 1]
-        return b"".join(numbers)
-
-    def post(self, url, payload, spoil=None, signature=None):
-        """status, body, headers"""
-        nonce = self.nonce or self.fresh()
-        header = {"alg": "ES256", "nonce": nonce, "url": url}
-        header.update({"kid": self.kid} if self.kid else {"jwk": self.jwk})
-        header.update(spoil or {})
-        header = {name: value for name, value in header.items() if value is not None}
-        protected, body = b64(json.dumps(header).encode()), b64(json.dumps(payload).encode()) if payload is not None else ""
-        message = {"protected": protected, "payload": body,
-                   "signature": signature or b64(self.sign(f"{protected}.{body}".encode()))}
-        request = urllib.request.Request(url, json.dumps(message).encode(), {"Content-Type": "application/jose+json"})
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            answer = opener.open(request, timeout=30)
-        except urllib.error.HTTPError as failure:
-            answer = failure
-        text = answer.read()
-        self.nonce = answer.headers.get("Replay-Nonce")
-        return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else text, answer.headers
-
-    def fresh(self):
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        return opener.open(urllib.request.Request(f"{CHU.url}/acme/new-nonce", method="HEAD")).headers["Replay-Nonce"]
-
-    def register(self):
-        import hmac
-        url = f"{CHU.url}/acme/new-account"
-        protected = b64(json.dumps({"alg": "HS256", "kid": self.name, "url": url}).encode())
-        payload = b64(json.dumps(self.jwk).encode())
-        key = base64.urlsafe_b64decode(self.secret + "=" * (-len(self.secret) % 4))
-        mac = hmac.new(key, f"{protected}.{payload}".encode(), "sha256").digest()
-        status, body, headers = self.post(url, {"externalAccountBinding": {"protected": protected, "payload": payload, "signature": b64(mac)}})
-        vigie.equal(status, 201, body)
-        self.kid = headers["Location"]
-        return self
-
-    def order(self, *names):
-        return self.post(f"{CHU.url}/acme/new-order", {"identifiers": [dict(zip(("type", "value"), name.split(":"))) for name in names]})
-
-
-def problem(answer, status, kind):
-    vigie.equal((answer[0], answer[1].get("type")), (status, f"urn:ietf:params:acme:error:{kind}"), answer[1])
+        super().__init__(CHU, name, secret)
 
 
 def test_messages():

@@ -75,7 +75,7 @@ class Installation:
             f"[trust]\nroots = {AUTHORITY.root.certificate}\nsystem = false\n"
             f"[mail]\nserver = smtp://127.0.0.1:{server.port}\ntls = none\nfrom = CSIRT <csirt@vigie.test>\ngnupg_home = {OURS}\n"
             f"[portal]\nlisten = 127.0.0.1:{self.port}\n[csirt]\nteam = {FOLDER}/team-{COUNT}.json\nlookup_private = true\nlookup_timeout = 5 s\nrdap = {rdap}\n"
-            f"whois = 127.0.0.1:{whois}\n")
+            f"whois = 127.0.0.1:{whois}\n[process]\nreach_itself = true\n")
         self.run([VIGIE, "user", "add", "a.martin", "--role", "head", "--generate", "-c", str(self.config)])
 
     def run(self, program, *words, status=0):

@@ -158,7 +158,7 @@ def hostile():
 # ---- Asking ----
 def ask(name, verdict, status, *more, given=("ca",)):
     begin = time.monotonic()
-    done = vigie.run("verify", "--online", "--json", "--no-system-roots", "--ca", str(FILES / "root.pem"), *more, str(FILES / f"{name}.pem"),
+    done = vigie.run("verify", "--online", "--loopback", "--json", "--no-system-roots", "--ca", str(FILES / "root.pem"), *more, str(FILES / f"{name}.pem"),
                      *[str(FILES / f"{one}.pem") for one in given])
     assert done.returncode in (0, 1), done.stderr
     answer = json.loads(done.stdout)
@@ -205,7 +205,7 @@ def test_issuers():
     """issuers that were not given: of a pair of certificates, then of several certificates of one entry"""
     answer = ask("orphan", "valid", "good", given=())
     vigie.equal([one["subject"] for one in answer["path"]], ["CN=orphan", "CN=sub", "CN=ca", "CN=root"])
-    done = vigie.run("verify", "--online", "--json", "--no-system-roots", "--ca", str(FILES / "root.pem"), str(FILES / "orphan-lost.pem"))
+    done = vigie.run("verify", "--online", "--loopback", "--json", "--no-system-roots", "--ca", str(FILES / "root.pem"), str(FILES / "orphan-lost.pem"))
     assert any("nothing of what" in (one["detail"] or "") for one in json.loads(done.stdout)["fetches"]), done.stdout
 
 
@@ -225,7 +225,7 @@ def test_not_asked():
         failure, _ = why(name)
         assert words in failure, (name, failure)
     for lang, words in (("fr", "elle ne nomme aucun serveur"), ("en", "it names no server")):
-        done = vigie.run("verify", "--online", "--no-system-roots", "--ca", str(FILES / "root.pem"), str(FILES / "domain.pem"), str(FILES / "ca.pem"),
+        done = vigie.run("verify", "--online", "--loopback", "--no-system-roots", "--ca", str(FILES / "root.pem"), str(FILES / "domain.pem"), str(FILES / "ca.pem"),
                          "--lang", lang)
         assert words in done.stdout, done.stdout
 

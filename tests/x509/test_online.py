@@ -228,7 +228,7 @@ def ask(name, *more, given=("ca",), root_name="root", expect=None):
 
 
 def online(name, verdict, status, *more, **how):
-    return ask(name, "--online", *more, expect=(verdict, status), **how)
+    return ask(name, "--online", "--loopback", *more, expect=(verdict, status), **how)
 
 
 def failed(answer, kind, word):
@@ -278,7 +278,7 @@ def test_issuers():
     answer = online("orphan", "valid", "good", given=())
     vigie.equal([one["subject"] for one in answer["path"]], ["CN=orphan", "CN=sub", "CN=ca", "CN=root"])
     failed(answer, "issuer", "404")
-    answer = ask("orphan-lost", "--online", given=())
+    answer = ask("orphan-lost", "--online", "--loopback", given=())
     refused(answer, "6.1.1 d: its issuer was not given")
     failed(answer, "issuer", "no certificate")
     vigie.equal(ask("orphan", given=())["verdict"], "refused")
@@ -365,14 +365,14 @@ def test_large():
 
 def test_once():
     """two paths to the same leaf: its list is fetched once"""
-    answer = ask("crossed", "--online", given=("cross1", "cross2"))
+    answer = ask("crossed", "--online", "--loopback", given=("cross1", "cross2"))
     vigie.equal((answer["verdict"], answer["paths"], HITS.count("cross.crl")), ("refused", 2, 1))
 
 
 def test_words():
     """in French and in English the reader is told what was asked, and that silence is no revocation"""
     for lang, words in (("fr", ("n’a répondu", "Demandé en ligne", "pas de réponse")), ("en", ("none of the addresses", "Asked online", "no answer"))):
-        done = vigie.run("verify", "--online", "--no-system-roots", "--ca", str(FILES / "root.pem"), str(FILES / "closed.pem"),
+        done = vigie.run("verify", "--online", "--loopback", "--no-system-roots", "--ca", str(FILES / "root.pem"), str(FILES / "closed.pem"),
                          str(FILES / "ca.pem"), "--lang", lang)
         assert all(word in done.stdout for word in words), done.stdout
     done = vigie.run("verify", "--online", "--timeout", "0", str(FILES / "good.pem"))
@@ -398,7 +398,7 @@ def test_portal():
     daemon = Daemon(folder=chu.folder, store={"url": store}, portal={"listen": f"127.0.0.1:{port}"}).start()
     try:
         for name, expected in (("one", ("valid", "good")), ("two", ("refused", "revoked"))):
-            done = vigie.run("verify", "--json", "--online", "--purpose", "any", "--no-system-roots", "--ca", str(chu.path("racine.pem")),
+            done = vigie.run("verify", "--json", "--online", "--loopback", "--purpose", "any", "--no-system-roots", "--ca", str(chu.path("racine.pem")),
                              str(chu.path(f"{name}.pem")))  # the authority between comes from the portal, too
             answer = json.loads(done.stdout)
             vigie.equal((answer["verdict"], answer["revocation"]["status"]), expected, answer)
