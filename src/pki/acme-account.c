@@ -131,11 +131,14 @@ static bool add(Acme *acme, const char *thumbprint, GError **error) {
     if (!contacts) /* answered */
         return true;
     g_autofree char *contact = vigie_json_text(contacts), *jwk = vigie_json_text(acme->jwk);
-    return store_get_int(acme->store, &id, error,
-                         "INSERT INTO acme_account (thumbprint, jwk, contact, enrolment, state, made) "
-                         "VALUES ($1, $2, $3, $4, 'valid', $5) RETURNING id",
-                         "tttii", thumbprint, jwk, contact, enrolment, acme->server->now) &&
-           answer_account(acme, id, 201, error);
+    int64_t added = 0;
+    bool valid = false; /* the same key at the same time: who comes second finds the account */
+    return store_exec_count(acme->store, &added, error,
+                            "INSERT INTO acme_account (thumbprint, jwk, contact, enrolment, state, made) "
+                            "VALUES ($1, $2, $3, $4, 'valid', $5) ON CONFLICT (thumbprint) DO NOTHING",
+                            "tttii", thumbprint, jwk, contact, enrolment, acme->server->now) &&
+           find(acme, thumbprint, &id, &valid, error) &&
+           answer_account(acme, id, added == 1 ? 201 : 200, error);
 }
 
 bool acme_new_account(Acme *acme, GError **error) {
@@ -202,11 +205,18 @@ bool acme_key_change(Acme *acme, GError **error) {
         return acme_problem(acme, 400, "badPublicKey", "the key cannot be read");
     if (!find(acme, thumbprint, &other, &valid, error))
         return false;
-    if (other) {
-        acme_location(acme, "account", other);
-        return acme_problem(acme, 409, "malformed", "this key has an account already");
+    g_autoptr(GError) failure = NULL;
+    bool changed = !other && store_exec(acme->store, &failure,
+                                        "UPDATE acme_account SET thumbprint = $2, jwk = $3 WHERE id = $1",
+                                        "itt", acme->account, thumbprint, jwk);
+    if (changed)
+        return answer_account(acme, acme->account, 200, error);
+    if (failure && !g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_CONFLICT)) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
     }
-    return store_exec(acme->store, error, "UPDATE acme_account SET thumbprint = $2, jwk = $3 WHERE id = $1",
-                      "itt", acme->account, thumbprint, jwk) &&
-           answer_account(acme, acme->account, 200, error);
+    if (!other && !find(acme, thumbprint, &other, &valid, error)) /* another was faster */
+        return false;
+    acme_location(acme, "account", other);
+    return acme_problem(acme, 409, "malformed", "this key has an account already");
 }

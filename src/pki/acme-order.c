@@ -3,6 +3,7 @@
 #include "pki/build.h"
 #include "pki/csr.h"
 #include "pki/enrol.h"
+#include "pki/enrolment.h"
 #include "pki/item.h"
 #include "pki/name.h"
 #include "pki/revoke.h"
@@ -195,23 +196,15 @@ static json_t *read_identifiers(Acme *acme, const json_t *permitted) {
 
 /* The account's enrolment, if it can still be used; else NULL, and answered. */
 static bool enrolment_of(Acme *acme, json_t **ret_enrolment, GError **error) {
-    g_autoptr(json_t) list = pki_enrolment_list(acme->store, acme->server->now, error);
-    size_t i;
-    json_t *one;
-    *ret_enrolment = NULL;
-    if (!list)
+    GError *failure = NULL;
+    *ret_enrolment = enrolment_read(acme->store, acme->enrolment, acme->server->now, &failure);
+    if (!failure)
+        return true;
+    if (!g_error_matches(failure, VIGIE_ERROR, VIGIE_ERROR_DENIED)) {
+        g_propagate_error(error, failure);
         return false;
-    json_array_foreach(list, i, one) {
-        VigieTime ends = 0;
-        int64_t uses = json_integer_value(json_object_get(one, "uses")),
-                used = json_integer_value(json_object_get(one, "used"));
-        if (json_integer_value(json_object_get(one, "id")) == acme->enrolment &&
-            vigie_time_parse_rfc3339(json_string_value(json_object_get(one, "ends")), &ends, NULL) &&
-            ends > acme->server->now && (uses == 0 || used < uses)) {
-            *ret_enrolment = json_incref(one);
-            return true;
-        }
     }
+    g_error_free(failure);
     return acme_problem(acme, 403, "unauthorized", "the enrolment of this account has ended, or is used up");
 }
 
@@ -271,6 +264,16 @@ static bool same_names(const Csr *csr, const json_t *names) {
     return csr->names->len == json_array_size(names);
 }
 
+/* Whoever has the key of a server would have the account, too. */
+static bool is_account_key(const Acme *acme, const Csr *csr) {
+    g_autoptr(EVP_PKEY) key = jose_openssl_jwk_to_EVP_PKEY(NULL, acme->jwk);
+    unsigned char *spki = NULL;
+    int size = key ? i2d_PUBKEY(key, &spki) : 0;
+    bool same = size > 0 && vigie_bytes_equal(csr->spki, vigie_bytes(spki, (size_t)size));
+    OPENSSL_free(spki);
+    return same;
+}
+
 static bool ask(Acme *acme, const Order *order, VigieBytes der, int64_t *ret_request, GError **error) {
     g_autofree char *requester = g_strdup_printf("acme:%" G_GINT64_FORMAT, acme->account);
     g_autoptr(GPtrArray) proven = g_ptr_array_new();
@@ -321,6 +324,8 @@ static bool finalize(Acme *acme, const Order *order, GError **error) {
     if (!same_names(csr, order->names))
         return acme_problem(acme, 400, "badCSR",
                             "the alternative names of the request are not those of the order");
+    if (is_account_key(acme, csr))
+        return acme_problem(acme, 400, "badCSR", "an account's key is no certificate's: make another one");
     if (!ask(acme, order, vigie_bytes(der, size), &request, &failure))
         return acme_refusal(acme, failure, error);
     return pki_request_wait(acme->store, request, WAIT_MS, &state, error) &&
@@ -340,6 +345,8 @@ bool acme_order(Acme *acme, GError **error) {
 }
 
 bool acme_orders(Acme *acme, GError **error) {
+    if (acme->id != acme->account)
+        return acme_problem(acme, 403, "unauthorized", "this is another's account");
     g_autoptr(VigieRows) rows = store_query(
         acme->store, error, "SELECT id FROM acme_order WHERE account = $1 ORDER BY id DESC LIMIT $2", "ii",
         acme->account, (int64_t)ORDERS_SHOWN);

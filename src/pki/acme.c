@@ -214,7 +214,10 @@ bool pki_acme_forget(VigieStore *store, VigieTime now, GError **error) {
 static bool find_account(Acme *acme, const char *kid, bool *ret_answered, GError **error) {
     g_autofree char *prefix = g_strconcat(acme->server->base, "/account/", NULL);
     int64_t id = g_str_has_prefix(kid, prefix) ? g_ascii_strtoll(kid + strlen(prefix), NULL, 10) : 0;
+    g_autofree char *own = acme_url(acme, "account", id); /* it has one address */
     bool found = false;
+    if (strcmp(own, kid) != 0)
+        id = 0;
     g_autoptr(VigieRows) rows = store_query(
         acme->store, error, "SELECT id, jwk, enrolment, state FROM acme_account WHERE id = $1", "i", id);
     if (!acme_row(rows, &found, error))
@@ -236,8 +239,9 @@ static bool find_account(Acme *acme, const char *kid, bool *ret_answered, GError
 /* RFC 8555 6.2: a key of its own, or an account's, never both. */
 static bool find_key(Acme *acme, bool wants_account, bool *ret_answered, GError **error) {
     json_t *jwk = json_object_get(acme->header, "jwk");
-    const char *kid = json_string_value(json_object_get(acme->header, "kid"));
-    if ((jwk != NULL) == (kid != NULL) || (wants_account && !kid)) {
+    const json_t *named = json_object_get(acme->header, "kid");
+    const char *kid = json_string_value(named);
+    if ((jwk != NULL) == (named != NULL) || (named && !kid) || (wants_account && !kid)) {
         *ret_answered = acme_problem(acme, 400, "malformed", "RFC 8555 6.2: %s is wanted in the header",
                                      wants_account ? "the account's kid" : "either jwk or kid");
         return true;
