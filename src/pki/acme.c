@@ -374,17 +374,12 @@ bool pki_acme_post(VigieStore *store, const VigieAcme *server, const char *path,
 /* ---- What is not signed ------------------------------------------------------------------------------------------------ */
 /* The enrolment that is open to all, if there is one; 0. */
 static int64_t open_enrolment(VigieStore *store, VigieTime now, GError **error) {
-    g_autoptr(json_t) list = pki_enrolment_list(store, now, error);
-    size_t i;
-    json_t *one;
-    json_array_foreach(list, i, one) {
-        VigieTime ends = 0;
-        if (json_is_true(json_object_get(one, "open")) &&
-            vigie_time_parse_rfc3339(json_string_value(json_object_get(one, "ends")), &ends, NULL) &&
-            ends > now)
-            return json_integer_value(json_object_get(one, "id"));
-    }
-    return list ? 0 : -1;
+    int64_t id = 0;
+    bool read = store_get_int(store, &id, error,
+                              "SELECT COALESCE(MAX(id), 0) FROM pki_enrolment WHERE open = 1 AND ended = 0 "
+                              "AND ends > $1 AND (uses = 0 OR used < uses)",
+                              "i", now);
+    return read ? id : -1;
 }
 
 int64_t acme_open_enrolment(const Acme *acme, GError **error) {

@@ -166,6 +166,26 @@ def test_many_enrolments():
         CHU.sql("DELETE FROM pki_enrolment WHERE name LIKE 'x%' AND secret = '' AND sha256 = ''")
 
 
+def test_open_ended():
+    """an enrolment that is open to all takes no accounts once it was ended; an older one that is not does"""
+    def required():
+        return json.loads(CHU.curl(f"{CHU.url}/acme/directory"))["meta"]["externalAccountRequired"]
+
+    def opened():
+        name, _ = CHU.enrolment("--open", "--challenge", "--name", "dns:chu.test", profile="server-ssl")
+        return str(CHU.sql(f"SELECT id FROM pki_enrolment WHERE name = '{name}'")[0][0])
+    older, newer = opened(), opened()
+    vigie.equal(required(), False)
+    CHU.run("request", "end", newer, "--account", "a.dsi")
+    one = Acme(CHU, NAME, SECRET)
+    status, _, headers = one.post(f"{CHU.url}/acme/new-account", {})
+    one.kid = headers["Location"]
+    vigie.equal((status, one.order("dns:open.chu.test")[0]), (201, 201))
+    CHU.run("request", "end", older, "--account", "a.dsi")
+    vigie.equal(required(), True)
+    problem(Acme(CHU, NAME, SECRET).post(f"{CHU.url}/acme/new-account", {}), 403, "externalAccountRequired")
+
+
 def test_account_key():
     """an account's key is no certificate's: who has the server's would have the account"""
     one = client()
@@ -251,5 +271,5 @@ def test_scep_renewals():
 
 
 with CHU:
-    tap.run([test_jws_confused, test_kid_of_any_kind, test_out_of_order, test_others_by_number, test_many_enrolments, test_account_key,
+    tap.run([test_jws_confused, test_kid_of_any_kind, test_out_of_order, test_others_by_number, test_many_enrolments, test_open_ended, test_account_key,
              test_account_race, test_replay_after_restart, test_scep_renewals])
