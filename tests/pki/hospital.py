@@ -1,7 +1,9 @@
 """A hospital with authorities of its own, on SQLite or on the server that $VIGIE_TEST_POSTGRESQL names."""
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -61,7 +63,8 @@ class Hospital:
             permitted=f"permitted = {permitted}" if permitted else ""))
         self.path("passphrase").write_text("correct horse battery staple\n")
         self.config = self.path("vigie.conf")
-        self.config.write_text(f"[store]\nurl = {self.store()}\n[pki]\nenrolment_key = {self.path('enrolment-key')}\n")
+        self.store_url = self.store()
+        self.config.write_text(f"[store]\nurl = {self.store_url}\n[pki]\nenrolment_key = {self.path('enrolment-key')}\n")
         if init:
             self.ca("init", self.path("hierarchy.conf"))
             self.path("racine.pem").write_text(self.ca("show", "racine", "--pem").stdout)
@@ -77,6 +80,14 @@ class Hospital:
         schema = f"pki_{os.getpid()}_{Hospital.count}"
         subprocess.run(["psql", "-q", server, "-c", f"CREATE SCHEMA {schema}"], check=True)
         return f"{server}?options=-csearch_path%3D{schema}"
+
+    def sql(self, statement):
+        """Runs it on the store, behind Vigie's back; the rows."""
+        if self.store_url.startswith("sqlite:"):
+            with contextlib.closing(sqlite3.connect(self.store_url.removeprefix("sqlite:"), timeout=20)) as store, store:
+                return [tuple(row) for row in store.execute(statement)]
+        done = subprocess.run(["psql", "-qAt", "-F", "\t", self.store_url, "-c", statement], check=True, capture_output=True, text=True)
+        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
 
     def command(self, *arguments):
         return [vigie.PROGRAM, "ca", *map(str, arguments), "--config", str(self.config), "--lang", "en"]

@@ -25,8 +25,7 @@ class Registrar(Hospital):
         self.path("passphrase").chmod(0o600)
         self.path("evidence-key").write_bytes(os.urandom(32))
         self.path("evidence-key").chmod(0o600)
-        url = next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
-        self.daemon = Daemon(folder=self.folder, store={"url": url},
+        self.daemon = Daemon(folder=self.folder, store={"url": self.store_url},
                              pki={"signer_authorities": "equipements", "signer_passphrases": str(self.path("passphrase")),
                                   "evidence_key": str(self.path("evidence-key"))})
 
@@ -66,15 +65,6 @@ class Registrar(Hospital):
         return self.request("add", "--profile", "device", "--csr", csr, "--field", "organisation=CHU de Test",
                             *(more or ("--account", "c.martin")), expect=expect)
 
-    def sql(self, statement):
-        """Runs it on the store, behind Vigie's back; the rows."""
-        server = os.environ.get("VIGIE_TEST_POSTGRESQL")
-        if not server:
-            with contextlib.closing(sqlite3.connect(self.path("vigie.db"), timeout=20)) as store, store:
-                return [tuple(row) for row in store.execute(statement)]
-        done = subprocess.run(["psql", "-qAt", "-F", "\t", self.store_url(), "-c", statement], check=True, capture_output=True, text=True)
-        return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
-
     def holds(self, content):
         """Whether the database's files, or its dump, have these octets anywhere."""
         if not os.environ.get("VIGIE_TEST_POSTGRESQL"):
@@ -82,7 +72,7 @@ class Registrar(Hospital):
             files = [self.path(name) for name in ("vigie.db", "vigie.db-wal") if self.path(name).exists()]
             held = subprocess.run(["cat", *files], check=True, capture_output=True).stdout
         else:
-            url, options = self.store_url().split("?options=-csearch_path%3D")
+            url, options = self.store_url.split("?options=-csearch_path%3D")
             held = subprocess.run(["pg_dump", "-n", options, url], check=True, capture_output=True).stdout
         return content in held or content.hex().encode() in held
 
@@ -90,9 +80,6 @@ class Registrar(Hospital):
         """{(state, what it says)} of this kind of check"""
         done = vigie.run("doctor", "--json", "--lang", "en", "--config", str(self.config))
         return {(one["state"], one["what"]) for one in json.loads(done.stdout)["checks"] if one["id"] == check}
-
-    def store_url(self):
-        return next(line for line in self.config.read_text().splitlines() if line.startswith("url"))[6:]
 
     def certificates(self):
         return int(self.sql("SELECT count(*) FROM pki_certificate WHERE profile <> 'ocsp-responder'")[0][0])
@@ -116,7 +103,7 @@ class Registrar(Hospital):
                                 "pid <> pg_backend_pid()") == [("0",)]
         else:
             def free():
-                with contextlib.closing(sqlite3.connect(self.store_url().removeprefix("sqlite:"), timeout=0.5)) as store:
+                with contextlib.closing(sqlite3.connect(self.store_url.removeprefix("sqlite:"), timeout=0.5)) as store:
                     return store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
         return not any(free() or time.sleep(0.05) for _ in range(10))
 

@@ -1,12 +1,9 @@
 """vigie ca crl: lists that openssl reads and obeys, full, delta and divided."""
-import contextlib
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from hospital import Hospital  # noqa: E402
@@ -135,15 +132,6 @@ def test_due():
         vigie.equal([one["file"] for one in json.loads(done.stdout)["lists"]], expected, done.stderr)
 
 
-def execute(chu, statement):
-    url = chu.config.read_text().split("url = ")[1].strip()
-    if url.startswith("sqlite:"):
-        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:"), timeout=20)) as store, store:
-            store.execute(statement)
-    else:
-        subprocess.run(["psql", "-q", url, "-c", statement], check=True)
-
-
 def test_linted():
     """a list that would break a rule is not signed: the one before stays, and what is wrong is said"""
     chu = Hospital()
@@ -151,12 +139,12 @@ def test_linted():
     chu.ca("revoke", bad, "--reason", "keyCompromise")
     publish(chu)
     before = chu.path("web/equipements.crl").read_bytes()
-    execute(chu, "UPDATE pki_revocation SET reason = 7")
+    chu.sql("UPDATE pki_revocation SET reason = 7")
     done = chu.ca("crl", "equipements", "--full", expect=2)
     assert "not signed, for it breaks RFC 5280 5.3.1" in done.stderr and "rfc5280.crl-reason" in done.stderr, done.stderr
     chu.ca("publish", chu.path("web"))
     vigie.equal(chu.path("web/equipements.crl").read_bytes(), before)
-    execute(chu, "UPDATE pki_revocation SET reason = 1")
+    chu.sql("UPDATE pki_revocation SET reason = 1")
     vigie.equal(publish(chu, "--full"), ["equipements.crl", "equipements-delta.crl"])
 
 

@@ -142,7 +142,7 @@ def test_from_before():
     literal = f"'\\x{clear.hex()}'" if os.environ.get("VIGIE_TEST_POSTGRESQL") else f"x'{clear.hex()}'"
     statement = f"UPDATE pki_evidence SET content = {literal}, sha256 = '{digest}', seal_key = '' WHERE id = {paper}"
     if os.environ.get("VIGIE_TEST_POSTGRESQL"):
-        subprocess.run(["psql", "-q", CHU.store_url()], input=statement, text=True, check=True)
+        subprocess.run(["psql", "-q", CHU.store_url], input=statement, text=True, check=True)
     else:
         CHU.sql(statement)
     assert holds(CANARY), "there it is"

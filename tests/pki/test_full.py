@@ -24,13 +24,6 @@ class Small(Registrar):
             MOUNTS.append(self.path("db"))
         return f"sqlite:{self.path('db')}/vigie.db"
 
-    def sql(self, statement):
-        if not SQLITE:
-            return super().sql(statement)
-        import sqlite3
-        with sqlite3.connect(self.path("db") / "vigie.db", timeout=20) as store:
-            return [tuple(row) for row in store.execute(statement)]
-
 
 CHU = Small()
 CHU.account("c.martin", role="biomed")

@@ -142,7 +142,7 @@ DAY = 86400
 
 def at(seconds, protocol, content, *more):
     CHU.path("ask").write_bytes(content)
-    done = subprocess.run([os.environ["ASK_AT"], CHU.store_url(), CHU.path("registrar-both.pem"), str(seconds), protocol, CHU.path("ask"), *more],
+    done = subprocess.run([os.environ["ASK_AT"], CHU.store_url, CHU.path("registrar-both.pem"), str(seconds), protocol, CHU.path("ask"), *more],
                           capture_output=True, text=True, timeout=60)
     vigie.equal(done.returncode, 0, done.stderr)
     return done.stdout

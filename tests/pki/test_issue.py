@@ -1,6 +1,5 @@
 """vigie ca issue, revoke and the log: what comes out holds under openssl, and what must not come out does not."""
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -259,13 +258,8 @@ def test_compromised_key_in_other_clothes():
 
 def bar(digest):
     """As versions did that told keys by all of their encoding."""
-    url = next(line for line in CHU.config.read_text().splitlines() if line.startswith("url"))[6:]
-    statement = "INSERT INTO pki_bad_key (hash) VALUES "
-    if url.startswith("sqlite:"):
-        with contextlib.closing(sqlite3.connect(url[7:], timeout=20)) as store, store:
-            store.execute(f"{statement} (x'{digest}')")
-    else:
-        subprocess.run(["psql", "-q", url, "-c", f"{statement} ('\\x{digest}')"], check=True)
+    blob = f"x'{digest}'" if CHU.store_url.startswith("sqlite:") else f"'\\x{digest}'"
+    CHU.sql(f"INSERT INTO pki_bad_key (hash) VALUES ({blob})")
 
 
 def test_key_has_one_encoding():

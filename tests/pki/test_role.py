@@ -11,7 +11,7 @@ from support import tap, vigie  # noqa: E402
 
 GRANTS = pathlib.Path(__file__).resolve().parents[2] / "doc/deploy/signer.sql"
 CHU = Registrar()
-OWNER = CHU.store_url()
+OWNER = CHU.store_url
 assert "//vigie@" in OWNER, OWNER
 SIGNER = OWNER.replace("//vigie@", "//signer@")
 
