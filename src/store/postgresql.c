@@ -38,7 +38,6 @@ typedef struct {
 } Failure;
 
 static const Failure failures[] = {
-    {"23", VIGIE_ERROR_CONFLICT, "it contradicts what is stored"},
     {"53100", VIGIE_ERROR_UNAVAILABLE,
      "the server's disk is full, the change was not made and nothing written before is lost; free some space "
      "there, "
@@ -50,11 +49,11 @@ static const Failure failures[] = {
      "locked by another process for too long; try again, and if it stays so, see who holds it in "
      "pg_stat_activity"},
     {"57014", VIGIE_ERROR_BUSY, "the server's time limit ended the statement; try again"},
-    {"25006", VIGIE_ERROR_DENIED,
+    {"25006", VIGIE_ERROR_UNAVAILABLE,
      "the server accepts no change (a replica, or read-only); name the primary in store.url"},
-    {"42501", VIGIE_ERROR_DENIED,
+    {"42501", VIGIE_ERROR_UNAVAILABLE,
      "the user of store.url lacks a right; grant it, or make it the owner of the schema"},
-    {"28", VIGIE_ERROR_DENIED,
+    {"28", VIGIE_ERROR_UNAVAILABLE,
      "the server refuses the user of store.url; check its name, password and pg_hba.conf"},
     {"58", VIGIE_ERROR_UNAVAILABLE, "the server cannot read or write its files; see its log and the disk"},
     {"XX00", VIGIE_ERROR_UNAVAILABLE,
@@ -83,6 +82,11 @@ static void set_error(PgStore *store, const PGresult *result, const char *sql, G
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     if (!said)
         said = PQerrorMessage(store->session);
+    if (state && g_str_has_prefix(state, "23")) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "it contradicts what is stored (%s%s%s)", said,
+                    detail ? "; " : "", detail ? detail : "");
+        return;
+    }
     for (size_t i = 0; state && i < G_N_ELEMENTS(failures); i++)
         if (g_str_has_prefix(state, failures[i].state)) {
             g_set_error(error, VIGIE_ERROR, (int)failures[i].code, "store %s: %s (%s%s%s)", store->name,

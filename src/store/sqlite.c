@@ -54,8 +54,7 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
             path, folder);
         return;
     case SQLITE_CONSTRAINT:
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "store %s: it contradicts what is stored (%s)",
-                    path, detail);
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_CONFLICT, "it contradicts what is stored (%s)", detail);
         return;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -68,7 +67,7 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
         g_set_error(
-            error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+            error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
             "store %s: cannot be written; give it and its folder to the user who runs vigie (ls -la %s), and "
             "check that the file system is not mounted read-only",
             path, path);
@@ -82,7 +81,7 @@ static void set_error(SqliteStore *store, const char *sql, GError **error) {
         return;
     case SQLITE_NOTADB:
         g_set_error(
-            error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+            error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
             "store %s: not a SQLite database, or one whose beginning is damaged; name another file in "
             "store.url, or put back the last backup",
             path);
@@ -411,7 +410,7 @@ static bool make_file(const char *path, GError **error) {
                     "with --config",
                     path, folder);
     else if (cause == EACCES || cause == EPERM || cause == EROFS)
-        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_DENIED,
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_UNAVAILABLE,
                     "store %s: cannot be written (%s); give it and its folder to the user who runs vigie (ls "
                     "-la %s), "
                     "and check that the file system is not mounted read-only",

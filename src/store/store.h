@@ -7,8 +7,8 @@
  * LIKE tells case apart. TEXT is valid UTF-8: what strangers sent is stored as bytes, or converted first.
  *
  * A VigieStore is one connection and belongs to one thread; open as many as there are threads. Errors are
- * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk
- * or a server that is down, each with the remedy in words. */
+ * VIGIE_ERROR: CONFLICT for a broken constraint, BUSY for a lock not had in time, UNAVAILABLE for a full disk, a file that
+ * may not be written or a server that is down, each with the remedy in words. DENIED is never the store's: it is a reader's. */
 #pragma once
 
 #include "base/base.h"

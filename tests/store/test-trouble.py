@@ -245,7 +245,7 @@ def sqlite_read_only_file(folder):
     table(f'sqlite:{folder}/vigie.db').__exit__()
     os.chmod(folder, 0o777)
     os.chmod(f'{folder}/vigie.db', 0o444)
-    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'UNAVAILABLE', 'ls -la', folder)
 
 
 def sqlite_read_only_folder(folder):
@@ -253,11 +253,11 @@ def sqlite_read_only_folder(folder):
     table(f'sqlite:{folder}/vigie.db').__exit__()
     os.chmod(f'{folder}/vigie.db', 0o666)
     os.chmod(folder, 0o555)
-    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'UNAVAILABLE', 'ls -la', folder)
     os.chmod(folder, 0o755)
     os.remove(f'{folder}/vigie.db')
     os.chmod(folder, 0o555)
-    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'DENIED', 'ls -la', folder)
+    says(Client(f'sqlite:{folder}/vigie.db', **unprivileged(folder)).said, 'UNAVAILABLE', 'ls -la', folder)
     os.chmod(folder, 0o755)
 
 
@@ -281,7 +281,7 @@ def sqlite_damaged(folder):
         client.fails('get SELECT sum(length(b)) FROM t', 'UNAVAILABLE', 'damaged', 'backup', '.recover')
     with open(path, 'r+b') as file:
         file.write(b'%PDF-1.7' * 64)
-    says(Client(f'sqlite:{path}').said, 'INVALID', 'not a SQLite database')
+    says(Client(f'sqlite:{path}').said, 'UNAVAILABLE', 'not a SQLite database')
 
 
 # ---- PostgreSQL -------------------------------------------------------------------------------------------------
@@ -362,13 +362,13 @@ def postgresql_refused(cluster):
         says(said, 'UNAVAILABLE', word, 'store.url')
         assert 'hunter2' not in said
     with opened(f'postgresql://guest:right@{at}/postgres') as guest:
-        guest.fails('do CREATE TABLE public.mine (n BIGINT)', 'DENIED', 'grant')
-        guest.fails('migrate', 'DENIED', 'grant')
+        guest.fails('do CREATE TABLE public.mine (n BIGINT)', 'UNAVAILABLE', 'grant')
+        guest.fails('migrate', 'UNAVAILABLE', 'grant')
 
 
 def postgresql_read_only(cluster):
     with opened(f'{fresh(cluster)}%20-cdefault_transaction_read_only%3Don') as client:
-        client.fails('migrate', 'DENIED', 'primary')
+        client.fails('migrate', 'UNAVAILABLE', 'primary')
 
 
 def postgresql_disk_full(cluster):
