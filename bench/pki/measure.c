@@ -186,7 +186,8 @@ static void answers(VigieStore *store, VigieAuthority *authority, const VigiePro
     g_autoptr(json_t) list = pki_certificate_list(store, &filter, vigie_time_now(), &error);
     must(list != NULL, error);
     g_autofree char *serial = g_strdup(json_string_value(json_object_get(json_array_get(list, 0), "serial")));
-    must(pki_responder_make(store, authority, profiles, "measured, not kept", "bench", vigie_time_now(), &error),
+    must(pki_responder_make(store, authority, profiles, "measured, not kept", "bench", vigie_time_now(),
+                            &error),
          error);
     must(pki_ocsp_add_key(with_key, store, "equipements", "measured, not kept", &error), error);
     double wall = seconds(CLOCK_MONOTONIC);
@@ -237,7 +238,8 @@ int main(int argc, char **argv) {
         .file = hierarchy, .passphrase = passphrase, .who = "bench", .now = vigie_time_now()};
     g_autoptr(json_t) made = pki_ceremony(store, &ceremony, &error);
     must(made != NULL, error);
-    g_autoptr(VigieAuthority) authority = pki_authority_open(store, "equipements", "measured, not kept", &error);
+    g_autoptr(VigieAuthority) authority =
+        pki_authority_open(store, "equipements", "measured, not kept", &error);
     must(authority != NULL, error);
     for (int i = 0; i < GROUP; i++)
         csrs[i] = make_csr(argv[2], i);

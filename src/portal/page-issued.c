@@ -147,6 +147,7 @@ static void add_contents(json_t *view) {
     g_autofree char *key = g_strdup_printf("%s %u", x509_key_name(own->key), own->key_bits),
                     *sha256 = vigie_hex_text(vigie_bytes(own->sha256, sizeof own->sha256));
     json_object_set_new(view, "names", names);
+    json_object_set_new(view, "named", json_boolean(own->name_count > 0));
     json_object_set_new(view, "key", json_string(key));
     json_object_set_new(view, "sha256", json_string(sha256));
 }
