@@ -169,7 +169,14 @@ static bool check_count(const Syntax *syntax, int count, GError **error) {
     return false;
 }
 
-static bool check(const Syntax *syntax, const GPtrArray *given, GError **error) {
+/* `word`: the first that is no option, or NULL. */
+static bool check(const Syntax *syntax, const char *word, const GPtrArray *given, GError **error) {
+    if (!syntax->form && word) {
+        g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
+                    "%s is no command of vigie %s: vigie %s --help lists them", word, syntax->command,
+                    syntax->command);
+        return false;
+    }
     if (!syntax->form) {
         g_set_error(error, VIGIE_ERROR, VIGIE_ERROR_INVALID,
                     "a command is wanted after vigie %s: vigie %s --help lists them", syntax->command,
@@ -376,7 +383,7 @@ bool cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char 
         return false;
     }
     VigieLang lang = vigie_lang_default();
-    if (parse(&syntax, argc, argv, &error) && check(&syntax, given, &error) &&
+    if (parse(&syntax, argc, argv, &error) && check(&syntax, *argc > 1 ? (*argv)[1] : NULL, given, &error) &&
         check_count(&syntax, *argc - 2, &error) && read_lang(lang_text, &lang, &error)) {
         *ret_lang = lang;
         return true;

@@ -102,7 +102,7 @@ def test_refused():
             (("ca", "-o", "x", "list"), "l’option --out est de vigie ca issue", "--out is an option of vigie ca issue"),
             (("ca",), "il faut une commande après vigie ca ; vigie ca --help les donne",
              "a command is wanted after vigie ca: vigie ca --help lists them"),
-            (("fleet", "lsit"), "il faut une commande après vigie fleet", "a command is wanted after vigie fleet"),
+            (("fleet", "lsit"), "lsit n’est pas une commande de vigie fleet", "lsit is no command of vigie fleet"),
             (("ca", "show"), "comme dans : vigie ca show NOM", "as in: vigie ca show NAME"),
             (("ca", "list", "x"), "comme dans : vigie ca list", "as in: vigie ca list"),
             (("ca", "answer", "a"), "comme dans : vigie ca answer NOM DEMANDE", "as in: vigie ca answer NAME REQUEST"),

@@ -52,7 +52,7 @@ CONFIGURATIONS = {
 }
 # command line, "@NAME" a configuration: what it says in French, what in English
 REFUSED = {
-    "fleet nope @good": ("il faut une commande après vigie fleet", "a command is wanted after vigie fleet"),
+    "fleet nope @good": ("nope n’est pas une commande de vigie fleet", "nope is no command of vigie fleet"),
     "fleet show @good": ("comme dans : vigie fleet show", "as in: vigie fleet show"),
     "fleet show X @good": ("aucun équipement du parc ne s’appelle « X »", "no device of the fleet is called \"X\""),
     "fleet list --state x @good": ("« x » n’est pas possible ici", "\"x\" is not"),
