@@ -138,7 +138,8 @@ bool lab_secure(LabSession *session);
 /* The time by the device's own clock. */
 time_t lab_session_time(const LabSession *session);
 
-/* Serves until a signal says stop. `ready` is called once everything listens. */
+/* Serves until a signal says stop, which ends the process, with 0: it returns only where it failed. `ready` is called once everything
+ * listens. */
 bool lab_serve(LabEndpoint *endpoints, size_t count, const char *network, void (*ready)(void),
                GError **error);
 

@@ -195,7 +195,7 @@ bool lab_serve(LabEndpoint *endpoints, size_t count, const char *network, void (
             return false;
     ready();
     watch(endpoints, count);
-    for (size_t i = 0; i < count; i++)
-        close(endpoints[i].fd);
-    return true;
+    /* Sessions still speak, with what the caller and libcrypto would free as they end: the kernel takes it from all at once. */
+    fflush(NULL);
+    _exit(0);
 }
