@@ -53,7 +53,7 @@ REFUSED = {
     "ca directory --config vigie.conf": ("pki.directory est vide", "pki.directory is empty"),
     "ca reissue racine --out folder --config vigie.conf": ("rien ne remplace encore cette autorité", "nothing succeeds this authority yet"),
     "ca destroy racine --config vigie.conf": ("autorité racine : sa clé sert encore", "authority racine: its key is still wanted"),
-    "ca foo --config vigie.conf": ("il faut une commande", "a command is wanted"),
+    "ca foo --config vigie.conf": ("foo n’est pas une commande de vigie ca", "foo is no command of vigie ca"),
     "request add --csr a.csr --config vigie.conf": ("il faut --profile", "--profile is wanted"),
     "request add --profile device --csr a.csr --config vigie.conf": ("profil device : il faut un nom", "profile device: a name is wanted"),
     "request add --profile device --csr cut --config vigie.conf": ("ce n’est pas une demande PKCS#10, en PEM ou DER (X.690", "this is no PKCS#10 request, PEM or DER (X.690"),
