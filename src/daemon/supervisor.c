@@ -261,7 +261,7 @@ static void hear_child(Supervisor *supervisor, Child *child) {
     bool all = true, signer = false;
     for (size_t i = 0; i < CHILDREN; i++) {
         const Child *one = &supervisor->children[i];
-        all = all && (one->ready || !one->wanted);
+        all = all && ((one->ready && !one->stopping) || !one->wanted);
         signer = signer || (one->wanted && strcmp(one->role, "signer") == 0);
     }
     if (all) {

@@ -130,6 +130,7 @@ def test_reload():
     wait_for(lambda: CHU.daemon.log().count("are at work") > ready, 30)
     vigie.equal(status_of(after)["Uid"].split()[0], str(SIGNER.pw_uid))
     os.kill(after, signal.SIGSTOP)
+    wait_for(lambda: status_of(after)["State"].startswith("T"), 30)  # before that, a signal that ends it would still be taken
     CHU.daemon.process.send_signal(signal.SIGHUP)
     another(after)
     assert "the signer did not end: killed" in CHU.daemon.log(), CHU.daemon.log()[-500:]
