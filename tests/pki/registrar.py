@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 sys.path.insert(0, os.path.dirname(__file__))
-from daemon import Daemon, wait_for  # noqa: E402
+from daemon import Daemon, stand_still, wait_for  # noqa: E402
 from hospital import Hospital  # noqa: E402
 from support import vigie  # noqa: E402
 
@@ -111,12 +111,12 @@ class Registrar(Hospital):
     def still(self):
         """The signer stands still meanwhile, as one that is busy or dead. Its pid. It holds no lock: else nobody could ask for anything."""
         signer = self.daemon.children()["signer"]
-        os.kill(signer, signal.SIGSTOP)
+        stand_still(signer)
         try:
             while self.locked():
                 os.kill(signer, signal.SIGCONT)
                 time.sleep(0.1)
-                os.kill(signer, signal.SIGSTOP)
+                stand_still(signer)
             yield signer
         finally:
             os.kill(signer, signal.SIGCONT)

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 import registrar  # noqa: E402, F401: where the helpers are
-from daemon import alive, status_of, wait_for  # noqa: E402
+from daemon import alive, stand_still, status_of, wait_for  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 if os.getuid() != 0:
@@ -129,8 +129,7 @@ def test_reload():
     after = another(before["signer"])
     wait_for(lambda: CHU.daemon.log().count("are at work") > ready, 30)
     vigie.equal(status_of(after)["Uid"].split()[0], str(SIGNER.pw_uid))
-    os.kill(after, signal.SIGSTOP)
-    wait_for(lambda: status_of(after)["State"].startswith("T"), 30)  # before that, a signal that ends it would still be taken
+    stand_still(after)
     CHU.daemon.process.send_signal(signal.SIGHUP)
     another(after)
     assert "the signer did not end: killed" in CHU.daemon.log(), CHU.daemon.log()[-500:]

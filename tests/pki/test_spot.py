@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from registrar import Registrar  # noqa: E402
-from daemon import wait_for  # noqa: E402
+from daemon import stand_still, wait_for  # noqa: E402
 from support import tap, vigie  # noqa: E402
 
 CHU = Registrar()
@@ -234,7 +234,7 @@ def test_forged_questions():
     line = descriptor("portal")
     authority = int(CHU.sql("SELECT id FROM pki_authority WHERE name = 'equipements'")[0][0])
     right = question(authority=authority)
-    os.kill(portal, signal.SIGSTOP)  # it would take the answers
+    stand_still(portal)  # it would take the answers
     try:
         answer = reply_to(line, right)
         assert answer and b"n" * 16 in answer, "the form is right, and so what follows is refused for what is wrong with it"

@@ -133,6 +133,12 @@ class Daemon:
             return answer.code, answer.read().decode()
 
 
+def stand_still(pid):
+    """Stops it, and waits until it is: before that it may still do a thing, or take another signal."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: status_of(pid)["State"].startswith("T"), 30)
+
+
 def status_of(pid):
     """The members of /proc/PID/status."""
     text = pathlib.Path("/proc/%d/status" % pid).read_text()
