@@ -120,68 +120,6 @@ def entry(name):
 
 
 def test_named_as_authority():
-    """a subscriber called as an authority, in other letters, or before there was that authority: each has its own entry, nobody is held up"""
-    lists = search("(cn=AC Équipements)", "certificateRevocationList;binary")
-    CHU.path("list.crl").write_bytes(lists[0])
-    CHU.openssl("crl", "-in", "list.crl", "-inform", "DER", "-CAfile", "equipements.pem", "-noout")
-    vigie.equal(json.loads(publish()), {"changed": 0}, "what stands there already is not sent again")
-
-
-def test_subscribers():
-    """an organisation's certificate is found by its name, a server's is not published; revoked, it is gone, and the lists tell"""
-    serial = issue("organisation-seal", "cachet", *SEAL)
-    publish()
-    vigie.equal(search("(objectClass=pkiUser)", "userCertificate;binary"), [der("cachet")])
-    issue("organisation-seal", "cachet2", *SEAL)
-    publish()
-    vigie.equal(sorted(search("(objectClass=pkiUser)", "userCertificate;binary")), sorted([der("cachet"), der("cachet2")]))
-    CHU.ca("revoke", serial, "--reason", "cessationOfOperation")
-    CHU.ca("crl", "equipements")
-    publish()
-    vigie.equal(search("(objectClass=pkiUser)", "userCertificate;binary"), [der("cachet2")])
-    delta = search("(cn=AC Équipements)", "deltaRevocationList;binary")
-    CHU.path("delta.crl").write_bytes(delta[0])
-    assert serial.upper() in CHU.openssl("crl", "-in", "delta.crl", "-inform", "DER", "-noout", "-text").stdout
-
-
-def test_generations():
-    """two generations of a root stand at one entry with those that link them; another's authority, vouched for, stands in a pair"""
-    CHU.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "f.key", "-out", "f.pem", "-subj",
-                "/C=FR/CN=AC Labo")
-    with open(CHU.path("hierarchy.conf"), "a", encoding="utf-8") as file:
-        file.write("\n[authority racine-2]\nsucceeds = racine\ntitle = AC Racine\nsubject = C=FR;O=CHU de Test;CN=AC Racine CHU de Test\n"
-                   f"\n[cross labo]\nissuer = racine-2\ncertificate = {CHU.path('f.pem')}\npath_length = 0\npermitted = dns:labo.test\n")
-    CHU.ca("init", CHU.path("hierarchy.conf"))
-    publish()
-    CHU.ca("publish", CHU.path("web"))
-    stands = {path.stem: path.read_bytes() for path in CHU.path("web").glob("*.cer")}
-    vigie.equal(sorted(search("(cn=AC Racine)", "cACertificate;binary")),
-                sorted(stands[name] for name in ("racine", "racine-2", "racine-by-racine-2", "racine-2-by-racine")))
-    pair, = search("(cn=AC Racine)", "crossCertificatePair;binary")
-    CHU.path("pair").write_bytes(pair)
-    told = CHU.openssl("asn1parse", "-inform", "DER", "-in", "pair").stdout.splitlines()
-    assert "SEQUENCE" in told[0] and "cont [ 1 ]" in told[1], told[:2]
-    assert pair.endswith(stands["labo-by-racine-2"]), "the pair does not hold the certificate"
-    vigie.equal(json.loads(publish()), {"changed": 0}, "what stands there already is not sent again")
-    serial = CHU.openssl("x509", "-inform", "DER", "-in", "web/labo-by-racine-2.cer", "-noout", "-serial").stdout.strip().split("=")[1]
-    CHU.ca("revoke", serial, "--reason", "cessationOfOperation")
-    publish()
-    vigie.equal(search("(cn=AC Racine)", "crossCertificatePair;binary"), [], "a revoked one is gone")
-
-
-def named(service):
-    return [*SEAL[:4], "--field", f"service={service}", *SEAL[6:]]
-
-
-def entry(name):
-    """(classes, how many certificates of subscribers) of each entry of this name."""
-    found = search(f"(cn={name})", "userCertificate;binary")
-    done = subprocess.run(["ldapsearch", "-x", "-LLL", "-H", f"ldap://127.0.0.1:{SLAPD.port}", "-b", BASE, f"(cn={name})", "objectClass"],
-                          capture_output=True, text=True, check=True)
-    return {line.split()[1] for line in done.stdout.splitlines() if line.startswith("objectClass")}, len(found)
-
-
-def test_named_as_authority():
     """a subscriber who is called as an authority is, in other letters and spaces, or before the authority was: found elsewhere, the authority's entry
     stays its own, and others are published as well"""
     lists = search("(cn=AC Équipements)", "certificateRevocationList;binary")
