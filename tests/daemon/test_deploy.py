@@ -103,7 +103,7 @@ def analyse(unit):
 def unit_is_valid():
     """systemd takes the unit without a complaint, and finds it well confined, also with what a signer's own account adds"""
     if not shutil.which("systemd-analyze"):
-        return
+        raise tap.Skip("systemd-analyze is not installed")
     unit = FOLDER / "vigie.service"
     text = (DEPLOY / "vigie.service").read_text()
     text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M)

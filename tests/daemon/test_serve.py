@@ -153,7 +153,7 @@ def service_manager():
 def give_up_root():
     """started by root, all processes run as the configured account, and the store is its own"""
     if os.getuid() != 0:
-        return
+        raise tap.Skip("only root can become another account")
     account = pwd.getpwnam("nobody")
     folder = tempfile.mkdtemp(prefix="vigie-user-")
     os.chown(folder, account.pw_uid, account.pw_gid)

@@ -244,7 +244,7 @@ def secured():
 def through_postfix():
     """Postfix takes a message over STARTTLS and delivers it; what it refuses is told in its words"""
     if os.getuid() != 0 or not os.path.exists("/usr/sbin/postfix"):
-        return
+        raise tap.Skip("only root can run a postfix, where there is one")
     cert, key = path("cert.pem"), path("key.pem")
     with postfix.Postfix(cert, key) as relay:
         client = Client(relay.port, tls="required", ca_file=cert)

@@ -116,8 +116,7 @@ def test_redirected():
     """a server of the house that sends us by a name to this machine is not followed there; to another of the house, it is"""
     house = own_address()
     if not house:
-        print("# this machine has no address beside its loopback")
-        return
+        raise tap.Skip("this machine has no address beside its loopback")
     client = Acme(CHU, NAME, SECRET).register()
     away, key = {}, f".{client.thumbprint()}"
     for i, address in enumerate(OURSELVES):
@@ -139,8 +138,7 @@ def test_rebound():
     """a name that has an address of the house when it is first asked for, and this machine's when it is asked for again, is not reached there"""
     house = own_address()
     if not house:
-        print("# this machine has no address beside its loopback")
-        return
+        raise tap.Skip("this machine has no address beside its loopback")
     client = Acme(CHU, NAME, SECRET).register()
     with Server(house, HTTP, lambda host, path: f"http://rebound.chu.test:{HTTP}/reboot"), Server("127.0.0.1", HTTP) as web:
         DNS.names["rebound.chu.test"] = [house, "127.0.0.1"]

@@ -228,7 +228,7 @@ def reply_to(line, packet, seconds=0.5):
 def test_forged_questions():
     """a portal that was taken over gets nothing by what it writes: nothing is answered, nothing breaks, and others are served"""
     if os.getuid() != 0:
-        return
+        raise tap.Skip("only root reaches into the portal")
     settled()
     signer, portal = CHU.daemon.children()["signer"], CHU.daemon.children()["portal"]
     line = descriptor("portal")
@@ -268,7 +268,7 @@ def test_forged_questions():
 def test_forged_answers():
     """a portal takes no answer but the one to its question: none that is late, cut, oversized, or of another number"""
     if os.getuid() != 0:
-        return
+        raise tap.Skip("only root reaches into the portal")
     settled()
     line, portal = descriptor("signer"), CHU.daemon.children()["portal"]
     false = b"\x30\x03\x0a\x01\x00"
